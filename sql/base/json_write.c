@@ -1,0 +1,372 @@
+// Canonical JSON out of values. Lazy parts are copied from the source text where that is already
+// canonical, and decoded first where not.
+#include "sql/base/json.h"
+
+#include "sql/base/compiler.h"
+#include "sql/base/json_text.h"
+#include "sql/base/num.h"
+
+#include "sql/base/banned.h"
+
+static void write_escape(struct wr_buf *b, unsigned char c)
+{
+    static const char hex[] = "0123456789abcdef";
+    static const char letters[] = "\bb\ff\nn\rr\tt\"\"\\\\";
+    for (size_t i = 0; i + 1 < sizeof letters; i += 2) {
+        if ((unsigned char)letters[i] == c) {
+            wr_buf_add(b, (wr_str){(const char[]){'\\', letters[i + 1]}, 2});
+            return;
+        }
+    }
+    const char text[] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+    wr_buf_add(b, (wr_str){text, sizeof text});
+}
+
+void wr_json_write_string(struct wr_buf *b, wr_str s)
+{
+    const char *p = s.at, *end = s.at + s.len;
+    wr_buf_add_char(b, '"');
+    while (p < end) {
+        unsigned high = 0;
+        const char *stop = wr_json_scan_plain(p, end, &high);
+        wr_buf_add(b, (wr_str){p, (size_t)(stop - p)});
+        p = stop;
+        if (p < end) {
+            write_escape(b, (unsigned char)*p++);
+        }
+    }
+    wr_buf_add_char(b, '"');
+}
+
+// The token is what wr_num_write() would write, under every dialect. False is always safe.
+static bool is_canonical_number(wr_str token)
+{
+    const char *p = token.at, *end = token.at + token.len;
+    p += *p == '-';
+    if (end - p > WR_NUM_DIGITS_MAX) {
+        return false;
+    }
+    const char *start = p;
+    while (p < end && (unsigned char)(*p - '0') < 10) {
+        p++;
+    }
+    if (p == end) {
+        return *start != '0' || start == token.at; // "-0" is 0
+    }
+    if (*p != '.' || end[-1] == '0') {
+        return false;
+    }
+    const char *fraction = ++p;
+    while (p < end && (unsigned char)(*p - '0') < 10) {
+        p++;
+    }
+    if (p < end) {
+        return false;
+    }
+    // 0.000001 is plain, less is scientific.
+    return *start != '0' || end - fraction <= 6 || memcmp(fraction, "000000", 6) != 0;
+}
+
+// Forces on the scratch arena; a part that does not fit there makes the whole text invalid.
+static void force(struct wr_buf *b, wr_value *v, struct wr_arena *scratch, enum wr_dialect dialect)
+{
+    bool was_over = scratch->over;
+    scratch->over = false;
+    wr_value_force(v, scratch, dialect);
+    b->over = b->over || scratch->over;
+    scratch->over = scratch->over || was_over;
+}
+
+// ---- copying out of the source text
+
+#define OPEN_MAX  32  // containers open at once
+#define KEYS_MAX  128 // keys of all open objects
+#define KEYS_EACH 32  // keys of one: each new one is compared with all before it
+
+struct copy {
+    struct wr_buf *b;
+    struct wr_arena *scratch;
+    enum wr_dialect dialect;
+    const char *p, *end;
+    const char *from; // what is behind it, up to p, is canonical and not copied yet
+    unsigned depth, keys_len;
+    struct {
+        unsigned first; // of its keys
+        bool object;
+    } open[OPEN_MAX];
+    wr_str keys[KEYS_MAX];
+};
+
+static void flush(struct copy *c)
+{
+    wr_buf_add(c->b, (wr_str){c->from, (size_t)(c->p - c->from)});
+}
+
+// A string with escapes, quotes and all, in its canonical spelling.
+static void write_escaped(struct wr_buf *b, wr_str raw)
+{
+    const char *p = raw.at, *end = raw.at + raw.len;
+    wr_buf_add_char(b, '"');
+    while (p < end) {
+        const char *stop = memchr(p, '\\', (size_t)(end - p));
+        stop = stop ? stop : end;
+        wr_buf_add(b, (wr_str){p, (size_t)(stop - p)});
+        p = stop;
+        if (p < end) {
+            char out[12];
+            size_t len = wr_json_escape_len(p);
+            size_t n = wr_json_unescape(out, (wr_str){p, len});
+            unsigned char c = (unsigned char)out[0];
+            if (c < 0x20 || c == '"' || c == '\\') {
+                write_escape(b, c);
+            } else {
+                wr_buf_add(b, (wr_str){out, n});
+            }
+            p += len;
+        }
+    }
+    wr_buf_add_char(b, '"');
+}
+
+// Note the key; false when it may repeat an earlier one or there is no room to know.
+static bool copy_key(struct copy *c, wr_str key)
+{
+    unsigned first = c->open[c->depth - 1].first;
+    if (c->keys_len == KEYS_MAX || c->keys_len - first == KEYS_EACH) {
+        return false;
+    }
+    for (unsigned i = first; i < c->keys_len; i++) {
+        if (wr_str_eq(c->keys[i], key)) {
+            return false;
+        }
+    }
+    c->keys[c->keys_len++] = key;
+    return true;
+}
+
+static bool copy_string(struct copy *c, bool key)
+{
+    bool escaped;
+    wr_str raw = wr_json_string_at(c->p + 1, c->end, &escaped);
+    if (key && (escaped || !copy_key(c, raw))) {
+        return false;
+    }
+    if (escaped) {
+        flush(c);
+        write_escaped(c->b, raw);
+        c->from = raw.at + raw.len + 1;
+    }
+    c->p = raw.at + raw.len + 1;
+    return true;
+}
+
+static bool copy_number(struct copy *c)
+{
+    const char *end = wr_json_number_end(c->p, c->end);
+    wr_str token = {c->p, (size_t)(end - c->p)};
+    if (WR_UNLIKELY(!is_canonical_number(token))) {
+        struct wr_num_context context = {c->scratch, c->dialect};
+        wr_value n = wr_num_parse(&context, token);
+        if (n.type != WR_NUMBER) {
+            return false; // to be left out, with its key
+        }
+        flush(c);
+        wr_num_write(c->b, &n, c->dialect);
+        c->from = end;
+    }
+    c->p = end;
+    return true;
+}
+
+static bool copy_opening(struct copy *c)
+{
+    if (c->depth == OPEN_MAX) {
+        return false;
+    }
+    c->open[c->depth].first = c->keys_len;
+    c->open[c->depth++].object = *c->p++ == '{';
+    return true;
+}
+
+// Copy accepted text, squeezed and respelled. False where that is not enough, because a member is
+// repeated or left out, or there are very many: then the tree has to be made.
+static bool copy_text(struct copy *c)
+{
+    bool key = false; // a string here is one
+    bool good = true;
+    while (good && c->p < c->end) {
+        switch (*c->p) {
+        case ' ':
+        case '\n':
+        case '\r':
+        case '\t':
+            flush(c);
+            c->p = c->from = wr_json_skip_space(c->p, c->end);
+            break;
+        case '{':
+        case '[':
+            good = copy_opening(c);
+            key = good && c->open[c->depth - 1].object;
+            break;
+        case '}':
+        case ']':
+            c->keys_len = c->open[--c->depth].first;
+            c->p++;
+            break;
+        case ',':
+            key = c->open[c->depth - 1].object;
+            c->p++;
+            break;
+        case ':':
+            key = false;
+            c->p++;
+            break;
+        case '"':
+            good = copy_string(c, key);
+            break;
+        case 't':
+        case 'n':
+            c->p += 4;
+            break;
+        case 'f':
+            c->p += 5;
+            break;
+        default:
+            good = copy_number(c);
+        }
+    }
+    flush(c);
+    return good;
+}
+
+static bool write_lazy_container(struct wr_buf *b, const wr_value *v, struct wr_arena *scratch,
+                                 enum wr_dialect dialect)
+{
+    struct copy c; // not zeroed: the stacks are large
+    size_t start = b->len;
+    c.b = b;
+    c.scratch = scratch;
+    c.dialect = dialect;
+    c.p = c.from = v->as.text;
+    c.end = c.p + v->len;
+    c.depth = c.keys_len = 0;
+    if (copy_text(&c)) {
+        return true;
+    }
+    b->len = start;
+    return false;
+}
+
+// ---- values
+
+static void write_base64(struct wr_buf *b, wr_str bytes)
+{
+    wr_buf_add_char(b, '"');
+    wr_buf_add_base64(b, bytes);
+    wr_buf_add_char(b, '"');
+}
+
+// A lazy number out of range is Undefined, which shows only when it is forced.
+static bool is_left_out(struct wr_buf *b, wr_value *v, struct wr_arena *scratch,
+                        enum wr_dialect dialect)
+{
+    if (v->type == WR_NUMBER && wr_value_is_lazy(v) &&
+        !is_canonical_number((wr_str){v->as.text, v->len})) {
+        force(b, v, scratch, dialect);
+    }
+    return v->type == WR_UNDEFINED;
+}
+
+static void write_array(struct wr_buf *b, const wr_value *v, struct wr_arena *scratch,
+                        enum wr_dialect dialect)
+{
+    bool comma = false;
+    wr_buf_add_char(b, '[');
+    for (uint32_t i = 0; i < v->len; i++) {
+        wr_value item = v->as.items[i];
+        if (is_left_out(b, &item, scratch, dialect)) {
+            continue;
+        }
+        if (comma) {
+            wr_buf_add_char(b, ',');
+        }
+        comma = true;
+        wr_json_write(b, &item, scratch, dialect);
+    }
+    wr_buf_add_char(b, ']');
+}
+
+static void write_object(struct wr_buf *b, const wr_value *v, struct wr_arena *scratch,
+                         enum wr_dialect dialect)
+{
+    bool comma = false;
+    wr_buf_add_char(b, '{');
+    for (uint32_t i = 0; i < v->len; i++) {
+        wr_value value = v->as.members[i].value;
+        if (is_left_out(b, &value, scratch, dialect)) {
+            continue;
+        }
+        if (comma) {
+            wr_buf_add_char(b, ',');
+        }
+        comma = true;
+        wr_json_write_string(b, v->as.members[i].key);
+        wr_buf_add_char(b, ':');
+        wr_json_write(b, &value, scratch, dialect);
+    }
+    wr_buf_add_char(b, '}');
+}
+
+static void write_lazy(struct wr_buf *b, const wr_value *v, struct wr_arena *scratch,
+                       enum wr_dialect dialect)
+{
+    wr_str token = {v->as.text, v->len};
+    if (v->type == WR_STRING) {
+        write_escaped(b, token);
+        return;
+    }
+    if (v->type == WR_NUMBER && is_canonical_number(token)) {
+        wr_buf_add(b, token);
+        return;
+    }
+    if (v->type != WR_NUMBER && write_lazy_container(b, v, scratch, dialect)) {
+        return;
+    }
+    wr_value forced = *v;
+    force(b, &forced, scratch, dialect);
+    wr_json_write(b, &forced, scratch, dialect);
+}
+
+void wr_json_write(struct wr_buf *b, const wr_value *v, struct wr_arena *scratch,
+                   enum wr_dialect dialect)
+{
+    if (wr_value_is_lazy(v)) {
+        write_lazy(b, v, scratch, dialect);
+        return;
+    }
+    switch ((enum wr_type)v->type) {
+    case WR_UNDEFINED:
+        return;
+    case WR_NULL:
+        wr_buf_add(b, WR_STR("null"));
+        return;
+    case WR_BOOLEAN:
+        wr_buf_add(b, v->as.truth ? WR_STR("true") : WR_STR("false"));
+        return;
+    case WR_NUMBER:
+        wr_num_write(b, v, dialect);
+        return;
+    case WR_STRING:
+        wr_json_write_string(b, wr_value_text(v));
+        return;
+    case WR_RAW:
+        write_base64(b, wr_value_text(v));
+        return;
+    case WR_ARRAY:
+        write_array(b, v, scratch, dialect);
+        return;
+    case WR_OBJECT:
+        write_object(b, v, scratch, dialect);
+        return;
+    }
+}

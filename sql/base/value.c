@@ -1,0 +1,241 @@
+// Forcing, comparing and building of values.
+#include "sql/base/value.h"
+
+#include "sql/base/compiler.h"
+#include "sql/base/hash.h"
+#include "sql/base/json_text.h"
+#include "sql/base/num.h"
+
+#include "sql/base/banned.h"
+
+#define CAP_FIRST  4
+#define INDEX_FROM 16 // fewer keys are found faster by looking at each
+
+const char *wr_value_type_name(const wr_value *v)
+{
+    switch ((enum wr_type)v->type) {
+    case WR_UNDEFINED:
+        return "Undefined";
+    case WR_NULL:
+        return "Null";
+    case WR_BOOLEAN:
+        return "Boolean";
+    case WR_NUMBER:
+        return v->flags & WR_V_DECIMAL ? "Decimal" : "Int";
+    case WR_STRING:
+        return "String";
+    case WR_ARRAY:
+        return "Array";
+    case WR_OBJECT:
+        return "Object";
+    case WR_RAW:
+        return "Raw";
+    }
+    return "Undefined";
+}
+
+void wr_value_force(wr_value *v, struct wr_arena *arena, enum wr_dialect dialect)
+{
+    if (!wr_value_is_lazy(v)) {
+        return;
+    }
+    wr_str token = {v->as.text, v->len};
+    if (v->type == WR_NUMBER) {
+        struct wr_num_context c = {arena, dialect};
+        *v = wr_num_parse(&c, token);
+    } else if (v->type == WR_STRING) {
+        char *text = wr_arena_alloc(arena, token.len);
+        *v = text ? wr_string((wr_str){text, wr_json_unescape(text, token)}) : wr_undefined();
+    } else {
+        *v = wr_json_build(&token.at, token.at + token.len, arena);
+    }
+}
+
+const wr_value *wr_object_get(const wr_value *object, wr_str key)
+{
+    for (uint32_t i = 0; i < object->len; i++) {
+        if (wr_str_eq(object->as.members[i].key, key)) {
+            return &object->as.members[i].value;
+        }
+    }
+    return NULL;
+}
+
+// ---- index over the keys of many members: open addressing, positions counted from 1
+
+static uint32_t *index_place(uint32_t *index, uint32_t cap, const struct wr_member *members,
+                             wr_str key)
+{
+    uint32_t at = (uint32_t)wr_hash_str(key) & (cap - 1);
+    while (index[at] && !wr_str_eq(members[index[at] - 1].key, key)) {
+        at = (at + 1) & (cap - 1);
+    }
+    return &index[at];
+}
+
+// Room for `len` keys and as many again. NULL on the arena's limit.
+static uint32_t *index_new(struct wr_arena *arena, const struct wr_member *members, uint32_t len,
+                           uint32_t *cap)
+{
+    uint32_t size = 4 * INDEX_FROM;
+    while (size / 4 < len) {
+        size *= 2;
+    }
+    uint32_t *index = wr_arena_alloc(arena, size * sizeof *index);
+    if (!index) {
+        return NULL;
+    }
+    memset(index, 0, size * sizeof *index);
+    for (uint32_t i = 0; i < len; i++) {
+        *index_place(index, size, members, members[i].key) = i + 1;
+    }
+    *cap = size;
+    return index;
+}
+
+// ---- equality
+
+// The members of `b` may stand in another order. Both have the same number of unique keys.
+static bool objects_equal(const wr_value *a, const wr_value *b, struct wr_arena *arena,
+                          enum wr_dialect dialect)
+{
+    const struct wr_member *x = a->as.members, *y = b->as.members;
+    uint32_t *index = NULL, cap = 0;
+    for (uint32_t i = 0; i < a->len; i++) {
+        const wr_value *other = NULL;
+        if (wr_str_eq(x[i].key, y[i].key)) {
+            other = &y[i].value;
+        } else if (b->len <= INDEX_FROM) {
+            other = wr_object_get(b, x[i].key);
+        } else {
+            index = index ? index : index_new(arena, y, b->len, &cap);
+            uint32_t at = index ? *index_place(index, cap, y, x[i].key) : 0;
+            other = at ? &y[at - 1].value : NULL;
+        }
+        if (!other || !wr_value_equal(&x[i].value, other, arena, dialect)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool wr_value_equal(const wr_value *a, const wr_value *b, struct wr_arena *arena,
+                    enum wr_dialect dialect)
+{
+    if (a->type != b->type) {
+        return false;
+    }
+    wr_value x = *a, y = *b;
+    wr_value_force(&x, arena, dialect);
+    wr_value_force(&y, arena, dialect);
+    if (x.type != y.type) {
+        return false; // a number out of range has become Undefined
+    }
+    switch ((enum wr_type)x.type) {
+    case WR_UNDEFINED:
+        return false;
+    case WR_NULL:
+        return true;
+    case WR_BOOLEAN:
+        return x.as.truth == y.as.truth;
+    case WR_NUMBER:
+        return wr_num_cmp(&x, &y) == 0;
+    case WR_STRING:
+    case WR_RAW:
+        return wr_str_eq(wr_value_text(&x), wr_value_text(&y));
+    case WR_ARRAY:
+        if (x.len != y.len) {
+            return false;
+        }
+        for (uint32_t i = 0; i < x.len; i++) {
+            if (!wr_value_equal(&x.as.items[i], &y.as.items[i], arena, dialect)) {
+                return false;
+            }
+        }
+        return true;
+    case WR_OBJECT:
+        return x.len == y.len && objects_equal(&x, &y, arena, dialect);
+    }
+    return false;
+}
+
+// ---- builders
+
+// Room for one more element of `size` bytes; false on the arena's limit.
+static bool make_room(void **at, uint32_t len, uint32_t *cap, size_t size, struct wr_arena *arena)
+{
+    if (WR_LIKELY(len < *cap)) {
+        return true;
+    }
+    uint32_t wanted = *cap ? *cap * 2 : CAP_FIRST;
+    if (wanted < *cap) {
+        arena->over = true; // 4 G elements
+        return false;
+    }
+    void *grown = wr_arena_grow(arena, *at, *cap * size, wanted * size);
+    if (!grown) {
+        return false;
+    }
+    *at = grown;
+    *cap = wanted;
+    return true;
+}
+
+void wr_array_push(struct wr_array_builder *b, struct wr_arena *arena, wr_value item)
+{
+    void *items = b->items;
+    if (make_room(&items, b->len, &b->cap_, sizeof item, arena)) {
+        b->items = items;
+        b->items[b->len++] = item;
+    }
+}
+
+wr_value wr_array_done(const struct wr_array_builder *b)
+{
+    return (wr_value){.type = WR_ARRAY, .len = b->len, .as.items = b->items};
+}
+
+wr_value *wr_object_find(struct wr_object_builder *b, wr_str key)
+{
+    if (b->index_) {
+        uint32_t at = *index_place(b->index_, b->index_cap_, b->members, key);
+        return at ? &b->members[at - 1].value : NULL;
+    }
+    for (uint32_t i = 0; i < b->len; i++) {
+        if (wr_str_eq(b->members[i].key, key)) {
+            return &b->members[i].value;
+        }
+    }
+    return NULL;
+}
+
+void wr_object_set(struct wr_object_builder *b, struct wr_arena *arena, wr_str key, wr_value value)
+{
+    wr_value *old = wr_object_find(b, key);
+    if (old) {
+        *old = value;
+        return;
+    }
+    void *members = b->members;
+    if (!make_room(&members, b->len, &b->cap_, sizeof *b->members, arena)) {
+        return;
+    }
+    b->members = members;
+    if (b->len >= INDEX_FROM && (!b->index_ || b->len >= b->index_cap_ / 2)) {
+        uint32_t *index = index_new(arena, b->members, b->len, &b->index_cap_);
+        if (!index) {
+            return;
+        }
+        b->index_ = index;
+    }
+    b->members[b->len] = (struct wr_member){key, value};
+    if (b->index_) {
+        *index_place(b->index_, b->index_cap_, b->members, key) = b->len + 1;
+    }
+    b->len++;
+}
+
+wr_value wr_object_done(const struct wr_object_builder *b)
+{
+    return (wr_value){.type = WR_OBJECT, .len = b->len, .as.members = b->members};
+}

@@ -1,0 +1,140 @@
+// Functions on structure and the tests for missing values: sql.md 11.3.
+#include "sql/func/bodies.h"
+
+#include "sql/base/json.h"
+#include "sql/operator.h"
+
+#include "sql/base/banned.h"
+
+#define TRANSFORM_MAX (128 * 1024) // sql.md 14, bytes as compact JSON
+
+wr_value wr_array_get(struct wr_call *c, wr_value *args, uint32_t count, uint32_t payload_args)
+{
+    return wr_operator_index(&c->num, &args[0], &args[1]);
+}
+
+// A number out of range is Undefined, which shows only when it is read.
+static enum wr_type type_of(struct wr_call *c, wr_value *v)
+{
+    if (v->type == WR_NUMBER) {
+        wr_value_force(v, c->num.arena, c->num.dialect);
+    }
+    return (enum wr_type)v->type;
+}
+
+wr_value wr_array_is_null(struct wr_call *c, wr_value *args, uint32_t count, uint32_t payload_args)
+{
+    return wr_boolean(args[0].type == WR_NULL);
+}
+
+wr_value wr_array_is_undefined(struct wr_call *c, wr_value *args, uint32_t count,
+                               uint32_t payload_args)
+{
+    return wr_boolean(type_of(c, &args[0]) == WR_UNDEFINED);
+}
+
+wr_value wr_array_get_or_default(struct wr_call *c, wr_value *args, uint32_t count,
+                                 uint32_t payload_args)
+{
+    enum wr_type type = type_of(c, &args[0]);
+    if (type != WR_UNDEFINED && type != WR_NULL) {
+        return args[0];
+    }
+    return count == 2 ? args[1] : wr_undefined();
+}
+
+// No compact JSON of `v` is longer. Spares the writer for all but large results.
+static size_t json_bound(const wr_value *v)
+{
+    if (wr_value_is_lazy(v)) {
+        return 2 + (size_t)v->len * 12; // 1e33 is written with 34 digits
+    }
+    size_t n = 2;
+    switch ((enum wr_type)v->type) {
+    case WR_UNDEFINED:
+    case WR_NULL:
+    case WR_BOOLEAN:
+        return 5;
+    case WR_NUMBER:
+        return 64;
+    case WR_STRING:
+    case WR_RAW:
+        return 6 + (size_t)v->len * 6; // \u0001
+    case WR_ARRAY:
+        for (uint32_t i = 0; i < v->len; i++) {
+            n += 1 + json_bound(&v->as.items[i]);
+        }
+        return n;
+    case WR_OBJECT:
+        for (uint32_t i = 0; i < v->len; i++) {
+            n += 4 + v->as.members[i].key.len * 6 + json_bound(&v->as.members[i].value);
+        }
+        return n;
+    }
+    return n;
+}
+
+static bool too_large(struct wr_call *c, const wr_value *v)
+{
+    if (json_bound(v) <= TRANSFORM_MAX) {
+        return false;
+    }
+    struct wr_buf b;
+    wr_buf_init_arena(&b, c->num.arena);
+    wr_json_write(&b, v, c->num.arena, c->num.dialect);
+    return b.over || b.len > TRANSFORM_MAX;
+}
+
+static wr_value enriched(struct wr_call *c, const wr_value *item, const wr_value *with)
+{
+    struct wr_object_builder b = {0};
+    for (uint32_t i = 0; i < item->len; i++) {
+        wr_object_set(&b, c->num.arena, item->as.members[i].key, item->as.members[i].value);
+    }
+    for (uint32_t i = 0; i < with->len; i++) {
+        if (with->as.members[i].value.type != WR_UNDEFINED) {
+            wr_object_set(&b, c->num.arena, with->as.members[i].key, with->as.members[i].value);
+        }
+    }
+    c->steps += 4 * ((uint64_t)item->len + with->len);
+    return wr_object_done(&b);
+}
+
+// A nested query gives an Array of one: look inside when there the wanted type is.
+static const wr_value *unwrap(const wr_value *v, enum wr_type wanted)
+{
+    if (v->type == WR_ARRAY && v->len == 1 && v->as.items[0].type == wanted) {
+        return &v->as.items[0];
+    }
+    return v;
+}
+
+wr_value wr_array_transform(struct wr_call *c, wr_value *args, uint32_t count,
+                            uint32_t payload_args)
+{
+    for (uint32_t i = 0; i < 3; i++) {
+        wr_value_force(&args[i], c->num.arena, c->num.dialect);
+    }
+    if (args[0].type != WR_STRING || !wr_str_eq(wr_value_text(&args[0]), WR_STR("enrichArray"))) {
+        return wr_undefined();
+    }
+    const wr_value *with = unwrap(&args[1], WR_OBJECT), *array = unwrap(&args[2], WR_ARRAY);
+    if (with->type != WR_OBJECT || array->type != WR_ARRAY) {
+        return wr_undefined();
+    }
+    struct wr_array_builder b = {0};
+    for (uint32_t i = 0; i < array->len; i++) {
+        if (array->as.items[i].type == WR_UNDEFINED) {
+            continue; // a member of a result that was never there
+        }
+        if (array->as.items[i].type != WR_OBJECT) {
+            return wr_undefined();
+        }
+        wr_array_push(&b, c->num.arena, enriched(c, &array->as.items[i], with));
+        if (c->num.arena->over) {
+            return wr_undefined();
+        }
+    }
+    wr_value result = wr_array_done(&b);
+    return too_large(c, &result) ? wr_undefined() : result;
+}

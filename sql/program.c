@@ -1,0 +1,270 @@
+// A program's life: made from a statement, extended by templates, verified, freed.
+#include "sql/program.h"
+
+#include "sql/parser.h"
+#include "sql/template.h"
+#include "sql/topic.h"
+
+#include <stdlib.h>
+
+#include "sql/base/banned.h"
+
+#define PROGRAM_BYTES_MAX (64u << 20) // tree, constants and code of the largest statement fit; bombs do not
+
+wr_err wr_sql_version_parse(wr_str text, enum wr_dialect *out, struct wr_fault *fault)
+{
+    if (text.len == 0 || wr_str_eq(text, WR_STR("2015-10-08"))) {
+        *out = WR_SQL_2015;
+        return WR_OK;
+    }
+    if (wr_str_eq(text, WR_STR("2016-03-23")) || wr_str_eq(text, WR_STR("beta"))) {
+        *out = WR_SQL_2016;
+        return WR_OK;
+    }
+    return wr_fault_set(fault, WR_ERR_UNKNOWN,
+                        "SQL version '%.*s' is not known: use 2016-03-23, 2015-10-08 or beta",
+                        WR_STR_ARG(text));
+}
+
+static void warn(struct wr_program *p, size_t at, const char *text)
+{
+    struct wr_fault *grown =
+        wr_arena_grow(&p->arena, p->warnings.at, p->warnings.len * sizeof *grown,
+                      (p->warnings.len + 1) * sizeof *grown);
+    if (grown) {
+        p->warnings.at = grown;
+        memset(&grown[p->warnings.len], 0, sizeof *grown);
+        wr_fault_at(&grown[p->warnings.len++], WR_OK, p->statement.text, at, "%s", text);
+    }
+}
+
+static void add_warnings(struct wr_program *p)
+{
+    if (p->dialect == WR_SQL_2015) {
+        warn(p, 0,
+             "SQL version 2015-10-08 (also the default without awsIotSqlVersion) damages nested "
+             "payloads on AWS; weir treats them correctly; say awsIotSqlVersion 2016-03-23");
+    }
+    if (p->statement.filter_double_quoted) {
+        warn(p, p->statement.filter_at,
+             "the topic filter of FROM is in double quotes; AWS documents single quotes");
+    }
+}
+
+wr_err wr_program_new(wr_str sql, const struct wr_program_options *options, struct wr_program **out,
+                      struct wr_fault *fault)
+{
+    struct wr_program *p = wr_zalloc(sizeof *p);
+    wr_arena_init(&p->arena, PROGRAM_BYTES_MAX);
+    wr_str version = options->sql_version;
+    wr_err err = wr_sql_version_parse(version, &p->dialect, fault);
+    if (!err && sql.len > WR_SQL_LEN_MAX) {
+        err = wr_fault_at(fault, WR_ERR_LIMIT, sql, WR_SQL_LEN_MAX,
+                          "the statement is longer than %d bytes", WR_SQL_LEN_MAX);
+    }
+    if (!err) {
+        p->version = version.len ? wr_str_dup(&p->arena, version) : WR_STR("2015-10-08");
+        p->fuel = options->fuel ? options->fuel : WR_SQL_FUEL_DEFAULT;
+        err = wr_parse_statement(wr_str_dup(&p->arena, sql), p->dialect, &p->arena, &p->statement,
+                                 fault);
+    }
+    if (!err) {
+        p->statement.dialect = p->dialect;
+        err = wr_compile_statement(p, fault);
+    }
+    if (err) {
+        wr_program_free(p);
+        return err;
+    }
+    add_warnings(p);
+    *out = p;
+    return WR_OK;
+}
+
+wr_err wr_program_add_template(struct wr_program *p, wr_str text, uint32_t *id,
+                               struct wr_fault *fault)
+{
+    wr_assert(!p->sealed);
+    struct wr_template_code t = {.constant = true};
+    t.text = wr_str_dup(&p->arena, text);
+    if (text.len && !t.text.at) {
+        return wr_fault_set(fault, WR_ERR_LIMIT, "the rule's templates need too much memory");
+    }
+    if (wr_template_has_expression(text)) {
+        wr_str copy = t.text;
+        uint32_t code = p->code.len, guards = p->guards.len;
+        wr_err err = wr_compile_template(p, copy, &t, fault);
+        if (err) { // half a template is none
+            p->code.len = p->places.len = code;
+            p->guards.len = guards;
+            return err;
+        }
+        t.text = copy;
+    }
+    struct wr_template_code *grown =
+        wr_arena_grow(&p->arena, p->templates.at, p->templates.len * sizeof t,
+                      (p->templates.len + 1) * sizeof t);
+    if (!grown || p->templates.len >= WR_SQL_CODE_MAX) {
+        return wr_fault_set(fault, WR_ERR_LIMIT, "the rule has too many templates");
+    }
+    p->templates.at = grown;
+    grown[p->templates.len] = t;
+    *id = p->templates.len++;
+    return WR_OK;
+}
+
+bool wr_program_template_constant(const struct wr_program *p, uint32_t id, wr_str *text)
+{
+    wr_assert(id < p->templates.len);
+    if (p->templates.at[id].constant) {
+        *text = p->templates.at[id].text;
+    }
+    return p->templates.at[id].constant;
+}
+
+// ---- verifying
+
+enum kind { NONE, REG, CONST, PATH, VAR, FUNC, JUMP, NUM, ARGS };
+
+static const struct {
+    const char *name;
+    enum kind kinds[3];
+} instructions[] = {
+#define OP(name, a, b, c) {#name, {a, b, c}},
+#include "sql/opcodes.h"
+#undef OP
+};
+
+static bool ends(uint16_t op)
+{
+    return op == WR_OPC_RESULT || op == WR_OPC_RESULT_PAYLOAD || op == WR_OPC_TEXT_RESULT ||
+           op == WR_OPC_JUMP;
+}
+
+// Constants that an instruction reads as texts, or as an Array of texts.
+static bool constant_fits(const struct wr_program *p, const struct wr_ins *ins)
+{
+    const wr_value *k;
+    switch (ins->op) {
+    case WR_OPC_MEMBER:
+        return p->consts.at[ins->c].type == WR_STRING;
+    case WR_OPC_OBJECT_PUT:
+    case WR_OPC_OBJECT_SET:
+    case WR_OPC_TEXT_CONST:
+        return p->consts.at[ins->b].type == WR_STRING;
+    case WR_OPC_OBJECT_SET_PATH:
+        k = &p->consts.at[ins->b];
+        for (uint32_t i = 0; k->type == WR_ARRAY && i < k->len; i++) {
+            if (k->as.items[i].type != WR_STRING) {
+                return false;
+            }
+        }
+        return k->type == WR_ARRAY && k->len > 0;
+    default:
+        return true;
+    }
+}
+
+static bool call_fits(const struct wr_program *p, const struct wr_ins *ins)
+{
+    if (ins->op == WR_OPC_CAST) {
+        return ins->c <= WR_CAST_BOOLEAN;
+    }
+    if (ins->op != WR_OPC_CALL && ins->op != WR_OPC_LOOKUP) {
+        return true;
+    }
+    const struct wr_function *f = wr_function_at(ins->b);
+    bool is_lookup = f->flags & WR_FN_LOOKUP;
+    return (uint32_t)ins->a + ins->c <= p->reg_count && is_lookup == (ins->op == WR_OPC_LOOKUP) &&
+           (is_lookup || f->body) && ins->c >= f->min_args &&
+           (f->max_args == 255 || ins->c <= f->max_args);
+}
+
+static bool operand_fits(const struct wr_program *p, enum kind kind, uint32_t v)
+{
+    switch (kind) {
+    case NONE:
+        return v == 0;
+    case REG:
+    case ARGS:
+        return v < p->reg_count;
+    case CONST:
+        return v < p->consts.len;
+    case PATH:
+        return v < p->paths.len;
+    case VAR:
+        return v < p->statement.assign_count;
+    case FUNC:
+        return v < wr_function_count();
+    case JUMP:
+        return v < p->code.len;
+    case NUM:
+        return true;
+    }
+    return false;
+}
+
+static bool instruction_fits(const struct wr_program *p, const struct wr_ins *ins)
+{
+    if (ins->op >= WR_OPC_COUNT) {
+        return false;
+    }
+    const enum kind *kinds = instructions[ins->op].kinds;
+    return operand_fits(p, kinds[0], ins->a) && operand_fits(p, kinds[1], ins->b) &&
+           operand_fits(p, kinds[2], ins->c) && constant_fits(p, ins) && call_fits(p, ins);
+}
+
+wr_err wr_program_seal(struct wr_program *p, struct wr_fault *fault)
+{
+    bool ok = p->code.len && ends(p->code.at[p->code.len - 1].op) && p->reg_count &&
+              p->statement.assign_count <= WR_SQL_VARS_MAX;
+    uint32_t at = 0;
+    for (; ok && at < p->code.len; at++) {
+        ok = instruction_fits(p, &p->code.at[at]);
+    }
+    for (uint32_t i = 0; ok && i < p->templates.len; i++) {
+        ok = p->templates.at[i].constant || p->templates.at[i].entry < p->code.len;
+    }
+    for (uint32_t i = 0; ok && i < p->guards.len; i++) {
+        ok = p->guards.at[i].handler < p->code.len;
+    }
+    if (!ok) {
+        return wr_fault_set(fault, WR_ERR_CORRUPT, "the program is damaged near instruction %u",
+                            at ? at - 1 : 0);
+    }
+    p->sealed = true;
+    return WR_OK;
+}
+
+void wr_program_free(struct wr_program *p)
+{
+    if (p) {
+        wr_arena_release(&p->arena);
+        free(p);
+    }
+}
+
+wr_str wr_program_filter(const struct wr_program *p)
+{
+    return p->statement.filter;
+}
+
+enum wr_dialect wr_program_dialect(const struct wr_program *p)
+{
+    return p->dialect;
+}
+
+wr_str wr_program_version(const struct wr_program *p)
+{
+    return p->version;
+}
+
+size_t wr_program_warning_count(const struct wr_program *p)
+{
+    return p->warnings.len;
+}
+
+const struct wr_fault *wr_program_warning(const struct wr_program *p, size_t index)
+{
+    return &p->warnings.at[index];
+}

@@ -1,0 +1,75 @@
+// Inside of a program: shared by compiler, verifier, VM and disassembler; nobody else includes it.
+// Thread: start while it is made; any once sealed.
+//
+//   code:  [ main … RESULT ][ template 0 … TEXT_RESULT ][ template 1 … ] …
+//   guards: regions of code whose failure goes on elsewhere (get_or_default); inner ones first
+#ifndef WR_SQL_PROGRAM_H
+#define WR_SQL_PROGRAM_H
+
+#include "sql/ast.h"
+#include "sql/base/json.h"
+#include "sql/sql.h"
+
+enum wr_opcode {
+#define OP(name, a, b, c) WR_OPC_##name,
+#include "sql/opcodes.h"
+#undef OP
+    WR_OPC_COUNT,
+};
+
+struct wr_ins {
+    uint16_t op, a, b, c;
+};
+
+struct wr_guard {
+    uint32_t begin, end; // instructions [begin, end)
+    uint32_t handler;
+};
+
+struct wr_template_code {
+    bool constant;
+    wr_str text;    // as written
+    uint32_t entry; // not constant: the first instruction
+};
+
+// A list that grows in the program's arena while it is compiled.
+#define WR_LIST(type)                                                                              \
+    struct {                                                                                       \
+        type *at;                                                                                  \
+        uint32_t len, cap;                                                                         \
+    }
+
+struct wr_program {
+    struct wr_arena arena; // statement, tree, constants
+    struct wr_statement statement;
+    wr_str version;
+    enum wr_dialect dialect;
+    uint64_t fuel;
+    bool sealed;
+    uint32_t reg_count;
+    WR_LIST(struct wr_ins) code;
+    WR_LIST(uint32_t) places; // byte of the source each instruction comes from
+    WR_LIST(wr_value) consts;
+    WR_LIST(struct wr_path) paths;
+    WR_LIST(struct wr_guard) guards;
+    WR_LIST(struct wr_template_code) templates;
+    WR_LIST(struct wr_fault) warnings;
+};
+
+struct wr_plan {
+    struct wr_paths *paths;
+    const struct wr_program **programs;
+    uint32_t **maps; // program path -> slot
+    size_t program_count;
+    size_t path_count;  // slots that the reader fills
+    size_t slot_count;  // twice that when both dialects read: numbers are remembered decoded
+    bool mixed;
+    int root_slot; // of the whole payload, or -1
+};
+
+// compile.c: the statement's code, then a template's. Fill p; faults as in sql.h.
+wr_err wr_compile_statement(struct wr_program *p, struct wr_fault *fault) WR_MUST_CHECK;
+wr_err wr_compile_template(struct wr_program *p, wr_str text, struct wr_template_code *out,
+                           struct wr_fault *fault) WR_MUST_CHECK;
+
+#endif

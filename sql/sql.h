@@ -1,0 +1,194 @@
+// The SQL language as the engine sees it: compile a rule's statement and templates into one program,
+// read a message once for many programs, run, write the result. sql.md is the specification.
+//
+//   start:    wr_program_new ─► wr_program_add_template… ─► wr_program_seal       (immutable from here)
+//             wr_plan_new(programs)                              what to read from a payload, for all
+//   message:  wr_sql_message_read ─► per program: wr_eval_start ─► wr_eval_run ─► wr_eval_output
+//                                    WR_EVAL_SUSPENDED: the host answers the look-up, run again
+//             per template: wr_eval_template ─► wr_eval_run ─► wr_eval_text
+//
+// Thread: a sealed program and a plan may be read by any thread; messages and evals belong to one loop.
+#ifndef WR_SQL_SQL_H
+#define WR_SQL_SQL_H
+
+#include "sql/base/arena.h"
+#include "sql/base/buf.h"
+#include "sql/base/err.h"
+#include "sql/base/value.h"
+
+// sql.md 14, "weir decides"; each gives WR_ERR_LIMIT with a place.
+#define WR_SQL_LEN_MAX      (256 * 1024) // bytes of a statement
+#define WR_SQL_DEPTH_MAX    256          // nesting of expressions
+#define WR_SQL_VARS_MAX     10           // SET variables (documented)
+#define WR_SQL_VAR_BYTES    (128 * 1024) // all values together, as minified JSON (documented)
+#define WR_SQL_CODE_MAX     65535        // instructions, constants, registers: two operand bytes
+#define WR_SQL_FUEL_DEFAULT 10000000     // instructions and inner steps one evaluation may take
+
+struct wr_program;
+
+// "2015-10-08", "2016-03-23", "beta"; empty means 2015-10-08, as the API takes it.
+// WR_ERR_UNKNOWN for others.
+wr_err wr_sql_version_parse(wr_str text, enum wr_dialect *out, struct wr_fault *fault);
+
+struct wr_program_options {
+    wr_str sql_version; // as in awsIotSqlVersion; empty: 2015-10-08
+    uint64_t fuel;      // 0: WR_SQL_FUEL_DEFAULT
+};
+
+// Give: a program for statement `sql`; wr_program_free() it. Fault places are bytes, lines and
+// columns of `sql` (conformance/FORMAT.md, "at").
+wr_err wr_program_new(wr_str sql, const struct wr_program_options *options, struct wr_program **out,
+                      struct wr_fault *fault) WR_MUST_CHECK;
+
+// Compile a substitution template (sql.md 13) into the program, before sealing. Variables of SET are
+// visible, aliases are not. `*id` names it from now on. Fault places are offsets in `text`.
+// A text without `${` is a constant: wr_program_template_constant() tells.
+wr_err wr_program_add_template(struct wr_program *p, wr_str text, uint32_t *id,
+                               struct wr_fault *fault) WR_MUST_CHECK;
+
+// True, and *text set (borrowed from the program), when the template needs no evaluation.
+bool wr_program_template_constant(const struct wr_program *p, uint32_t id, wr_str *text);
+
+// Verify registers, jumps and indexes; from here on the program is immutable. Fails only on our bug
+// or on a program that was not made by the compiler.
+wr_err wr_program_seal(struct wr_program *p, struct wr_fault *fault) WR_MUST_CHECK;
+void wr_program_free(struct wr_program *p);
+
+// The FROM filter; len 0 when the statement has none. Borrowed from the program.
+wr_str wr_program_filter(const struct wr_program *p);
+enum wr_dialect wr_program_dialect(const struct wr_program *p);
+wr_str wr_program_version(const struct wr_program *p); // as sql_version() gives it
+
+// Things that are valid but likely to surprise (sql.md 12, 15): 0 .. count-1.
+size_t wr_program_warning_count(const struct wr_program *p);
+const struct wr_fault *wr_program_warning(const struct wr_program *p, size_t index);
+
+// The program as text, an instruction a line, with the paths it reads.
+void wr_program_disassemble(const struct wr_program *p, struct wr_buf *out);
+
+// ---- reading messages
+
+// The union of what `count` sealed programs read from a payload. Programs must outlive the plan.
+struct wr_plan;
+struct wr_plan *wr_plan_new(const struct wr_program *const *programs, size_t count);
+void wr_plan_free(struct wr_plan *plan);
+
+struct wr_user_property {
+    wr_str key, value;
+};
+
+// A message as SQL sees it. The caller fills the first part, the bytes live as long as the arena's
+// content; wr_sql_message_read() fills the second. Absent texts have `at` NULL.
+struct wr_sql_message {
+    wr_str topic;           // as published, the Basic Ingest prefix included
+    wr_str payload;         // as published
+    int64_t timestamp_ms;   // when the engine saw it
+    bool basic_ingest;      // topic() drops the first three levels
+    bool over_mqtt;         // false: clientid() is n/a, traceid() is Undefined
+    wr_str client_id, principal, source_ip, trace_id;
+    wr_str content_type, response_topic;
+    wr_str correlation_data; // the bytes, not base64
+    int8_t format_indicator; // -1: absent; 0: bytes; 1: UTF-8
+    const struct wr_user_property *user_properties;
+    size_t user_property_count;
+
+    struct wr_arena *arena;
+    const struct wr_plan *plan;
+    wr_value *slots;     // one a path of the plan, memoised as they are decoded
+    bool json;           // false: Raw
+    size_t malformed_at; // where the payload stops being JSON, when it is not
+};
+
+// Parse the payload once for all programs of `plan`. WR_ERR_LIMIT when the arena's limit is met.
+wr_err wr_sql_message_read(struct wr_sql_message *m, const struct wr_plan *plan,
+                           struct wr_arena *arena) WR_MUST_CHECK;
+
+// ---- evaluating
+
+enum wr_eval_state {
+    WR_EVAL_READY,     // started, not yet run
+    WR_EVAL_MATCHED,   // WHERE was true: there is a result
+    WR_EVAL_NO_MATCH,  // the topic was not asked; WHERE was not true
+    WR_EVAL_FAILED,    // sql.md 11.7, or fuel or memory ran out: `fault` says which
+    WR_EVAL_SUSPENDED, // a look-up is under way: call wr_eval_run() again once it is answered
+};
+
+// Look-up functions of sql.md 11.6, and files that decode() needs.
+enum wr_lookup_kind {
+    WR_LOOKUP_LAMBDA,    // functionArn, payload
+    WR_LOOKUP_DYNAMODB,  // table, pk, value [, sk, value], role
+    WR_LOOKUP_SHADOW,    // thing [, shadow], role
+    WR_LOOKUP_SECRET,    // id, type [, key], role
+    WR_LOOKUP_REGISTRY,  // api, thing, role
+    WR_LOOKUP_ML,        // model, role, record
+};
+
+// One call of a look-up. Lives in the message's arena. The host sets `result` (made in
+// eval->message->arena) or fills `fault`, then sets `answered`.
+struct wr_lookup {
+    enum wr_lookup_kind kind;
+    const wr_value *args; // Strings but for payload, record and key values; none Undefined or lazy
+                          // at top level; lend until answered
+    size_t arg_count;
+    struct wr_eval *eval;
+    bool answered;
+    bool failed; // the rule fails with `fault`, unless get_or_default() catches it
+    wr_value result;
+    struct wr_fault fault;
+};
+
+// What SQL needs from outside. Functions may be NULL where said. One host may serve many evals.
+struct wr_sql_host {
+    void *user;
+    wr_str account_id;
+    // Fill `len` random bytes. NULL: the system's source. A test fixes chance here.
+    void (*random)(void *user, void *at, size_t len);
+    // Begin a look-up. Answer at once (set `answered` before returning) or later; then the caller of
+    // wr_eval_run() sees WR_EVAL_SUSPENDED and runs again after `answered` is set. NULL: all fail.
+    void (*lookup)(void *user, struct wr_lookup *lookup);
+    // The file of a tz database zone ("Europe/Berlin"), TZif bytes, lend until the host ends. False: no
+    // such zone. NULL: none but UTC is known. May be called while compiling and while running.
+    bool (*zone)(void *user, wr_str name, wr_str *tzif);
+};
+
+// One run of one program on one message, then of its templates. Embedded by value or in the arena;
+// may be started again for the next program when it is not SUSPENDED and its results are not needed.
+struct wr_eval {
+    const struct wr_program *program;
+    struct wr_sql_message *message;
+    const struct wr_sql_host *host;
+    enum wr_eval_state state;
+    wr_value result;       // MATCHED; may be lazy; Undefined is an empty payload
+    struct wr_fault fault; // FAILED
+    uint64_t fuel_left;
+    struct wr_lookup *lookup; // SUSPENDED
+    // private to sql/vm.c
+    wr_value *regs_;
+    uint32_t regs_cap_;
+    uint32_t pc_;
+    const uint32_t *map_; // program path -> slot of the plan
+    wr_value vars_[WR_SQL_VARS_MAX];
+    bool passthrough_;        // the result is the payload itself: output is the original bytes
+    bool in_template_;
+    uint8_t dynamodb_calls_;
+    bool template_undefined_; // an expression of the template was Undefined or Null
+};
+
+// Begin: program `index` of the plan that `m` was read with. Reuses registers of an earlier start.
+void wr_eval_start(struct wr_eval *e, struct wr_sql_message *m, size_t index,
+                   const struct wr_sql_host *host);
+
+// Run until an end or a look-up. The answer is also e->state.
+enum wr_eval_state wr_eval_run(struct wr_eval *e) WR_HOT;
+
+// After MATCHED: the outgoing payload (in the arena, or the message's own bytes). `*json` tells
+// whether it is JSON text. WR_ERR_LIMIT when the arena is full.
+wr_err wr_eval_output(struct wr_eval *e, wr_str *bytes, bool *json) WR_MUST_CHECK;
+
+// Begin template `id` of the same program, with the variables that the run has set (also when WHERE
+// did not match). Then wr_eval_run(): MATCHED means expanded, wr_eval_text() gives the text.
+void wr_eval_template(struct wr_eval *e, uint32_t id);
+// `*undefined` (may be NULL) tells whether an expression of the template was Undefined or Null.
+wr_err wr_eval_text(struct wr_eval *e, wr_str *text, bool *undefined) WR_MUST_CHECK;
+
+#endif

@@ -1,0 +1,727 @@
+// Runs programs: the instruction loop, look-ups that suspend, guards, results. One register file of
+// values; operators and functions are elsewhere, only their fast cases are here.
+#include "sql/convert.h"
+#include "sql/operator.h"
+#include "sql/program.h"
+
+#include "sql/base/banned.h"
+
+// Registers of these types hold work in progress; no instruction takes them for a value.
+enum { WORK_ARRAY = 64, WORK_OBJECT, WORK_ROWS, WORK_TEXT };
+
+struct work {
+    union {
+        struct wr_array_builder array;
+        struct wr_object_builder object;
+        struct wr_buf text;
+        struct {
+            wr_value source;
+            uint32_t next;
+        } rows;
+    } as;
+};
+
+// What the run loop keeps beside its registers.
+struct run {
+    struct wr_eval *e;
+    const struct wr_program *p;
+    struct wr_num_context num;
+    uint32_t stars; // of STAR_ARGS
+    enum wr_eval_state end;
+};
+
+static struct work *work_of(wr_value *reg, int type)
+{
+    if (reg->type != type) {
+        return NULL;
+    }
+    struct work *w;
+    memcpy(&w, &reg->as, sizeof w);
+    return w;
+}
+
+static void work_new(struct run *r, wr_value *reg, int type)
+{
+    struct work *w = wr_arena_alloc(r->num.arena, sizeof *w);
+    *reg = wr_undefined();
+    if (w) {
+        memset(w, 0, sizeof *w);
+        reg->type = (uint8_t)type;
+        memcpy(&reg->as, &w, sizeof w);
+    }
+}
+
+static bool fail(struct run *r, wr_err code, const char *text)
+{
+    wr_fault_set(&r->e->fault, code, "%s", text);
+    r->end = WR_EVAL_FAILED;
+    return false;
+}
+
+static bool spend(struct run *r, uint64_t steps)
+{
+    if (WR_UNLIKELY(steps > r->e->fuel_left)) {
+        r->e->fuel_left = 0;
+        return fail(r, WR_ERR_LIMIT, "the evaluation took more steps than its limit (fuel)");
+    }
+    r->e->fuel_left -= steps;
+    return true;
+}
+
+// Whatever the arena's limit cut short is Undefined somewhere: it must not decide anything.
+static bool memory_ok(struct run *r)
+{
+    if (WR_UNLIKELY(r->num.arena->over)) {
+        return fail(r, WR_ERR_LIMIT,
+                    "the evaluation took more memory than its limit (message_memory)");
+    }
+    return true;
+}
+
+static void force(struct run *r, wr_value *v)
+{
+    if (WR_UNLIKELY(v->flags & WR_V_LAZY)) {
+        wr_value_force(v, r->num.arena, r->num.dialect);
+    }
+}
+
+static bool is_true(struct run *r, wr_value *v)
+{
+    return v->type == WR_BOOLEAN ? v->as.truth : wr_operator_truth(v, &r->num) == 1;
+}
+
+// Two numbers in the small form with the same scale compare as integers.
+static inline bool small_pair(const wr_value *a, const wr_value *b)
+{
+    return a->type == WR_NUMBER && b->type == WR_NUMBER && a->scale == b->scale &&
+           !((a->flags | b->flags) & (WR_V_LAZY | WR_V_BIG));
+}
+
+// The comparison `op` as 0, 1 or 2 (Undefined).
+static inline int compare(struct run *r, enum wr_operator op, wr_value *a, wr_value *b)
+{
+    if (WR_LIKELY(small_pair(a, b))) {
+        int64_t x = a->as.coef, y = b->as.coef;
+        return op == WR_OP_EQ   ? x == y
+               : op == WR_OP_NE ? x != y
+               : op == WR_OP_LT ? x < y
+               : op == WR_OP_LE ? x <= y
+               : op == WR_OP_GT ? x > y
+                                : x >= y;
+    }
+    uint64_t steps = 0;
+    wr_value v = wr_operator_binary(&r->num, op, a, b, &steps);
+    if (!spend(r, steps)) {
+        return 2;
+    }
+    return v.type == WR_BOOLEAN ? v.as.truth : 2;
+}
+
+static wr_value truth_value(int t)
+{
+    return t == 2 ? wr_undefined() : wr_boolean(t);
+}
+
+static bool binary(struct run *r, enum wr_operator op, wr_value *to, wr_value *a, wr_value *b)
+{
+    uint64_t steps = 0;
+    wr_value v = wr_operator_binary(&r->num, op, a, b, &steps);
+    *to = v;
+    return spend(r, steps);
+}
+
+static void load_path(struct run *r, wr_value *to, uint16_t path, bool all)
+{
+    wr_value *slot = &r->e->message->slots[r->e->map_[path]];
+    if ((slot->flags & WR_V_LAZY) && (all || slot->type == WR_NUMBER)) {
+        wr_value_force(slot, r->num.arena, r->num.dialect);
+    }
+    *to = *slot;
+}
+
+// ---- variables
+
+// Bytes of `v` as minified JSON; counts no further than `limit`.
+static bool fits(struct run *r, const wr_value *v, size_t limit, size_t *size)
+{
+    struct wr_buf b;
+    wr_buf_init_arena(&b, r->num.arena);
+    wr_json_write(&b, v, r->num.arena, r->num.dialect);
+    *size = b.len;
+    return b.len <= limit;
+}
+
+static bool store_var(struct run *r, uint16_t index, wr_value *v)
+{
+    wr_value *var = &r->e->vars_[index];
+    if (v->type >= WR_RAW) {
+        *var = wr_undefined(); // sql.md 8.3: a variable cannot hold a payload that is not JSON
+        return true;
+    }
+    // Small values need no count: only texts and containers can be large.
+    size_t total = 0, size;
+    *var = *v;
+    for (uint16_t i = 0; i <= index; i++) {
+        const wr_value *set = &r->e->vars_[i];
+        bool large = set->type == WR_ARRAY || set->type == WR_OBJECT ||
+                     (set->type == WR_STRING && set->len > WR_SQL_VAR_BYTES / 16);
+        if (large && r->num.arena->used_ + r->e->message->payload.len > WR_SQL_VAR_BYTES / 16) {
+            if (!fits(r, set, WR_SQL_VAR_BYTES - total, &size)) {
+                return memory_ok(r) &&
+                       fail(r, WR_ERR_LIMIT, "the SET variables hold more than 128 KiB as JSON");
+            }
+            total += size;
+        }
+    }
+    return true;
+}
+
+// ---- objects, arrays, rows
+
+static void set_path(struct run *r, struct wr_object_builder *o, const wr_value *names, wr_value *v)
+{
+    struct wr_arena *arena = r->num.arena;
+    wr_str first = wr_value_text(&names->as.items[0]);
+    // Only the first name lies in the builder; deeper levels are rebuilt as Objects in the arena.
+    wr_value inner = *v;
+    wr_value *there = wr_object_find(o, first);
+    struct wr_object_builder levels[WR_SQL_DEPTH_MAX];
+    uint32_t n = names->len - 1;
+    if (n > WR_SQL_DEPTH_MAX) {
+        n = WR_SQL_DEPTH_MAX;
+    }
+    const wr_value *old = there;
+    wr_value forced;
+    for (uint32_t i = 0; i < n; i++) {
+        memset(&levels[i], 0, sizeof levels[i]);
+        if (old && old->type == WR_OBJECT) {
+            forced = *old;
+            force(r, &forced);
+            for (uint32_t k = 0; forced.type == WR_OBJECT && k < forced.len; k++) {
+                wr_object_set(&levels[i], arena, forced.as.members[k].key,
+                              forced.as.members[k].value);
+            }
+            old = wr_object_find(&levels[i], wr_value_text(&names->as.items[i + 1]));
+        } else {
+            old = NULL;
+        }
+    }
+    for (uint32_t i = n; i > 0; i--) {
+        wr_object_set(&levels[i - 1], arena, wr_value_text(&names->as.items[i]), inner);
+        inner = wr_object_done(&levels[i - 1]);
+    }
+    wr_object_set(o, arena, first, inner);
+}
+
+static bool merge(struct run *r, struct wr_object_builder *o, wr_value *v)
+{
+    force(r, v);
+    if (v->type != WR_OBJECT) {
+        return true;
+    }
+    for (uint32_t i = 0; i < v->len; i++) {
+        wr_object_set(o, r->num.arena, v->as.members[i].key, v->as.members[i].value);
+    }
+    return spend(r, v->len);
+}
+
+// Members known to be new need no search, unless the object already grew an index.
+static void put(struct run *r, struct wr_object_builder *o, wr_str key, const wr_value *v)
+{
+    if (WR_LIKELY(o->len < o->cap_ && !o->index_)) {
+        o->members[o->len++] = (struct wr_member){key, *v};
+    } else {
+        wr_object_set(o, r->num.arena, key, *v);
+    }
+}
+
+static bool rows_new(struct run *r, wr_value *to, wr_value *from)
+{
+    wr_value source = *from;
+    force(r, &source);
+    if (source.type != WR_ARRAY && source.type != WR_OBJECT) {
+        return false;
+    }
+    work_new(r, to, WORK_ROWS);
+    struct work *w = work_of(to, WORK_ROWS);
+    if (w) {
+        w->as.rows.source = source;
+    }
+    return w;
+}
+
+static bool next_row(struct run *r, wr_value *to, wr_value *rows)
+{
+    struct work *w = work_of(rows, WORK_ROWS);
+    if (!w) {
+        return false;
+    }
+    const wr_value *source = &w->as.rows.source;
+    if (source->type == WR_OBJECT) {
+        *to = *source;
+        return w->as.rows.next++ == 0;
+    }
+    if (w->as.rows.next >= source->len) {
+        return false;
+    }
+    *to = source->as.items[w->as.rows.next++];
+    force(r, to);
+    return true;
+}
+
+// ---- calls
+
+// A failure goes on at the innermost guard around it, if there is one.
+static bool guarded(struct run *r, uint32_t pc, uint32_t *handler)
+{
+    for (uint32_t i = 0; i < r->p->guards.len; i++) {
+        const struct wr_guard *g = &r->p->guards.at[i];
+        if (pc >= g->begin && pc < g->end) {
+            *handler = g->handler;
+            return true;
+        }
+    }
+    return false;
+}
+
+enum called { CALLED, CAUGHT, ENDED };
+
+static enum called failed_at(struct run *r, uint32_t pc, const struct wr_fault *fault, uint32_t *next)
+{
+    if (guarded(r, pc, next)) {
+        return CAUGHT;
+    }
+    r->e->fault = *fault;
+    r->end = WR_EVAL_FAILED;
+    return ENDED;
+}
+
+static enum called call(struct run *r, const struct wr_ins *ins, wr_value *args, uint32_t pc,
+                        uint32_t *next)
+{
+    const struct wr_function *f = wr_function_at(ins->b);
+    struct wr_call c = {.num = r->num, .eval = r->e};
+    wr_value v = f->body(&c, args, ins->c, r->stars);
+    r->stars = 0;
+    if (!spend(r, c.steps + 1) || !memory_ok(r)) {
+        return ENDED;
+    }
+    if (WR_UNLIKELY(c.failed)) {
+        return failed_at(r, pc, &c.fault, next);
+    }
+    *args = v;
+    return CALLED;
+}
+
+static enum called answered(struct run *r, struct wr_lookup *l, wr_value *to, uint32_t pc,
+                            uint32_t *next)
+{
+    r->e->lookup = NULL;
+    if (l->failed) {
+        return failed_at(r, pc, &l->fault, next);
+    }
+    *to = l->result;
+    return memory_ok(r) ? CALLED : ENDED;
+}
+
+static enum called lookup(struct run *r, const struct wr_ins *ins, wr_value *args, uint32_t pc,
+                          uint32_t *next)
+{
+    const struct wr_function *f = wr_function_at(ins->b);
+    struct wr_lookup *l = wr_arena_alloc(r->num.arena, sizeof *l);
+    wr_value *copies = wr_arena_alloc(r->num.arena, (ins->c + 1u) * sizeof *copies);
+    if (!l || !copies || !spend(r, 100)) {
+        memory_ok(r);
+        return ENDED;
+    }
+    memset(l, 0, sizeof *l);
+    for (uint32_t i = 0; i < ins->c; i++) {
+        copies[i] = args[i];
+        bool any = (f->lookup == WR_LOOKUP_LAMBDA && i == 1) ||
+                   (f->lookup == WR_LOOKUP_ML && i == 2) ||
+                   (f->lookup == WR_LOOKUP_DYNAMODB && (i == 2 || (i == 4 && ins->c == 6)));
+        if (any) {
+            force(r, &copies[i]);
+        } else {
+            copies[i] = wr_convert_string(&r->num, &copies[i]);
+        }
+        if (copies[i].type == WR_UNDEFINED) { // sql.md 11: such an argument gives Undefined
+            *args = wr_undefined();
+            return memory_ok(r) ? CALLED : ENDED;
+        }
+    }
+    *l = (struct wr_lookup){.kind = f->lookup, .args = copies, .arg_count = ins->c, .eval = r->e};
+    if (f->lookup == WR_LOOKUP_DYNAMODB && r->e->dynamodb_calls_++ > 0) {
+        wr_fault_set(&l->fault, WR_ERR_LIMIT, "get_dynamodb() may be called once in a statement");
+        return failed_at(r, pc, &l->fault, next);
+    }
+    if (!r->e->host || !r->e->host->lookup) {
+        wr_fault_set(&l->fault, WR_ERR_UNSUPPORTED, "%s() cannot be answered here", f->name);
+        return failed_at(r, pc, &l->fault, next);
+    }
+    r->e->lookup = l;
+    r->e->host->lookup(r->e->host->user, l);
+    if (!l->answered) {
+        r->e->pc_ = pc;
+        r->end = WR_EVAL_SUSPENDED;
+        return ENDED;
+    }
+    return answered(r, l, args, pc, next);
+}
+
+// ---- results
+
+static void result(struct run *r, wr_value *v, bool no_array)
+{
+    if (v->type >= WORK_ARRAY || (no_array && v->type == WR_ARRAY)) {
+        *v = wr_undefined();
+    }
+    r->e->result = *v;
+    r->end = memory_ok(r) ? WR_EVAL_MATCHED : WR_EVAL_FAILED;
+}
+
+static void text_result(struct run *r, wr_value *v)
+{
+    struct work *w = work_of(v, WORK_TEXT);
+    if (w) {
+        r->num.arena->over |= w->as.text.over;
+        r->e->result = wr_string(wr_buf_str(&w->as.text));
+    }
+    r->end = memory_ok(r) ? WR_EVAL_MATCHED : WR_EVAL_FAILED;
+}
+
+static void text_value(struct run *r, struct work *w, wr_value *v)
+{
+    if (w) {
+        r->e->template_undefined_ |= v->type == WR_UNDEFINED || v->type == WR_NULL;
+        wr_convert_template_text(&r->num, v, &w->as.text);
+    }
+}
+
+// ---- the loop
+
+// Dispatch by computed goto; -DWR_VM_SWITCH builds the twin, and tests run both.
+#ifdef WR_VM_SWITCH
+#define DISPATCH()                                                                                 \
+    for (;;)                                                                                       \
+        switch (ins = &code[pc++], ins->op)
+#define CASE(name) case WR_OPC_##name
+#define NEXT()     break
+#else
+#define DISPATCH() goto *labels[(ins = &code[pc++])->op];
+#define CASE(name) on_##name
+#define NEXT()     goto *labels[(ins = &code[pc++])->op]
+#endif
+
+#define A (&regs[ins->a])
+#define B (&regs[ins->b])
+#define C (&regs[ins->c])
+#define STOP_UNLESS(ok)                                                                            \
+    if (WR_UNLIKELY(!(ok))) {                                                                      \
+        return;                                                                                    \
+    }
+#define COMPARE(op)                                                                                \
+    {                                                                                              \
+        int t = compare(r, op, B, C);                                                              \
+        *A = truth_value(t);                                                                       \
+        STOP_UNLESS(r->end == WR_EVAL_READY)                                                       \
+        NEXT();                                                                                    \
+    }
+#define REQUIRE(op)                                                                                \
+    {                                                                                              \
+        if (compare(r, op, B, C) != 1) {                                                           \
+            goto no_match;                                                                         \
+        }                                                                                          \
+        NEXT();                                                                                    \
+    }
+#define BINARY(op)                                                                                 \
+    {                                                                                              \
+        STOP_UNLESS(binary(r, op, A, B, C))                                                        \
+        NEXT();                                                                                    \
+    }
+
+WR_HOT static void run(struct run *r, uint32_t pc)
+{
+#ifndef WR_VM_SWITCH
+    static const void *const labels[] = {
+#define OP(name, a, b, c) &&on_##name,
+#include "sql/opcodes.h"
+#undef OP
+    };
+#endif
+    const struct wr_ins *code = r->p->code.at, *ins;
+    const wr_value *consts = r->p->consts.at;
+    wr_value *regs = r->e->regs_;
+
+    DISPATCH()
+    {
+        CASE(LOAD_CONST) : *A = consts[ins->b];
+        NEXT();
+        CASE(LOAD_PATH) : load_path(r, A, ins->b, true);
+        NEXT();
+        CASE(LOAD_SOURCE) : load_path(r, A, ins->b, false);
+        NEXT();
+        CASE(LOAD_VAR) : *A = r->e->vars_[ins->b];
+        force(r, A);
+        NEXT();
+        CASE(STORE_VAR) : STOP_UNLESS(store_var(r, ins->a, B))
+        NEXT();
+        CASE(MOVE) : *A = *B;
+        NEXT();
+        CASE(MEMBER) : *A = wr_operator_member(&r->num, B, wr_value_text(&consts[ins->c]));
+        force(r, A);
+        NEXT();
+        CASE(INDEX) : *A = wr_operator_index(&r->num, B, C);
+        force(r, A);
+        NEXT();
+        CASE(AND) : BINARY(WR_OP_AND)
+        CASE(OR) : BINARY(WR_OP_OR)
+        CASE(NOT) : *A = wr_operator_not(B, &r->num);
+        NEXT();
+        CASE(EQ) : COMPARE(WR_OP_EQ)
+        CASE(NE) : COMPARE(WR_OP_NE)
+        CASE(LT) : COMPARE(WR_OP_LT)
+        CASE(LE) : COMPARE(WR_OP_LE)
+        CASE(GT) : COMPARE(WR_OP_GT)
+        CASE(GE) : COMPARE(WR_OP_GE)
+        CASE(IN) : BINARY(WR_OP_IN)
+        CASE(ADD) : BINARY(WR_OP_ADD)
+        CASE(SUB) : BINARY(WR_OP_SUB)
+        CASE(MUL) : BINARY(WR_OP_MUL)
+        CASE(DIV) : BINARY(WR_OP_DIV)
+        CASE(MOD) : BINARY(WR_OP_MOD)
+        CASE(NEG) : *A = wr_operator_neg(B, &r->num);
+        NEXT();
+        CASE(CAST) : *A = wr_convert_cast(&r->num, B, (enum wr_cast_type)ins->c);
+        NEXT();
+        CASE(STAR_ARGS) : r->stars = ins->b;
+        NEXT();
+        CASE(CALL) :
+        {
+            enum called how = call(r, ins, A, pc - 1, &pc);
+            STOP_UNLESS(how != ENDED)
+        }
+        NEXT();
+        CASE(LOOKUP) :
+        {
+            enum called how = r->e->lookup ? answered(r, r->e->lookup, A, pc - 1, &pc)
+                                           : lookup(r, ins, A, pc - 1, &pc);
+            STOP_UNLESS(how != ENDED)
+        }
+        NEXT();
+        CASE(JUMP) : pc = ins->c;
+        NEXT();
+        CASE(JUMP_NOT_TRUE) : if (!is_true(r, A))
+        {
+            pc = ins->c;
+        }
+        NEXT();
+        CASE(JUMP_UNDEFINED) : if (A->type == WR_UNDEFINED)
+        {
+            pc = ins->c;
+        }
+        NEXT();
+        CASE(JUMP_PRESENT) : if (A->type != WR_UNDEFINED && A->type != WR_NULL)
+        {
+            pc = ins->c;
+        }
+        NEXT();
+        CASE(REQUIRE) : if (!is_true(r, A))
+        {
+            goto no_match;
+        }
+        NEXT();
+        CASE(REQUIRE_EQ) : REQUIRE(WR_OP_EQ)
+        CASE(REQUIRE_NE) : REQUIRE(WR_OP_NE)
+        CASE(REQUIRE_LT) : REQUIRE(WR_OP_LT)
+        CASE(REQUIRE_LE) : REQUIRE(WR_OP_LE)
+        CASE(REQUIRE_GT) : REQUIRE(WR_OP_GT)
+        CASE(REQUIRE_GE) : REQUIRE(WR_OP_GE)
+        CASE(ARRAY_NEW) : work_new(r, A, WORK_ARRAY);
+        NEXT();
+        CASE(ARRAY_PUSH) :
+        {
+            struct work *w = work_of(A, WORK_ARRAY);
+            if (w && B->type != WR_UNDEFINED && B->type < WORK_ARRAY) {
+                wr_array_push(&w->as.array, r->num.arena, *B);
+            }
+        }
+        NEXT();
+        CASE(ARRAY_DONE) :
+        {
+            struct work *w = work_of(A, WORK_ARRAY);
+            *A = w ? wr_array_done(&w->as.array) : wr_undefined();
+        }
+        NEXT();
+        CASE(OBJECT_NEW) : work_new(r, A, WORK_OBJECT);
+        NEXT();
+        CASE(OBJECT_PUT) :
+        {
+            struct work *w = work_of(A, WORK_OBJECT);
+            if (w && C->type != WR_UNDEFINED && C->type < WORK_ARRAY) {
+                put(r, &w->as.object, wr_value_text(&consts[ins->b]), C);
+            }
+        }
+        NEXT();
+        CASE(OBJECT_SET) :
+        {
+            struct work *w = work_of(A, WORK_OBJECT);
+            if (w && C->type != WR_UNDEFINED && C->type < WORK_ARRAY) {
+                wr_object_set(&w->as.object, r->num.arena, wr_value_text(&consts[ins->b]), *C);
+            }
+        }
+        NEXT();
+        CASE(OBJECT_SET_PATH) :
+        {
+            struct work *w = work_of(A, WORK_OBJECT);
+            if (w && C->type != WR_UNDEFINED && C->type < WORK_ARRAY) {
+                set_path(r, &w->as.object, &consts[ins->b], C);
+            }
+        }
+        NEXT();
+        CASE(OBJECT_MERGE) :
+        {
+            struct work *w = work_of(A, WORK_OBJECT);
+            STOP_UNLESS(!w || merge(r, &w->as.object, B))
+        }
+        NEXT();
+        CASE(OBJECT_DONE) :
+        {
+            struct work *w = work_of(A, WORK_OBJECT);
+            *A = w ? wr_object_done(&w->as.object) : wr_undefined();
+        }
+        NEXT();
+        CASE(ROWS) : if (!rows_new(r, A, B))
+        {
+            pc = ins->c;
+        }
+        NEXT();
+        CASE(NEXT) : STOP_UNLESS(spend(r, 10) && memory_ok(r)) if (!next_row(r, A, B))
+        {
+            pc = ins->c;
+        }
+        NEXT();
+        CASE(EXISTS) : *A = wr_boolean(B->type == WR_ARRAY && B->len > 0);
+        NEXT();
+        CASE(RESULT) : result(r, A, ins->b);
+        return;
+        CASE(RESULT_PAYLOAD) : r->e->passthrough_ = true;
+        result(r, A, false);
+        return;
+        CASE(TEXT_NEW) : work_new(r, A, WORK_TEXT);
+        {
+            struct work *w = work_of(A, WORK_TEXT);
+            if (w) {
+                wr_buf_init_arena(&w->as.text, r->num.arena);
+            }
+        }
+        NEXT();
+        CASE(TEXT_CONST) :
+        {
+            struct work *w = work_of(A, WORK_TEXT);
+            if (w) {
+                wr_buf_add(&w->as.text, wr_value_text(&consts[ins->b]));
+            }
+        }
+        NEXT();
+        CASE(TEXT_VALUE) : text_value(r, work_of(A, WORK_TEXT), B);
+        NEXT();
+        CASE(TEXT_RESULT) : text_result(r, A);
+        return;
+    }
+no_match:
+    if (r->end == WR_EVAL_READY) {
+        r->end = memory_ok(r) ? WR_EVAL_NO_MATCH : WR_EVAL_FAILED;
+    }
+}
+
+static void enter(struct wr_eval *e, uint32_t pc)
+{
+    e->state = WR_EVAL_READY;
+    e->lookup = NULL;
+    e->pc_ = pc;
+    e->result = wr_undefined();
+    e->fuel_left = e->program->fuel;
+}
+
+void wr_eval_start(struct wr_eval *e, struct wr_sql_message *m, size_t index,
+                   const struct wr_sql_host *host)
+{
+    e->program = m->plan->programs[index];
+    e->map_ = m->plan->maps[index];
+    e->message = m;
+    e->host = host;
+    e->passthrough_ = e->in_template_ = e->template_undefined_ = false;
+    e->dynamodb_calls_ = 0;
+    enter(e, 0);
+    memset(e->vars_, 0, e->program->statement.assign_count * sizeof e->vars_[0]);
+    if (e->regs_cap_ < e->program->reg_count) {
+        e->regs_ = wr_arena_alloc(m->arena, e->program->reg_count * sizeof *e->regs_);
+        e->regs_cap_ = e->regs_ ? e->program->reg_count : 0;
+    }
+    if (e->regs_) {
+        memset(e->regs_, 0, e->program->reg_count * sizeof *e->regs_);
+    }
+}
+
+enum wr_eval_state wr_eval_run(struct wr_eval *e)
+{
+    if (e->state != WR_EVAL_READY && e->state != WR_EVAL_SUSPENDED) {
+        return e->state; // a template without expressions, or called once too often
+    }
+    if (e->state == WR_EVAL_SUSPENDED && !e->lookup->answered) {
+        return e->state;
+    }
+    struct run r = {.e = e, .p = e->program, .num = {e->message->arena, e->program->dialect}};
+    r.end = WR_EVAL_READY;
+    if (!e->regs_) {
+        memory_ok(&r);
+        fail(&r, WR_ERR_LIMIT, "the evaluation took more memory than its limit (message_memory)");
+    } else {
+        run(&r, e->pc_);
+    }
+    e->state = r.end;
+    return r.end;
+}
+
+wr_err wr_eval_output(struct wr_eval *e, wr_str *bytes, bool *json)
+{
+    if (e->result.type == WR_RAW || e->passthrough_) {
+        *bytes = e->message->payload;
+        *json = e->result.type != WR_RAW;
+        return WR_OK;
+    }
+    struct wr_buf b;
+    wr_buf_init_arena(&b, e->message->arena);
+    wr_json_write(&b, &e->result, e->message->arena, e->program->dialect);
+    if (b.over || e->message->arena->over) {
+        return WR_ERR_LIMIT;
+    }
+    *bytes = wr_buf_str(&b);
+    *json = true;
+    return WR_OK;
+}
+
+void wr_eval_template(struct wr_eval *e, uint32_t id)
+{
+    const struct wr_template_code *t = &e->program->templates.at[id];
+    e->in_template_ = true;
+    e->template_undefined_ = false;
+    enter(e, t->entry);
+    if (t->constant) {
+        e->result = wr_string(t->text);
+        e->state = WR_EVAL_MATCHED;
+    }
+}
+
+wr_err wr_eval_text(struct wr_eval *e, wr_str *text, bool *undefined)
+{
+    if (e->result.type != WR_STRING) {
+        return WR_ERR_LIMIT;
+    }
+    *text = wr_value_text(&e->result);
+    if (undefined) {
+        *undefined = e->template_undefined_;
+    }
+    return WR_OK;
+}

@@ -1,0 +1,74 @@
+// One Lambda function on this machine: a bounded queue, and worker processes that take from it over
+// the Runtime API. Workers start at the first event and stay; they are started again when needed
+// after a crash, with a growing pause when they fail before they have answered anything.
+// Thread: loop.
+//
+//   invoke ─► queue ─► worker: DOWN → STARTING → IDLE ⇄ BUSY → ANSWERED → IDLE …
+//               ▲                                  │ error, time-out, crash
+//               └──────────── delayed ◄────────────┘ while it has retries left
+#ifndef WR_SINKS_LAMBDA_FUNCTION_H
+#define WR_SINKS_LAMBDA_FUNCTION_H
+
+#include "sinks/lambda/launch.h"
+#include "sinks/sink.h"
+
+#define WR_FUNCTION_WORKERS 64  // processes of one function
+#define WR_FUNCTION_NAME    140 // AWS's limit, in bytes
+#define WR_FUNCTION_RETRIES 10
+
+struct wr_function;
+
+// How an invocation ended.
+enum wr_outcome {
+    WR_OUTCOME_OK,
+    WR_OUTCOME_ERROR,   // the function said so
+    WR_OUTCOME_TIMEOUT, // it was killed
+    WR_OUTCOME_CRASH,   // its process ended, or could not start
+    WR_OUTCOME_STOPPED, // the function is being closed
+};
+
+// One event for a function. The caller's memory, until `done`.
+struct wr_invocation {
+    wr_str event;     // JSON; lent until done
+    wr_str arn;       // for the process; lent until done
+    unsigned retries; // tries after the first
+    // May be NULL. The outcome is final. `answer` is what the function answered, or an error
+    // document
+    // ({"errorMessage": …, "errorType": …}); borrowed, not checked.
+    void (*answered)(struct wr_invocation *inv, enum wr_outcome outcome, wr_str answer);
+    // Last call, after `answered`: the line is in results.ndjson too (or closing).
+    void (*done)(struct wr_invocation *inv, enum wr_outcome outcome);
+    void *user;
+
+    struct wr_invocation *next_;
+    char id_[37], trace_[80];
+    unsigned attempt_;
+    enum wr_outcome outcome_;
+    uint64_t started_ms_, due_ms_, line_;
+};
+
+struct wr_function_options {
+    struct wr_launch_options launch; // with the name
+    int64_t timeout_ms, init_timeout_ms, concurrency, queue_max, retry_delay_ms;
+    int64_t retries;              // what wr_function_retries() answers
+    int64_t log_max, results_max; // bytes; 0: no limit
+};
+
+// Options are borrowed. Makes the folder state_dir/local/lambda/NAME. Faults: what is wrong with an
+// option, WR_ERR_IO. Give: wr_function_close().
+wr_err wr_function_open(const struct wr_sink_host *host, const struct wr_function_options *options,
+                        struct wr_function **out, struct wr_fault *fault) WR_MUST_CHECK;
+
+const char *wr_function_name(const struct wr_function *f);
+
+// The retries it is configured with; for inv->retries.
+unsigned wr_function_retries(const struct wr_function *f);
+
+// False, and no callback, when the queue is full. Callbacks may come from inside.
+bool wr_function_invoke(struct wr_function *f, struct wr_invocation *inv) WR_MUST_CHECK;
+
+// End every invocation (WR_OUTCOME_STOPPED, from inside this call; those that were answered once
+// their line is written), end all processes, then call `done` from the loop.
+void wr_function_close(struct wr_function *f, void (*done)(void *user), void *user);
+
+#endif

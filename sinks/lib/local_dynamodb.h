@@ -1,0 +1,46 @@
+// The local form of DynamoDB: one SQLite file, `state_dir`/local/dynamodb.db (actions.md 10);
+// reading it. Thread: any; calls block.
+//
+//   "~tables"   name, sql_name, hash_key, hash_type, range_key, range_type     one row a table
+//   <sql_name>  seq, hash, range, item                                         one row an item
+//
+// `sql_name` is the table's name, with ~1, ~2 … behind it where SQLite would take it for another
+// one's (it does not tell `Orders` from `orders`). `hash` and `range` hold the key: S and B as they
+// are, N as text that sorts like the numbers; `range` is '' without a range key. `item` is
+// AttributeValue JSON. `seq` grows with every write, so that rows after the last seq seen are what
+// is new.
+#ifndef WR_SINKS_LIB_LOCAL_DYNAMODB_H
+#define WR_SINKS_LIB_LOCAL_DYNAMODB_H
+
+#include "sql/base/err.h"
+#include "sql/base/str.h"
+
+#define WR_LOCAL_DYNAMODB_FILE "local/dynamodb.db"
+
+// All lent until the visit ends. Types are 'S', 'N' or 'B'; range_key is empty and its type 0
+// without.
+struct wr_local_dynamodb_table {
+    wr_str name, hash_key, range_key;
+    char hash_type, range_type;
+    uint64_t items;
+};
+
+// Visit the tables in the order of their names until `visit` returns false. No file is no table.
+wr_err wr_local_dynamodb_tables(const char *state_dir,
+                                bool (*visit)(void *user,
+                                              const struct wr_local_dynamodb_table *table),
+                                void *user, struct wr_fault *fault) WR_MUST_CHECK;
+
+enum wr_local_dynamodb_order {
+    WR_LOCAL_DYNAMODB_BY_KEY,
+    WR_LOCAL_DYNAMODB_BY_WRITE, // oldest first
+};
+
+// Visit the items of a table written after `after` (0: all). `item` is AttributeValue JSON, lent.
+// WR_ERR_UNKNOWN when there is no such table.
+wr_err wr_local_dynamodb_items(const char *state_dir, wr_str table,
+                               enum wr_local_dynamodb_order order, int64_t after,
+                               bool (*visit)(void *user, int64_t seq, wr_str item), void *user,
+                               struct wr_fault *fault) WR_MUST_CHECK;
+
+#endif

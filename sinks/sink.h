@@ -1,0 +1,183 @@
+// Sinks: code that performs actions. One `struct wr_sink_impl` per kind of action, one open `struct
+// wr_sink` per kind and instance of weir; rules hand it records. actions.md says what each sends.
+// Thread: loop. A sink may use uv's thread pool inside, never block, and settle only on its loop.
+#ifndef WR_SINKS_SINK_H
+#define WR_SINKS_SINK_H
+
+#include "sql/base/arena.h"
+#include "sql/base/buf.h"
+#include "sql/base/clock.h"
+#include "sql/base/err.h"
+#include "sql/base/str.h"
+#include "sql/base/value.h"
+
+#include <uv.h>
+
+struct wr_sink;
+struct wr_record;
+
+// ---- options: one table for validation, `weir sinks`, forms and docs
+
+enum wr_option_type {
+    WR_OPT_STRING,
+    WR_OPT_BOOL,
+    WR_OPT_INT,    // min..max
+    WR_OPT_CHOICE, // one of `choices`, compared exactly unless WR_OPT_NOCASE
+    WR_OPT_PAIRS,  // list of {key, value} objects; or for WR_OPT_MAP a JSON object of strings
+    WR_OPT_LIST,   // list of objects whose leaves are strings: `fields` names them
+};
+
+#define WR_OPT_REQUIRED 1u  // the rule is refused without it
+#define WR_OPT_TEMPLATE 2u  // substitution templates are accepted in the value
+#define WR_OPT_NOCASE   4u  // CHOICE: letters compare without case
+#define WR_OPT_MAP      8u  // PAIRS: written as a JSON object
+#define WR_OPT_IGNORED  16u // accepted, checked, and without effect here (roleArn)
+#define WR_OPT_KEYS     32u // PAIRS: templates are accepted in the keys too
+
+// One thing a sink can be told. A table ends with a zeroed entry. Names of nested members are dotted:
+// "putItem.tableName", "headers.userProperties".
+struct wr_option {
+    const char *name;
+    enum wr_option_type type;
+    unsigned flags;
+    const char *fallback; // default as it would be written, or NULL
+    int64_t min, max;     // INT: value. STRING: bytes of a constant (0, 0: no limit)
+    const char *unit;     // "ms", "bytes", NULL
+    const char *choices;  // CHOICE: "a|b|c"
+    const char *help;     // one sentence
+};
+
+// A value after templates were expanded. `set` is false when the rule does not give the parameter
+// and it has no default. PAIRS fill keys/values, the others text (BOOL and INT also number).
+struct wr_param {
+    bool set;
+    bool undefined; // a template in it was Undefined or Null
+    wr_str text;
+    int64_t number;
+    size_t count;
+    const wr_str *keys, *values;
+};
+
+// ---- verdicts
+
+enum wr_verdict {
+    WR_DELIVERED, // the destination has it: the engine may forget it
+    WR_RETRY,     // not now: the engine keeps it and comes back after its own backoff
+    WR_REFUSED,   // never: the engine runs the rule's error action
+};
+
+// Why not delivered; for the error document (actions.md 5 and 6). Borrowed by wr_record_settle().
+struct wr_why {
+    wr_str resource;     // the resolved primary name: bucket, table, function ARN, topic, …
+    wr_str message;      // verb phrase and cause, without the "Message arrived on" tail
+    uint32_t retry_at_ms; // with RETRY: not earlier than this many ms from now; 0: the engine's backoff
+    bool throttled;      // with RETRY: a throttling answer, start from the longer backoff
+};
+
+// ---- records
+
+// One result for one action. Made by the engine, lent to a sink until settled; everything it points to
+// lives until then.
+struct wr_record {
+    struct wr_sink *sink;
+    const struct wr_param *params; // in the order of impl->options
+    wr_str body;                   // the result as bytes (or the error document)
+    bool body_json;                // false: raw bytes
+    const wr_value *result;        // the same as a value, may be lazy (wr_value_force a copy); Undefined: empty
+    enum wr_dialect dialect;       // how its numbers are written
+    wr_str rule_name;
+    wr_str topic;    // as published
+    wr_str trace_id; // UUID text
+    wr_str client_id;
+    int64_t timestamp_ms;  // when the message was seen
+    unsigned hops;         // republish: how often weir has handled this message before
+    unsigned attempt;      // 1 at the first submit
+    bool is_error_action;
+    struct wr_arena *arena; // the message's; the sink may allocate while it holds the record
+    void *sink_data;        // the sink's while it holds the record
+    struct wr_record *sink_next; // the sink's while it holds the record: queues without allocation
+    // behind this the engine's own members follow
+};
+
+// Exactly once per submit, now or later. `why` is NULL with WR_DELIVERED. The record must not be
+// touched afterwards. May be called from inside submit(). Thread: the sink's loop.
+void wr_record_settle(struct wr_record *rec, enum wr_verdict verdict, const struct wr_why *why);
+
+// ---- what a sink may ask for
+
+enum wr_log_level { WR_LOG_ERROR, WR_LOG_WARN, WR_LOG_INFO, WR_LOG_DEBUG };
+
+// A message to publish through the engine's own client connection (republish). All borrowed.
+struct wr_publish {
+    wr_str topic, payload;
+    int qos;
+    int format_indicator; // -1 absent
+    wr_str content_type, response_topic, correlation_data; // at NULL: absent
+    int64_t message_expiry_s; // -1 absent
+    const wr_str *user_keys, *user_values;
+    size_t user_count;
+    unsigned hops;
+    // Called once: the broker has it (QoS 1: PUBACK; QoS 0: written), or why not.
+    void (*done)(void *user, wr_err err, const char *why);
+    void *user;
+};
+
+struct wr_sink_host {
+    uv_loop_t *loop;
+    const char *state_dir; // absolute; local forms write below state_dir/local
+    // One line, no newline. Not on the message path.
+    void (*log)(const struct wr_sink_host *host, enum wr_log_level level, const char *format, ...);
+    // NULL where there is no broker. `done` may be called from inside.
+    void (*publish)(const struct wr_sink_host *host, const struct wr_publish *publish);
+    void *user;
+};
+
+// ---- the interface
+
+// Values of the instance's settings (weir.yaml, sinks.<name>): `text` of the named setting, or the
+// default; "" when there is neither.
+struct wr_settings;
+const char *wr_settings_get(const struct wr_settings *s, const char *name);
+int64_t wr_settings_int(const struct wr_settings *s, const char *name);
+bool wr_settings_bool(const struct wr_settings *s, const char *name);
+// Members below `prefix` (tables, functions declared by name): the distinct names one level down,
+// 0 .. count-1, borrowed.
+size_t wr_settings_count(const struct wr_settings *s, const char *prefix);
+const char *wr_settings_name(const struct wr_settings *s, const char *prefix, size_t index);
+
+// One kind of sink. `open`, `submit` and `close` are mandatory. Const: state lives in struct wr_sink.
+struct wr_sink_impl {
+    const char *name;          // as in the rule document: "s3", "dynamoDBv2"
+    const char *failed_action; // actions.md 5: "S3Action"
+    const char *help;          // one sentence for `weir sinks`
+    const struct wr_option *options;  // the action's members in the rule document
+    const struct wr_option *settings; // what weir.yaml can tell the sink; may be NULL. A name
+                                      // "functions.*.command" stands for any name in place of *.
+    int resource_option;       // index into options of the primary name
+    // May be NULL: further checks of one action when its rule is loaded. `params[i].set` as in the
+    // document, text unexpanded; `constant[i]` is false where the text holds a template.
+    wr_err (*check)(const struct wr_param *params, const bool *constant, struct wr_fault *fault);
+    // Fill self->state. Called once before the first submit.
+    wr_err (*open)(struct wr_sink *self, const struct wr_settings *settings,
+                   struct wr_fault *fault);
+    // Lend `rec` until wr_record_settle(rec, verdict, why), called exactly once, now or later.
+    // Never blocks, never fails.
+    void (*submit)(struct wr_sink *self, struct wr_record *rec);
+    // Settle every record still held, then call `done` once; `self` is valid until then.
+    void (*close)(struct wr_sink *self, void (*done)(struct wr_sink *self));
+};
+
+struct wr_sink {
+    const struct wr_sink_impl *impl;
+    const struct wr_sink_host *host;
+    void *state; // the impl's
+    void *user;  // the engine's
+};
+
+// The built-in sinks, NULL-terminated (sinks/list.c).
+extern const struct wr_sink_impl *const wr_sink_list[];
+const struct wr_sink_impl *wr_sink_find(wr_str name);
+// Index of an option in a table, or -1.
+int wr_option_find(const struct wr_option *options, wr_str name);
+
+#endif

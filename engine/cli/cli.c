@@ -1,0 +1,267 @@
+// The table of commands, help and version. Knows what commands are called, not what they do.
+#include "engine/cli/cli.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "engine/config.h"
+#include "engine/rules/document.h"
+
+#include "sql/base/banned.h"
+
+#define COMMANDS_MAX 64 // rows of the table, for the list of names
+
+// Which commands are part of this build: engine/meson.build looks for their files.
+const struct wr_cli_command wr_cli_commands[] = {
+#ifdef WR_HAVE_CLI_RUN
+    {"run", "[-c FILE] [--check] [--status-file FILE] [--OPTION VALUE]...",
+     "take messages from a broker, run the rules, perform their actions",
+     "  -c, --config FILE    configuration; without it ./weir.yaml if there is one\n"
+     "  --check              read configuration and rules, report, and end: 1 if a rule is "
+     "refused\n"
+     "  --status-file FILE   write the counters there as JSON, every second\n"
+     "  --OPTION VALUE       any option of weir.yaml, listed below\n"
+     "\n"
+     "Runs in the foreground. SIGHUP reloads the rules, SIGUSR1 logs the counters, SIGTERM and "
+     "SIGINT\n"
+     "finish what is under way and stop.\n"
+     "\n"
+     "examples:\n"
+     "  weir run\n"
+     "  weir run -c /etc/weir/weir.yaml --check\n"
+     "  weir run --mqtt-url mqtt://broker.example:1883 --rules-dir ./rules\n",
+     true, wr_cli_run},
+#endif
+#ifdef WR_HAVE_CLI_DEMO
+    {"demo", "[--for SECONDS] [OPTION]...",
+     "a private broker, sample devices, example rules: see what arrives where",
+     "  --for SECONDS        end after this time; without it Ctrl-C ends the demo\n"
+     "\n"
+     "Starts a mosquitto of its own on a free port of this machine, and ends it. Everything is "
+     "kept in\n"
+     "./weir-demo.\n"
+     "\n"
+     "examples:\n"
+     "  weir demo\n"
+     "  weir demo --for 10\n",
+     false, wr_cli_demo},
+#endif
+#ifdef WR_HAVE_CLI_EVAL
+    {"eval", "'SQL' [-t TOPIC] [-p JSON|@FILE|-] [--sql-version V] | --cases FILE|-",
+     "one statement on one message",
+     "  -t, --topic TOPIC    the message's topic; without it one that matches FROM\n"
+     "  -p, --payload TEXT   the message: JSON, @FILE, or - for standard input; without it {}\n"
+     "  --sql-version V      2015-10-08, 2016-03-23 (without it) or beta\n"
+     "  --cases FILE|-       answer conformance cases, one JSON object a line\n"
+     "\n"
+     "Prints the result: exit 0. No match: exit 1. A statement that is invalid: exit 2.\n"
+     "\n"
+     "examples:\n"
+     "  weir eval \"SELECT temperature FROM 'room/+'\" -p '{\"temperature\": 21.5}'\n"
+     "  weir eval \"SELECT * FROM '#' WHERE level > 3\" -t a/b -p @message.json\n",
+     false, wr_cli_eval},
+#endif
+    {"sinks", "[NAME] [--json]", "what each sink can be told, in rules and in weir.yaml",
+     "  --json               for programs\n"
+     "\n"
+     "Without NAME: every sink.\n"
+     "\n"
+     "examples:\n"
+     "  weir sinks\n"
+     "  weir sinks s3\n",
+     false, wr_cli_sinks},
+    {"local", "ls|cat|tail SERVICE [NAME] [KEY] [--json] [OPTION]...",
+     "what the local forms of the actions hold",
+     "  local ls s3 [BUCKET [PREFIX]]    buckets, or a bucket's objects with size and time\n"
+     "  local cat s3 BUCKET KEY          an object's bytes\n"
+     "  local tail s3 BUCKET [PREFIX]    objects as they arrive or change\n"
+     "  local ls dynamodb                tables\n"
+     "  local cat dynamodb TABLE         a table's items\n"
+     "  local tail dynamodb TABLE        items as they are written\n"
+     "  local ls lambda                  functions that have results\n"
+     "  local cat lambda FUNCTION        a function's results\n"
+     "  local tail lambda FUNCTION       results as they come\n"
+     "\n"
+     "  --json               JSON Lines\n"
+     "  --for SECONDS        tail: end after this time; without it Ctrl-C ends it\n"
+     "  -c, --config FILE    where to find the state folder; without it ./weir.yaml if there is "
+     "one\n"
+     "  --state-dir FOLDER   the state folder itself\n"
+     "\n"
+     "examples:\n"
+     "  weir local ls s3\n"
+     "  weir local cat s3 my-bucket 2024/readings.json\n"
+     "  weir local tail dynamodb Readings --json\n",
+     false, wr_cli_local},
+    {"help", "[COMMAND]", "this list, or one command's options and examples", "", false,
+     wr_cli_help},
+    {"version", "", "the version of weir", "", false, wr_cli_version},
+    {0},
+};
+
+static const struct wr_cli_command *find(const char *name)
+{
+    for (const struct wr_cli_command *c = wr_cli_commands; c->name; c++) {
+        if (strcmp(c->name, name) == 0) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+// ---- help
+
+static void list_commands(FILE *to)
+{
+    fprintf(to,
+            "weir runs AWS IoT topic rules outside AWS.\n\nusage: weir COMMAND [ARGUMENT]...\n\n");
+    for (const struct wr_cli_command *c = wr_cli_commands; c->name; c++) {
+        fprintf(to, "  %-9s %s\n", c->name, c->summary);
+    }
+    fprintf(to, "\n'weir help COMMAND' says more.\n");
+}
+
+// "--mqtt-client-id" of "mqtt.client_id".
+static void print_option_name(const char *name)
+{
+    printf("--");
+    for (; *name; name++) {
+        putchar(*name == '.' || *name == '_' ? '-' : *name);
+    }
+}
+
+static void list_config(void)
+{
+    printf(
+        "\noptions of weir.yaml (in the file mqtt.url: as option --mqtt-url, in the environment\n"
+        "WEIR_MQTT_URL; later wins: default, file, environment, option):\n\n");
+    for (size_t i = 0; i < wr_config_option_count(); i++) {
+        const struct wr_config_option *o = wr_config_option_at(i);
+        printf("  ");
+        print_option_name(o->name);
+        printf("  %s", o->type);
+        if (*o->range) {
+            printf(" %s%s%s", o->range, *o->unit ? " " : "", o->unit);
+        }
+        if (*o->fallback) {
+            printf(", default %s", o->fallback);
+        }
+        printf("\n      %s\n", o->help);
+    }
+    printf("\nsinks.NAME.SETTING: 'weir sinks' lists them.\n");
+}
+
+static void describe(const struct wr_cli_command *c)
+{
+    printf("weir %s: %s\n\nusage: weir %s%s%s\n", c->name, c->summary, c->name,
+           *c->usage ? " " : "", c->usage);
+    if (*c->details) {
+        printf("\n%s", c->details);
+    }
+    if (c->takes_config) {
+        list_config();
+    }
+}
+
+static int unknown(const char *name)
+{
+    const char *names[COMMANDS_MAX + 1];
+    size_t count = 0;
+    for (const struct wr_cli_command *c = wr_cli_commands; c->name; c++) {
+        wr_assert(count < COMMANDS_MAX);
+        names[count++] = c->name;
+    }
+    names[count] = NULL;
+    const char *near = wr_name_nearest(wr_str_of(name), names);
+    if (near) {
+        fprintf(stderr, "weir: unknown command '%s', did you mean '%s'?\n", name, near);
+    } else {
+        fprintf(stderr, "weir: unknown command '%s', 'weir help' lists them\n", name);
+    }
+    return WR_EXIT_USAGE;
+}
+
+int wr_cli_help(int argc, char **argv)
+{
+    if (argc > 2) {
+        return wr_cli_wrong("help", "expected one command, found also ", argv[2]);
+    }
+    if (argc < 2) {
+        list_commands(stdout);
+        return WR_EXIT_OK;
+    }
+    const struct wr_cli_command *c = find(argv[1]);
+    if (!c) {
+        return unknown(argv[1]);
+    }
+    describe(c);
+    return WR_EXIT_OK;
+}
+
+int wr_cli_version(int argc, char **argv)
+{
+    if (argc > 1) {
+        return wr_cli_wrong("version", "unexpected argument ", argv[1]);
+    }
+    puts("weir " WR_VERSION);
+    return WR_EXIT_OK;
+}
+
+// ---- shared by commands
+
+bool wr_cli_colour(int fd)
+{
+    const char *no_color = getenv("NO_COLOR");
+    return isatty(fd) && !(no_color && *no_color);
+}
+
+int wr_cli_wrong(const char *name, const char *text, const char *value)
+{
+    fprintf(stderr, "weir %s: %s%s; see 'weir help %s'\n", name, text, value ? value : "", name);
+    return WR_EXIT_USAGE;
+}
+
+// ---- the frame
+
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+static int dispatch(int argc, char **argv)
+{
+    if (argc < 2) {
+        list_commands(stderr);
+        return WR_EXIT_USAGE;
+    }
+    if (is_help(argv[1])) {
+        list_commands(stdout);
+        return WR_EXIT_OK;
+    }
+    const struct wr_cli_command *c = find(strcmp(argv[1], "--version") == 0 ? "version" : argv[1]);
+    if (!c) {
+        return unknown(argv[1]);
+    }
+    for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        // Not where it is another option's value: "-p -h" is a payload.
+        bool value = i > 2 && argv[i - 1][0] == '-' && !strchr(argv[i - 1], '=');
+        if (is_help(argv[i]) && !value) {
+            describe(c);
+            return WR_EXIT_OK;
+        }
+    }
+    return c->run(argc - 1, argv + 1);
+}
+
+int wr_cli_main(int argc, char **argv)
+{
+    int status = dispatch(argc, argv);
+    bool failed = fflush(stdout) != 0 || ferror(stdout);
+    // A reader that has seen enough (`weir help | head -1`) is no trouble.
+    if (failed && errno != EPIPE) {
+        fprintf(stderr, "weir: standard output: %s\n", strerror(errno));
+    }
+    return failed && status == WR_EXIT_OK ? WR_EXIT_USAGE : status;
+}

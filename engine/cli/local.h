@@ -1,0 +1,47 @@
+// `weir local`: the services whose local forms can be looked at, one file each.
+// Thread: start.
+#ifndef WR_ENGINE_CLI_LOCAL_H
+#define WR_ENGINE_CLI_LOCAL_H
+
+#include "sql/base/buf.h"
+#include "sql/base/err.h"
+
+#include <stdint.h>
+#include <stdio.h>
+
+struct wr_local_asked {
+    const char *state_dir;
+    const char *name; // bucket, table, function; NULL: not given
+    const char *key;  // key or prefix; NULL: not given
+    bool json;
+    int64_t until_ms; // monotonic milliseconds when a tail ends; 0: never
+};
+
+// One service. Each prints to stdout and fails with a fault; WR_ERR_UNKNOWN: there is no such
+// thing. NULL where the service has no such verb.
+struct wr_local_service {
+    const char *name;
+    wr_err (*ls)(const struct wr_local_asked *a, struct wr_fault *fault);
+    wr_err (*cat)(const struct wr_local_asked *a, struct wr_fault *fault);
+    wr_err (*tail)(const struct wr_local_asked *a, struct wr_fault *fault);
+    bool cat_key; // cat wants a key besides the name
+    bool ls_name; // ls takes a name
+};
+
+extern const struct wr_local_service wr_local_objects; // s3
+extern const struct wr_local_service wr_local_items;   // dynamodb
+extern const struct wr_local_service wr_local_results; // lambda
+
+// Text of others on a line for people: control characters become \xNN.
+void wr_local_print(wr_str text);
+
+// 2024-05-01T12:00:00Z
+void wr_local_time(struct wr_buf *b, int64_t wall_ms);
+
+// Print what is in `b` with a line feed, at once, and clear it. False: the reader is gone.
+bool wr_local_line(struct wr_buf *b);
+
+// Wait a moment between two looks. False when the tail's time is over.
+bool wr_local_wait(const struct wr_local_asked *a);
+
+#endif

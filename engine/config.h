@@ -1,0 +1,91 @@
+// weir.yaml: one options table (config.c) behind the file, the WEIR_… environment variables and the
+// --options. Later wins: default, file, environment, command line.
+// Thread: start. A loaded configuration is read-only.
+//
+// Names: `mqtt.keepalive` in the file is nested YAML (mqtt: {keepalive: 60}) or the dotted key; the
+// environment variable is WEIR_MQTT_KEEPALIVE, the option --mqtt-keepalive.
+#ifndef WR_ENGINE_CONFIG_H
+#define WR_ENGINE_CONFIG_H
+
+#include "sinks/sink.h"
+#include "sql/base/buf.h"
+#include "sql/base/err.h"
+
+// Every member stands in the table in config.c with its name, type, default, range, unit and help.
+// Strings are never NULL ("" is "not set"); paths from the file are relative to the file's folder.
+struct wr_config {
+    const char *mqtt_url; // mqtt.url: mqtt://host[:1883] or mqtts://host[:8883], IPv6 in brackets
+    const char *mqtt_version;        // mqtt.version: "5" (default) | "3.1.1"
+    const char *mqtt_client_id;      // mqtt.client_id: "" = made once, kept in source.json
+    const char *mqtt_username;       // mqtt.username
+    const char *mqtt_password;       // mqtt.password
+    const char *mqtt_password_file;  // mqtt.password_file: first line
+    const char *mqtt_ca_file;        // mqtt.ca_file: "" = the system's
+    const char *mqtt_cert_file;      // mqtt.cert_file
+    const char *mqtt_key_file;       // mqtt.key_file
+    bool mqtt_verify;                // mqtt.verify: check the broker's certificate, default true
+    int64_t mqtt_keepalive_s;        // mqtt.keepalive: 60..65535, default 60
+    int64_t mqtt_session_expiry_s;   // mqtt.session_expiry: default 7 days
+    int64_t mqtt_receive_maximum;    // mqtt.receive_maximum: 1..65535, default 1000
+    const char *mqtt_share_group;    // mqtt.share_group: "" = none
+    int64_t mqtt_connect_timeout_ms; // mqtt.connect_timeout: default 10 s
+    int64_t mqtt_reconnect_min_ms;   // mqtt.reconnect_min: default 200 ms
+    int64_t mqtt_reconnect_max_ms;   // mqtt.reconnect_max: default 30 s
+    int64_t mqtt_hold_max_ms; // mqtt.hold_max: default 10 s, at most a third of the keepalive
+    int64_t mqtt_batch;       // mqtt.batch: messages read before they are settled, default 256
+    bool mqtt_basic_ingest;   // mqtt.basic_ingest: subscribe to $aws/rules/#, default true
+    const char *rules_dir;    // rules.dir: default "rules"
+    bool rules_watch;         // rules.watch: reload when the folder changes, default true
+    const char *state_dir;    // state_dir: default /var/lib/weir if writable, else ./weir-data
+    const char *mode;         // mode: "local" (the only one so far)
+    const char *ack;          // ack: "settled" (default) | "received"
+    const char *limits;       // limits: "weir" | "aws" (sql.md 14)
+    int64_t payload_max;      // payload_max: bytes, default 1 MiB; limits: aws makes it 128 KiB
+    int64_t
+        message_memory; // message_memory: bytes one message's evaluation may take, default 64 MiB
+    int64_t fuel;       // fuel: steps one evaluation may take
+    const char *account_id;          // account_id: 12 digits, default 123456789012
+    const char *region;              // region: default us-east-1
+    const char *templates_undefined; // templates.undefined: "empty" | "fail" (actions.md 2)
+    int64_t retry_attempts;          // retry.attempts: default 3, the first try included
+    int64_t retry_budget_ms;         // retry.budget: default 30 s
+    int64_t retry_base_ms;           // retry.base: default 50 ms
+    int64_t retry_throttled_base_ms; // retry.throttled_base: default 1 s
+    int64_t retry_cap_ms;            // retry.cap: default 20 s
+    int64_t republish_max_hops;      // republish.max_hops: default 8
+    int64_t drain_ms;                // drain: how long SIGTERM waits for records, default 10 s
+    const char *log_level;           // log.level: error|warn|info|debug
+    const char *log_format;          // log.format: text|json
+
+    struct wr_config_sinks
+        *sinks_; // sinks.<name>.<setting>, checked against the impl's settings table
+    struct wr_arena *arena_;
+};
+
+// A table entry, for `weir help run`, docs and tests.
+struct wr_config_option {
+    const char *name; // "mqtt.keepalive"
+    const char *type; // "string", "integer", "boolean", "duration", "size", "choice"
+    const char *fallback;
+    const char *range; // "60..65535", "5|3.1.1", or ""
+    const char *unit;  // "s", "ms", "bytes", ""
+    const char *help;
+};
+size_t wr_config_option_count(void);
+const struct wr_config_option *wr_config_option_at(size_t index);
+
+// Read `file` (NULL: ./weir.yaml if it exists, else defaults only), then the environment, then the
+// options among `args` (`--mqtt-url=…` or two words). Recognised options are taken out of
+// args/count, so that the caller sees only its own. Durations take ms, s, m, h, d; sizes take k, M,
+// G (powers of 1024). An unknown key, a wrong type, a value out of range or invalid YAML is a
+// fault: file, line, what was found, what was expected (the nearest known name for an unknown one).
+// Give: wr_config_free().
+wr_err wr_config_load(const char *file, int *arg_count, char **args, struct wr_config **out,
+                      struct wr_fault *fault) WR_MUST_CHECK;
+void wr_config_free(struct wr_config *c);
+
+// The settings of sink `impl` in this configuration; lives as long as `c`. Never NULL.
+const struct wr_settings *wr_config_sink(const struct wr_config *c,
+                                         const struct wr_sink_impl *impl);
+
+#endif

@@ -1,0 +1,306 @@
+// Intake: limits, which rules a message meets, and the flow's life.
+#include "engine/flow/flow.h"
+
+#include <stdlib.h>
+
+#include "engine/flow/run.h"
+#include "engine/observe/log.h"
+#include "engine/rules/topic_cache.h"
+#include "sql/topic.h"
+
+#include "sql/base/banned.h"
+
+#define TOPIC_CACHE_SETS 2048 // 4,096 topics; about 1.2 MB once all are used
+#define AWS_TOPIC_LEN    256  // sql.md 14
+#define AWS_TOPIC_LEVELS 8
+
+void wr_flow_release(struct wr_flow *f, struct wr_message *m)
+{
+    if (m->locks == 1) {
+        f->live_messages--;
+        f->options.metrics->settled++;
+    }
+    wr_message_unlock(m);
+}
+
+// UUID version 4 from the flow's generator: unique enough to find a message again, no secret.
+static void set_trace_id(struct wr_flow *f, struct wr_message *m)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint64_t high = (wr_jitter_next(&f->jitter) & ~UINT64_C(0xf000)) | UINT64_C(0x4000);
+    uint64_t low = (wr_jitter_next(&f->jitter) & ~(UINT64_C(3) << 62)) | (UINT64_C(2) << 62);
+    char *to = m->trace_id_;
+    for (int i = 0; i < 32; i++) {
+        if (i == 8 || i == 12 || i == 16 || i == 20) {
+            *to++ = '-';
+        }
+        uint64_t half = i < 16 ? high : low;
+        *to++ = digits[(half >> (60 - 4 * (i & 15))) & 15];
+    }
+    m->sql.trace_id = (wr_str){m->trace_id_, sizeof m->trace_id_};
+}
+
+WR_COLD static void drop(struct wr_flow *f, struct wr_message *m, struct wr_rule_set *set,
+                         const struct wr_rule_group *group, enum wr_drop why)
+{
+    f->options.metrics->dropped[why]++;
+    for (size_t i = 0; group && i < group->count; i++) {
+        wr_str filter = group->rules[i]->filter;
+        if (wr_rule_set_first_complaint(set, filter)) {
+            wr_log(WR_LOG_WARN, "flow",
+                   "filter %.*s: a message was not evaluated: %s (topic %.*s, %zu bytes); "
+                   "further ones are counted",
+                   WR_STR_ARG(filter), wr_drop_text(why), WR_STR_ARG(m->sql.topic),
+                   m->sql.payload.len);
+        }
+    }
+}
+
+// sql.md 14. `topic` is without a Basic Ingest prefix.
+static bool over_limits(const struct wr_flow *f, const struct wr_message *m, wr_str topic,
+                        enum wr_drop *why)
+{
+    if (m->sql.payload.len > f->options.payload_max) {
+        *why = WR_DROP_PAYLOAD_TOO_LARGE;
+        return true;
+    }
+    if (!f->options.aws_limits) {
+        return false;
+    }
+    if (topic.len > AWS_TOPIC_LEN) {
+        *why = WR_DROP_TOPIC_TOO_LONG;
+        return true;
+    }
+    size_t slashes = 0;
+    for (size_t i = 0; i < topic.len; i++) {
+        slashes += topic.at[i] == '/';
+    }
+    if (slashes >= AWS_TOPIC_LEVELS) {
+        *why = WR_DROP_TOPIC_TOO_DEEP;
+        return true;
+    }
+    return false;
+}
+
+static struct wr_rule_group *find_group(struct wr_flow *f, struct wr_message *m, wr_str *topic)
+{
+    struct wr_metrics *metrics = f->options.metrics;
+    struct wr_rule_group *group;
+    wr_str rule;
+    *topic = m->sql.topic;
+    if (WR_UNLIKELY(topic->len && topic->at[0] == '$') &&
+        wr_topic_basic_ingest(m->sql.topic, &rule, topic)) {
+        static struct wr_log_limit limit;
+        m->sql.basic_ingest = true;
+        group = wr_rule_set_basic_ingest(f->rules, rule);
+        if (!group) {
+            metrics->rule_not_found++;
+            wr_log_limited(&limit, WR_LOG_WARN, "flow", "RuleNotFound: %.*s (Basic Ingest)",
+                           WR_STR_ARG(rule));
+        }
+        return group;
+    }
+    bool hit;
+    group = wr_topic_cache_get(f->topics, f->rules, m->sql.topic, &hit);
+    metrics->cache_hits += hit;
+    metrics->cache_misses += !hit;
+    metrics->no_rule += !group;
+    return group;
+}
+
+static void evaluate(struct wr_flow *f, struct wr_message *m, struct wr_rule_group *group)
+{
+    struct wr_rule_set *set = f->rules;
+    if (wr_sql_message_read(&m->sql, group->plan, &m->arena)) {
+        drop(f, m, set, group, WR_DROP_MEMORY);
+        return;
+    }
+    f->options.metrics->evaluated++;
+    m->rule_set = set;
+    wr_rule_set_lock(set); // a sink may have the rules replaced under us
+    group->locks++;
+    struct wr_run *spare = NULL;
+    for (size_t i = 0; i < group->count; i++) {
+        wr_run_start(f, m, set, group, i, &spare);
+    }
+    group->locks--;
+    wr_rule_set_unlock(set);
+}
+
+static void take(struct wr_flow *f, struct wr_message *m)
+{
+    f->options.metrics->messages++;
+    f->live_messages++;
+    if (WR_UNLIKELY(f->stopped || !f->rules)) {
+        return;
+    }
+    wr_str topic;
+    struct wr_rule_group *group = find_group(f, m, &topic);
+    if (!group) {
+        return;
+    }
+    enum wr_drop why;
+    if (WR_UNLIKELY(over_limits(f, m, topic, &why))) {
+        drop(f, m, f->rules, group, why);
+        return;
+    }
+    if (WR_UNLIKELY(m->qos == 0 && f->live_messages > WR_FLOW_LIVE_MAX)) {
+        drop(f, m, f->rules, group, WR_DROP_OVERLOAD);
+        return;
+    }
+    if (m->sql.timestamp_ms == 0) {
+        m->sql.timestamp_ms = wr_wall_ms();
+    }
+    if (!m->sql.trace_id.at) {
+        set_trace_id(f, m);
+    }
+    evaluate(f, m, group);
+}
+
+void wr_flow_batch(void *flow, struct wr_source *source, struct wr_message *messages, size_t count)
+{
+    struct wr_flow *f = flow;
+    while (messages) {
+        struct wr_message *m = messages;
+        messages = m->next; // the message may be back in its pool below
+        m->next = NULL;
+        take(f, m);
+        wr_flow_release(f, m);
+    }
+}
+
+static void flow_lookup(void *user, struct wr_lookup *lookup)
+{
+    struct wr_flow *f = user;
+    const struct wr_flow_host *host = f->options.host;
+    if (host) {
+        host->lookup(host->user, f, lookup);
+        return;
+    }
+    lookup->failed = true;
+    lookup->answered = true;
+    wr_fault_set(&lookup->fault, WR_ERR_FAILED, "look-ups are not available in weir run yet");
+}
+
+static void flow_random(void *user, void *at, size_t len)
+{
+    struct wr_flow *f = user;
+    f->outer.random(f->outer.user, at, len);
+}
+
+static bool flow_zone(void *user, wr_str name, wr_str *tzif)
+{
+    struct wr_flow *f = user;
+    return f->outer.zone(f->outer.user, name, tzif);
+}
+
+static void on_due(struct wr_retry *retry, struct wr_retry_entry *e)
+{
+    wr_engine_record_submit(WR_CONTAINER(e, struct wr_engine_record, retry));
+}
+
+struct wr_flow *wr_flow_new(const struct wr_flow_options *options)
+{
+    struct wr_flow *f = wr_zalloc(sizeof *f);
+    f->options = *options;
+    if (options->sql) {
+        f->outer = *options->sql;
+    }
+    f->sql = (struct wr_sql_host){.user = f,
+                                  .account_id = f->outer.account_id,
+                                  .random = f->outer.random ? flow_random : NULL,
+                                  .lookup = flow_lookup,
+                                  .zone = f->outer.zone ? flow_zone : NULL};
+    f->topics = wr_topic_cache_new(TOPIC_CACHE_SETS);
+    wr_jitter_init(&f->jitter);
+    wr_retry_init(&f->retry, options->loop, on_due);
+    return f;
+}
+
+void wr_flow_set_rules(struct wr_flow *f, struct wr_rule_set *set)
+{
+    wr_rule_set_lock(set);
+    wr_rule_set_unlock(f->rules);
+    f->rules = set;
+}
+
+struct wr_rule_set *wr_flow_rules(const struct wr_flow *f)
+{
+    return f->rules;
+}
+
+void wr_flow_answered(struct wr_flow *f, struct wr_lookup *lookup)
+{
+    wr_assert(lookup->answered && !f->stopped);
+    wr_run_advance(WR_CONTAINER(lookup->eval, struct wr_run, eval));
+}
+
+size_t wr_flow_live(const struct wr_flow *f)
+{
+    return f->live_messages;
+}
+
+// Ends the run unless a sink still holds a record of it.
+static void abandon(struct wr_flow *f, struct wr_run *r)
+{
+    switch (r->stage) {
+    case WR_RUN_STATEMENT:
+    case WR_RUN_TEMPLATES:
+    case WR_RUN_READY:
+    case WR_RUN_ENDED:
+        if (r->lane) {
+            wr_lane_leave(&f->lanes, r);
+        }
+        wr_run_end(r);
+        return;
+    case WR_RUN_SUBMITTED:
+        for (size_t i = 0; i < r->rule->action_count; i++) {
+            if (r->records[i].retry.place_) {
+                wr_retry_remove(&f->retry, &r->records[i].retry);
+                r->outstanding--;
+            }
+        }
+        if (r->outstanding == 0) {
+            wr_run_end(r);
+        }
+        return;
+    case WR_RUN_ERROR_TEMPLATES:
+        wr_run_end(r);
+        return;
+    case WR_RUN_ERROR_SUBMITTED:
+        if (r->error_record->retry.place_) {
+            wr_retry_remove(&f->retry, &r->error_record->retry);
+            wr_run_end(r);
+        }
+        return;
+    }
+}
+
+void wr_flow_stop(struct wr_flow *f)
+{
+    f->stopped = true;
+    for (struct wr_run *r = f->live, *next; r; r = next) {
+        next = r->live_next;
+        abandon(f, r);
+    }
+}
+
+static void on_closed(uv_handle_t *timer)
+{
+    struct wr_retry *retry = timer->data;
+    struct wr_flow *f = WR_CONTAINER(retry, struct wr_flow, retry);
+    void (*done)(void *user) = f->done;
+    void *user = f->done_user;
+    wr_rule_set_unlock(f->rules);
+    wr_topic_cache_free(f->topics);
+    free(f);
+    done(user);
+}
+
+void wr_flow_free(struct wr_flow *f, void (*done)(void *user), void *user)
+{
+    wr_assert(f->stopped && !f->live);
+    f->done = done;
+    f->done_user = user;
+    wr_retry_close(&f->retry, on_closed);
+}

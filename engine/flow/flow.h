@@ -1,0 +1,73 @@
+// From a batch of messages to settled records: topic, rules, evaluation, templates, actions,
+// retries, error action, acknowledgement. Knows no MQTT and no particular sink. Thread: loop.
+//
+// Order: the records of one rule on one topic are submitted in the order of their messages,
+// look-ups that wait included; a record that is retried may be overtaken.
+#ifndef WR_ENGINE_FLOW_FLOW_H
+#define WR_ENGINE_FLOW_FLOW_H
+
+#include "engine/flow/sinks.h"
+#include "engine/flow/source.h"
+#include "engine/rules/rule_set.h"
+
+#include <uv.h>
+
+// Messages alive at once, beyond which those of QoS 0 are dropped (and counted: "overload"):
+// nothing else holds a sender of QoS 0 back. At 8 KiB and more a message this is 128 MiB.
+#define WR_FLOW_LIVE_MAX 16384
+
+struct wr_flow;
+
+// Who answers look-ups (sql.md 11.6). It sets lookup->answered inside `lookup`, or later and then
+// calls wr_flow_answered(). After wr_flow_stop() it must not touch a look-up again.
+struct wr_flow_host {
+    void *user;
+    void (*lookup)(void *user, struct wr_flow *flow, struct wr_lookup *lookup);
+};
+
+// actions.md 4.0
+struct wr_retry_policy {
+    unsigned attempts; // the first try included
+    int64_t budget_ms; // from the first try
+    int64_t base_ms, throttled_base_ms, cap_ms;
+};
+
+struct wr_flow_options {
+    uv_loop_t *loop;
+    struct wr_metrics *metrics;
+    struct wr_sinks *sinks;
+    const struct wr_sql_host
+        *sql; // account, random, zones; its `lookup` is not used. NULL: the defaults
+    const struct wr_flow_host *host; // NULL: look-ups fail, "not available"
+    size_t payload_max;
+    bool aws_limits;      // topics too (sql.md 14)
+    bool undefined_fails; // templates.undefined: fail
+    struct wr_retry_policy retry;
+};
+
+// Give: wr_flow_free() it, after wr_flow_stop(). Options are copied, what they point to is lent
+// until then.
+struct wr_flow *wr_flow_new(const struct wr_flow_options *options);
+
+// Use these rules from the next message on; messages under way keep theirs. Locks `set`.
+void wr_flow_set_rules(struct wr_flow *f, struct wr_rule_set *set);
+struct wr_rule_set *wr_flow_rules(const struct wr_flow *f); // borrowed; NULL before the first
+
+// wr_source_events.batch, with the flow as `user`.
+void wr_flow_batch(void *flow, struct wr_source *source, struct wr_message *messages,
+                   size_t count) WR_HOT;
+
+// The look-up's answer is there: goes on with the evaluation that waits for it.
+void wr_flow_answered(struct wr_flow *f, struct wr_lookup *lookup);
+
+// Messages that are not settled yet.
+size_t wr_flow_live(const struct wr_flow *f);
+
+// Forget what is under way: evaluations and retries that wait end at once, records that sinks still
+// hold end when they are settled, with no error action. The source must have ended, so that none of
+// these messages is acknowledged: the broker delivers them again.
+void wr_flow_stop(struct wr_flow *f);
+// After every sink is closed. `done` when the flow's timer is closed; the flow is freed by then.
+void wr_flow_free(struct wr_flow *f, void (*done)(void *user), void *user);
+
+#endif

@@ -1,0 +1,169 @@
+// Records: handed to sinks, settled by verdicts, tried again, counted.
+#include "engine/flow/run.h"
+
+#include "engine/observe/log.h"
+
+#include "sql/base/banned.h"
+
+static const wr_str absent = WR_STR_INIT("N/A");
+
+void wr_engine_record_init(struct wr_engine_record *er, struct wr_run *r,
+                           const struct wr_rule_action *action)
+{
+    const struct wr_sql_message *m = &r->message->sql;
+    *er = (struct wr_engine_record){
+        .rec =
+            {
+                .sink = wr_sinks_at(r->flow->options.sinks, action->kind),
+                .body = r->body,
+                .body_json = r->body_json,
+                .result = &r->result,
+                .dialect = wr_program_dialect(r->rule->program),
+                .rule_name = r->rule->name,
+                .topic = m->topic,
+                .trace_id = m->trace_id,
+                .client_id = m->client_id.at ? m->client_id : absent,
+                .timestamp_ms = m->timestamp_ms,
+                .hops = r->message->hops,
+                .arena = &r->message->arena,
+            },
+        .run = r,
+        .action = action,
+    };
+}
+
+void wr_engine_record_fail(struct wr_engine_record *er, wr_str resource, wr_str message)
+{
+    struct wr_arena *arena = &er->run->message->arena;
+    er->failed = true;
+    er->resource = wr_str_dup(arena, resource);
+    er->message = wr_str_dup(arena, message);
+    if (!er->message.at) {
+        er->message = WR_STR("Failed, and no memory is left for this message to say why");
+    }
+}
+
+static void settled_one(struct wr_run *r)
+{
+    if (--r->outstanding > 0) {
+        return;
+    }
+    if (r->failed && r->rule->error_action && !r->flow->stopped) {
+        wr_error_action_begin(r);
+    } else {
+        wr_run_end(r);
+    }
+}
+
+WR_COLD static void count_failure(struct wr_engine_record *er)
+{
+    static struct wr_log_limit limit;
+    struct wr_run *r = er->run;
+    bool last = er->rec.is_error_action;
+    if (last) {
+        er->action->counters->error_failure++;
+    } else {
+        er->action->counters->failure++;
+        r->failed++;
+    }
+    if (!r->flow->stopped) {
+        wr_log_limited(&limit, WR_LOG_ERROR, "flow", "rule %.*s: %s %s failed on topic %.*s: %.*s",
+                       WR_STR_ARG(r->rule->name), last ? "error action" : "action",
+                       er->action->impl->name, WR_STR_ARG(er->rec.topic), WR_STR_ARG(er->message));
+    }
+}
+
+// The record has come to its end.
+static void finish(struct wr_engine_record *er)
+{
+    if (er->rec.is_error_action) {
+        wr_run_end(er->run); // whatever became of it, there is no second error action
+    } else {
+        settled_one(er->run);
+    }
+}
+
+// True when the record waits for another try.
+static bool retry_later(struct wr_engine_record *er, const struct wr_why *why)
+{
+    struct wr_flow *f = er->run->flow;
+    const struct wr_retry_policy *policy = &f->options.retry;
+    if (f->stopped || er->rec.attempt >= policy->attempts) {
+        return false;
+    }
+    int64_t base = why && why->throttled ? policy->throttled_base_ms : policy->base_ms;
+    int64_t delay = wr_backoff_ms(&f->jitter, base, policy->cap_ms, er->rec.attempt);
+    if (why && why->retry_at_ms > delay) {
+        delay = why->retry_at_ms;
+    }
+    int64_t spent = (int64_t)uv_now(f->options.loop) - er->first_try_ms;
+    if (spent + delay > policy->budget_ms) {
+        return false;
+    }
+    er->action->counters->retries++;
+    wr_retry_add(&f->retry, &er->retry, delay);
+    return true;
+}
+
+void wr_record_settle(struct wr_record *rec, enum wr_verdict verdict, const struct wr_why *why)
+{
+    struct wr_engine_record *er = WR_CONTAINER(rec, struct wr_engine_record, rec);
+    wr_assert(er->lent); // settled twice is the sink's bug
+    er->lent = false;
+    switch (verdict) {
+    case WR_DELIVERED:
+        if (rec->is_error_action) {
+            er->action->counters->error_success++;
+        } else {
+            er->action->counters->success++;
+        }
+        finish(er);
+        return;
+    case WR_RETRY:
+        if (retry_later(er, why)) {
+            return;
+        }
+        break;
+    case WR_REFUSED:
+        break;
+    }
+    wr_engine_record_fail(er, why ? why->resource : (wr_str){0},
+                          why ? why->message : WR_STR("The sink refused the record"));
+    count_failure(er);
+    finish(er);
+}
+
+void wr_engine_record_submit(struct wr_engine_record *er)
+{
+    struct wr_sink *sink = er->rec.sink;
+    er->rec.attempt++;
+    er->lent = true;
+    sink->impl->submit(sink, &er->rec);
+}
+
+void wr_engine_record_start(struct wr_engine_record *er)
+{
+    struct wr_flow *f = er->run->flow;
+    if (!er->failed && !er->rec.sink) {
+        wr_engine_record_fail(er, (wr_str){0}, WR_STR("The sink is not open"));
+    }
+    if (er->failed) {
+        count_failure(er);
+        finish(er);
+        return;
+    }
+    er->first_try_ms = (int64_t)uv_now(f->options.loop);
+    f->options.metrics->records++;
+    wr_engine_record_submit(er);
+}
+
+void wr_run_submit(struct wr_run *r)
+{
+    size_t count = r->rule->action_count;
+    r->stage = WR_RUN_SUBMITTED;
+    r->outstanding = (uint32_t)count + 1; // ours: a sink may settle at once
+    for (size_t i = 0; i < count; i++) {
+        wr_engine_record_start(&r->records[i]);
+    }
+    settled_one(r);
+}

@@ -1,0 +1,205 @@
+// The stages of one rule on one message, and what it holds on to meanwhile.
+#include "engine/flow/run.h"
+
+#include "engine/observe/log.h"
+
+#include "sql/base/banned.h"
+
+static void retain(struct wr_run *r)
+{
+    if (r->retained) {
+        return;
+    }
+    struct wr_flow *f = r->flow;
+    r->retained = true;
+    wr_message_lock(r->message);
+    wr_rule_set_lock(r->rule_set);
+    r->group->locks++;
+    r->live_before = NULL;
+    r->live_next = f->live;
+    if (f->live) {
+        f->live->live_before = r;
+    }
+    f->live = r;
+}
+
+void wr_run_end(struct wr_run *r)
+{
+    struct wr_flow *f = r->flow;
+    if (!r->retained) {
+        return;
+    }
+    r->retained = false;
+    if (r->live_before) {
+        r->live_before->live_next = r->live_next;
+    } else {
+        f->live = r->live_next;
+    }
+    if (r->live_next) {
+        r->live_next->live_before = r->live_before;
+    }
+    r->group->locks--;
+    wr_rule_set_unlock(r->rule_set);
+    wr_flow_release(f, r->message);
+}
+
+static void leave(struct wr_run *r)
+{
+    if (r->stage == WR_RUN_READY) {
+        wr_run_submit(r);
+    } else {
+        wr_run_end(r);
+    }
+}
+
+// The run waits for nothing but its turn.
+static void proceed(struct wr_run *r)
+{
+    struct wr_flow *f = r->flow;
+    struct wr_lane *lane = r->lane;
+    if (!lane) {
+        leave(r);
+        return;
+    }
+    if (lane->pumping) {
+        return; // below us on the stack; it will come to this run
+    }
+    lane->pumping = true;
+    while (lane) {
+        struct wr_run *next = wr_lane_take(&f->lanes, &lane);
+        if (!next) {
+            lane->pumping = false;
+            return;
+        }
+        leave(next);
+    }
+}
+
+static void suspend(struct wr_run *r)
+{
+    retain(r);
+    r->flow->options.metrics->suspended++;
+    bool ordered = r->stage == WR_RUN_STATEMENT || r->stage == WR_RUN_TEMPLATES;
+    if (ordered && !r->lane) {
+        wr_lane_open(&r->flow->lanes, r);
+    }
+}
+
+WR_COLD static void evaluation_failed(struct wr_run *r, wr_err code, const char *text)
+{
+    static struct wr_log_limit limit;
+    struct wr_rule_counters *c = r->rule->counters;
+    if (code == WR_ERR_LIMIT) {
+        c->failed_limit++;
+    } else if (code == WR_ERR_FAILED) {
+        c->failed_lookup++;
+    } else {
+        c->failed_other++;
+    }
+    wr_log_limited(&limit, WR_LOG_WARN, "flow", "rule %.*s: evaluation failed on topic %.*s: %s",
+                   WR_STR_ARG(r->rule->name), WR_STR_ARG(r->message->sql.topic), text);
+}
+
+// WHERE was true. False: the result or its records do not fit into the message's memory.
+static bool matched(struct wr_run *r)
+{
+    r->rule->counters->matched++;
+    r->result = r->eval.result;
+    size_t count = r->rule->action_count;
+    r->records = wr_arena_alloc(&r->message->arena, (count + 1) * sizeof *r->records);
+    if (!r->records || wr_eval_output(&r->eval, &r->body, &r->body_json)) {
+        evaluation_failed(r, WR_ERR_LIMIT, "the result does not fit into message_memory");
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        wr_engine_record_init(&r->records[i], r, &r->rule->actions[i]);
+    }
+    retain(r);
+    return true;
+}
+
+// True when there is a result; else the run has ended or is suspended.
+static bool evaluate(struct wr_run *r)
+{
+    switch (wr_eval_run(&r->eval)) {
+    case WR_EVAL_MATCHED:
+        if (matched(r)) {
+            return true;
+        }
+        break;
+    case WR_EVAL_NO_MATCH:
+        r->rule->counters->no_match++;
+        break;
+    case WR_EVAL_FAILED:
+        evaluation_failed(r, r->eval.fault.code, r->eval.fault.text);
+        break;
+    case WR_EVAL_SUSPENDED:
+        suspend(r);
+        return false;
+    case WR_EVAL_READY:
+        wr_assert(false);
+    }
+    r->stage = WR_RUN_ENDED;
+    proceed(r);
+    return false;
+}
+
+void wr_run_advance(struct wr_run *r)
+{
+    if (r->stage == WR_RUN_ERROR_TEMPLATES) {
+        wr_error_action_advance(r);
+        return;
+    }
+    if (r->stage == WR_RUN_STATEMENT) {
+        if (!evaluate(r)) {
+            return;
+        }
+        r->stage = WR_RUN_TEMPLATES;
+    }
+    wr_assert(r->stage == WR_RUN_TEMPLATES);
+    for (; r->action < r->rule->action_count; r->action++) {
+        if (!wr_expand(r, &r->records[r->action])) {
+            suspend(r);
+            return;
+        }
+    }
+    r->stage = WR_RUN_READY;
+    proceed(r);
+}
+
+void wr_run_start(struct wr_flow *f, struct wr_message *m, struct wr_rule_set *set,
+                  struct wr_rule_group *group, size_t index, struct wr_run **spare)
+{
+    struct wr_rule *rule = group->rules[index];
+    rule->counters->topic_match++;
+    rule->counters->not_json += !m->sql.json;
+    struct wr_run *r = *spare;
+    if (!r) {
+        r = wr_arena_alloc(&m->arena, sizeof *r);
+        if (!r) {
+            rule->counters->failed_limit++;
+            return;
+        }
+        // All but the fault's text: it is more than half of the run and read only after a failure.
+        size_t fault = offsetof(struct wr_run, eval.fault);
+        size_t behind = fault + sizeof r->eval.fault;
+        memset(r, 0, fault);
+        memset((char *)r + behind, 0, sizeof *r - behind);
+        r->flow = f;
+        r->message = m;
+        r->rule_set = set;
+        r->group = group;
+    }
+    r->rule = rule;
+    r->stage = WR_RUN_STATEMENT;
+    r->expanding = false;
+    r->action = r->template_at = r->outstanding = r->failed = 0;
+    r->error_record = NULL;
+    wr_eval_start(&r->eval, &m->sql, index, &f->sql);
+    if (WR_UNLIKELY(f->lanes.count) && wr_lane_join(&f->lanes, r)) {
+        retain(r);
+    }
+    wr_run_advance(r);
+    // The message is the caller's, so the run's memory is still there even when it has ended.
+    *spare = r->retained ? NULL : r;
+}

@@ -1,0 +1,121 @@
+// One rule on one message: evaluation, templates, records, error action. Lives in the message's
+// arena. Private to engine/flow. Thread: loop.
+//
+//   STATEMENT ─► TEMPLATES ─► READY ─► SUBMITTED ─► ERROR_TEMPLATES ─► ERROR_SUBMITTED ─► end
+//       │ no match, failed      │ lane: earlier      │ all delivered
+//       ▼                       ▼ messages first     ▼
+//      end                                          end
+#ifndef WR_ENGINE_FLOW_RUN_H
+#define WR_ENGINE_FLOW_RUN_H
+
+#include "engine/flow/flow.h"
+#include "engine/flow/lane.h"
+#include "engine/flow/retry.h"
+#include "engine/loop/backoff.h"
+#include "engine/rules/topic_cache.h"
+
+enum wr_run_stage {
+    WR_RUN_STATEMENT,
+    WR_RUN_TEMPLATES,
+    WR_RUN_READY,
+    WR_RUN_SUBMITTED,
+    WR_RUN_ERROR_TEMPLATES,
+    WR_RUN_ERROR_SUBMITTED,
+    WR_RUN_ENDED, // in a lane still, behind others
+};
+
+// What a sink gets, and what the engine needs to know of it.
+struct wr_engine_record {
+    struct wr_record rec; // first: the sink's pointer is ours
+    struct wr_run *run;
+    const struct wr_rule_action *action;
+    struct wr_param *params;  // own copy when the action has templates
+    bool lent;                // the sink has it
+    bool failed;              // finally
+    wr_str resource, message; // failed: for the error document
+    int64_t first_try_ms;     // of uv_now()
+    struct wr_retry_entry retry;
+};
+
+struct wr_run {
+    struct wr_eval eval; // first: a look-up's eval is the run
+    struct wr_flow *flow;
+    struct wr_message *message;
+    struct wr_rule *rule;
+    struct wr_rule_set *rule_set;
+    struct wr_rule_group *group;
+    enum wr_run_stage stage;
+    bool retained;                // holds locks and is in the flow's list
+    bool expanding;               // the template at the cursor has been started
+    uint32_t action, template_at; // cursor of TEMPLATES and ERROR_TEMPLATES
+    uint32_t outstanding;         // records not settled, one more while they are submitted
+    uint32_t failed;
+    wr_str body;
+    bool body_json;
+    wr_value result;
+    struct wr_engine_record *records;      // one an action
+    struct wr_engine_record *error_record; // NULL until there is one
+    struct wr_lane *lane;                  // NULL: none waits before us
+    struct wr_run *lane_next;
+    struct wr_run *live_next, *live_before; // of the flow
+};
+
+struct wr_flow {
+    struct wr_flow_options options;
+    struct wr_sql_host sql;   // what evaluations see: its user is the flow
+    struct wr_sql_host outer; // what the caller gave
+    struct wr_rule_set *rules;
+    struct wr_topic_cache *topics;
+    struct wr_retry retry;
+    struct wr_lanes lanes;
+    struct wr_jitter jitter;
+    struct wr_run *live; // runs that are retained
+    size_t live_messages;
+    bool stopped;
+    void (*done)(void *user);
+    void *done_user;
+};
+
+// ---- run.c
+
+// Evaluate rule `index` of the group. `*spare` is a run of this message that can be used again, or
+// NULL; on return likewise. The caller holds the message, the set and the group.
+void wr_run_start(struct wr_flow *f, struct wr_message *m, struct wr_rule_set *set,
+                  struct wr_rule_group *group, size_t index, struct wr_run **spare) WR_HOT;
+// Go on after a look-up was answered.
+void wr_run_advance(struct wr_run *r);
+// Give up locks; the run's memory may be gone afterwards.
+void wr_run_end(struct wr_run *r);
+// Drops one holder of the message that the flow counts.
+void wr_flow_release(struct wr_flow *f, struct wr_message *m);
+
+// ---- template expansion (expand.c)
+
+// Fill record `er` from its action's parameters; false when a look-up is under way (call again). A
+// template that fails sets er->failed. The cursor is run->template_at and ->expanding, 0 and false
+// at the start.
+bool wr_expand(struct wr_run *r, struct wr_engine_record *er) WR_MUST_CHECK;
+
+// ---- record.c
+
+// A record of the run for `action`, without parameters.
+void wr_engine_record_init(struct wr_engine_record *er, struct wr_run *r,
+                           const struct wr_rule_action *action);
+// Mark as failed with texts that live as long as the message.
+void wr_engine_record_fail(struct wr_engine_record *er, wr_str resource, wr_str message);
+// Hand the record to its sink, again when it is retried.
+void wr_engine_record_submit(struct wr_engine_record *er);
+// The first submit; a record that failed before it is counted and finished instead.
+void wr_engine_record_start(struct wr_engine_record *er);
+// Start every record of the run.
+void wr_run_submit(struct wr_run *r);
+
+// ---- error_action.c
+
+// All actions are settled and some failed: make the document and the record, from the rule's error
+// action.
+void wr_error_action_begin(struct wr_run *r);
+// Go on with its templates, then submit it.
+void wr_error_action_advance(struct wr_run *r);
+
+#endif

@@ -1,0 +1,34 @@
+// The open sinks of this instance: one of a kind, opened when the first rule needs it.
+// Thread: loop.
+#ifndef WR_ENGINE_FLOW_SINKS_H
+#define WR_ENGINE_FLOW_SINKS_H
+
+#include "engine/config.h"
+#include "sinks/sink.h"
+
+struct wr_sinks;
+
+struct wr_sinks_options {
+    uv_loop_t *loop;
+    const struct wr_config *config;          // NULL in tests: sinks see no settings
+    const struct wr_sink_impl *const *kinds; // NULL-terminated
+    const char *state_dir;
+    // NULL where there is no broker.
+    void (*publish)(void *user, const struct wr_publish *p);
+    void *publish_user;
+};
+
+// Give: wr_sinks_free() it once all are closed.
+struct wr_sinks *wr_sinks_new(const struct wr_sinks_options *options);
+void wr_sinks_free(struct wr_sinks *s);
+
+// Open the sink of kind number `kind` unless it is open already.
+wr_err wr_sinks_require(struct wr_sinks *s, size_t kind, struct wr_fault *fault) WR_MUST_CHECK;
+// The open sink; NULL when it was never required.
+struct wr_sink *wr_sinks_at(const struct wr_sinks *s, size_t kind);
+
+// Close all, one after the other in the order of the list; then `done`, once, also when none is
+// open.
+void wr_sinks_close(struct wr_sinks *s, void (*done)(void *user), void *user);
+
+#endif

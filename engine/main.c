@@ -1,0 +1,16 @@
+// The process: what is set up once, then the command. The only place that ends it.
+#include "engine/cli/cli.h"
+
+#include <signal.h>
+
+#include "sql/base/hash.h"
+
+#include "sql/base/banned.h"
+
+int main(int argc, char **argv)
+{
+    // A broker or reader that goes away is an error of one write, not the end of the process.
+    signal(SIGPIPE, SIG_IGN);
+    wr_hash_seed_init();
+    return wr_cli_main(argc, argv);
+}

@@ -1,0 +1,178 @@
+// Copies a message out of libmosquitto, which frees its own after the callback.
+#include "engine/mqtt/arrive.h"
+
+#include <mqtt_protocol.h>
+#include <stdlib.h>
+
+#include "sql/base/err.h"
+
+#include "sql/base/banned.h"
+
+#define HOPS_MAX 1000000 // what a weir-hops property may say; more is taken for this
+
+void wr_spill_free(struct wr_spill *spill)
+{
+    while (spill) {
+        struct wr_spill *next = spill->next;
+        free(spill);
+        spill = next;
+    }
+}
+
+void wr_arrive_look(const mosquitto_property *props, struct wr_arrival *out)
+{
+    out->id_count = 0;
+    out->expires = false;
+    for (const mosquitto_property *p = props; p; p = mosquitto_property_next(p)) {
+        int kind = mosquitto_property_identifier(p);
+        uint32_t id;
+        if (kind == MQTT_PROP_SUBSCRIPTION_IDENTIFIER && out->id_count < WR_ARRIVE_IDS_MAX &&
+            mosquitto_property_read_varint(p, kind, &id, false)) {
+            out->ids[out->id_count++] = id;
+        } else if (kind == MQTT_PROP_MESSAGE_EXPIRY_INTERVAL) {
+            out->expires = true;
+        }
+    }
+}
+
+static void *room(struct wr_message *m, size_t size, struct wr_spill **spill)
+{
+    void *at = wr_arena_alloc(&m->arena, size);
+    if (at) {
+        return at;
+    }
+    m->arena.over = false; // nothing is missing: it is elsewhere
+    struct wr_spill *s = wr_alloc(sizeof *s + size);
+    s->next = *spill;
+    *spill = s;
+    return s->bytes;
+}
+
+static wr_str keep(struct wr_message *m, const void *at, size_t len, struct wr_spill **spill)
+{
+    char *to = room(m, len ? len : 1, spill); // not NULL: absent texts are
+    if (len) {
+        memcpy(to, at, len);
+    }
+    return (wr_str){to, len};
+}
+
+static wr_str keep_string(struct wr_message *m, const mosquitto_property *p, int kind,
+                          struct wr_spill **spill)
+{
+    char *text = NULL;
+    if (!mosquitto_property_read_string(p, kind, &text, false) || !text) {
+        return (wr_str){NULL, 0};
+    }
+    wr_str kept = keep(m, text, strlen(text), spill);
+    free(text);
+    return kept;
+}
+
+static wr_str keep_binary(struct wr_message *m, const mosquitto_property *p, int kind,
+                          struct wr_spill **spill)
+{
+    void *bytes = NULL;
+    uint16_t len = 0;
+    if (!mosquitto_property_read_binary(p, kind, &bytes, &len, false)) {
+        return (wr_str){NULL, 0};
+    }
+    wr_str kept = keep(m, bytes, len, spill);
+    free(bytes);
+    return kept;
+}
+
+static unsigned parse_hops(const char *text)
+{
+    unsigned hops = 0;
+    for (; *text >= '0' && *text <= '9' && hops < HOPS_MAX; text++) {
+        hops = hops * 10 + (unsigned)(*text - '0');
+    }
+    return hops < HOPS_MAX ? hops : HOPS_MAX;
+}
+
+// Our own property is taken out, the others keep their order.
+static void keep_user_property(struct wr_message *m, const mosquitto_property *p,
+                               struct wr_user_property *list, struct wr_spill **spill)
+{
+    char *key = NULL, *value = NULL;
+    if (!mosquitto_property_read_string_pair(p, MQTT_PROP_USER_PROPERTY, &key, &value, false) ||
+        !key || !value) {
+        free(key);
+        free(value);
+        return;
+    }
+    if (wr_str_eq(wr_str_of(key), WR_STR(WR_HOPS_PROPERTY))) {
+        m->hops = parse_hops(value);
+    } else {
+        list[m->sql.user_property_count++] = (struct wr_user_property){
+            keep(m, key, strlen(key), spill), keep(m, value, strlen(value), spill)};
+    }
+    free(key);
+    free(value);
+}
+
+static void fill_properties(struct wr_message *m, const mosquitto_property *props,
+                            struct wr_spill **spill)
+{
+    size_t user = 0;
+    for (const mosquitto_property *p = props; p; p = mosquitto_property_next(p)) {
+        user += mosquitto_property_identifier(p) == MQTT_PROP_USER_PROPERTY;
+    }
+    struct wr_user_property *list = user ? room(m, user * sizeof *list, spill) : NULL;
+    m->sql.user_properties = list;
+    for (const mosquitto_property *p = props; p; p = mosquitto_property_next(p)) {
+        int kind = mosquitto_property_identifier(p);
+        uint8_t byte;
+        if (kind == MQTT_PROP_USER_PROPERTY) {
+            keep_user_property(m, p, list, spill);
+        } else if (kind == MQTT_PROP_CONTENT_TYPE) {
+            m->sql.content_type = keep_string(m, p, kind, spill);
+        } else if (kind == MQTT_PROP_RESPONSE_TOPIC) {
+            m->sql.response_topic = keep_string(m, p, kind, spill);
+        } else if (kind == MQTT_PROP_CORRELATION_DATA) {
+            m->sql.correlation_data = keep_binary(m, p, kind, spill);
+        } else if (kind == MQTT_PROP_PAYLOAD_FORMAT_INDICATOR &&
+                   mosquitto_property_read_byte(p, kind, &byte, false)) {
+            m->sql.format_indicator = byte ? 1 : 0;
+        }
+    }
+}
+
+// A version 4 UUID as text.
+static void write_uuid(char *to, struct wr_jitter *chance)
+{
+    static const char hex[] = "0123456789abcdef";
+    uint64_t high = wr_jitter_next(chance), low = wr_jitter_next(chance);
+    high = (high & ~UINT64_C(0xf000)) | 0x4000;
+    low = (low & ~(UINT64_C(3) << 62)) | (UINT64_C(2) << 62);
+    for (int i = 0, digit = 0; i < 36; i++) {
+        if (i == 8 || i == 13 || i == 18 || i == 23) {
+            to[i] = '-';
+        } else {
+            uint64_t half = digit < 16 ? high : low;
+            to[i] = hex[(half >> (60 - 4 * (digit & 15))) & 15];
+            digit++;
+        }
+    }
+}
+
+void wr_arrive_fill(struct wr_message *m, const struct mosquitto_message *from,
+                    const mosquitto_property *props, int64_t timestamp_ms, struct wr_jitter *chance,
+                    struct wr_spill **spill)
+{
+    *spill = NULL;
+    size_t len = from->payloadlen > 0 ? (size_t)from->payloadlen : 0;
+    wr_assert(len <= WR_MQTT_PAYLOAD_MAX); // no packet can hold more
+    m->sql.topic = keep(m, from->topic, strlen(from->topic), spill);
+    m->sql.payload = keep(m, from->payload, len, spill);
+    m->sql.timestamp_ms = timestamp_ms;
+    m->sql.over_mqtt = true;
+    write_uuid(m->trace_id_, chance);
+    m->sql.trace_id = (wr_str){m->trace_id_, sizeof m->trace_id_};
+    m->qos = (uint8_t)from->qos;
+    m->retain = from->retain;
+    if (props) {
+        fill_properties(m, props, spill);
+    }
+}

@@ -1,0 +1,23 @@
+// From weir's configuration to a `struct mosquitto` that is ready to connect: version, credentials, TLS.
+// Thread: loop.
+#ifndef WR_ENGINE_MQTT_SETUP_H
+#define WR_ENGINE_MQTT_SETUP_H
+
+#include "engine/config.h"
+#include "engine/mqtt/url.h"
+
+#include <mosquitto.h>
+
+// Check the URL and that every file of the options mqtt.* can be read.
+wr_err wr_mqtt_setup_check(const struct wr_config *config, struct wr_mqtt_url *url,
+                           struct wr_fault *fault) WR_MUST_CHECK;
+
+// Give: mosquitto_destroy() it. Files are read again each time, so that renewed certificates and
+// passwords are taken up at the next connection. WR_ERR_IO or WR_ERR_FAILED; no log is written.
+wr_err wr_mqtt_setup(const struct wr_config *config, const struct wr_mqtt_url *url,
+                     const char *client_id, bool clean, void *user, struct mosquitto **out,
+                     struct wr_fault *fault) WR_MUST_CHECK;
+
+bool wr_mqtt_is_v5(const struct wr_config *config);
+
+#endif

@@ -1,0 +1,173 @@
+// From a checked document to a compiled rule.
+#include "engine/rules/rule.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "sql/template.h"
+
+#include "sql/base/banned.h"
+
+struct builder {
+    struct wr_rule *rule;
+    const struct wr_rule_options *options;
+    struct wr_fault *fault;
+};
+
+// Puts the member and the place in its text before the fault. Line and column are then no longer
+// those of the document, so they go.
+static void place(struct wr_fault *fault, const char *path, const char *dot, const char *name)
+{
+    if (!fault) {
+        return;
+    }
+    if (fault->line) {
+        wr_fault_prefix(fault, "%s%s%s:%" PRIu32 ":%" PRIu32, path, dot, name, fault->line,
+                        fault->column);
+    } else {
+        wr_fault_prefix(fault, "%s%s%s", path, dot, name);
+    }
+    fault->line = fault->column = 0;
+}
+
+static wr_err add_template(struct builder *b, struct wr_rule_action *a, wr_str text, size_t param,
+                           size_t pair, enum wr_template_part_of part, struct wr_template_use *uses)
+{
+    if (!wr_template_has_expression(text)) {
+        return WR_OK;
+    }
+    uint32_t id;
+    wr_err err = wr_program_add_template(b->rule->program_, text, &id, b->fault);
+    if (err) {
+        place(b->fault, a->path, ".", a->impl->options[param].name);
+        return err;
+    }
+    uses[a->template_count++] = (struct wr_template_use){
+        .id = id, .param = (uint32_t)param, .pair = (uint32_t)pair, .part = part};
+    return WR_OK;
+}
+
+// Texts that may hold a template: one a scalar, two a pair.
+static size_t text_count(const struct wr_document_action *d)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < d->param_count; i++) {
+        count += d->constant[i] ? 0 : 1 + 2 * d->params[i].count;
+    }
+    return count;
+}
+
+static wr_err add_action(struct builder *b, const struct wr_document_action *d,
+                         struct wr_rule_action *a)
+{
+    *a = (struct wr_rule_action){
+        .impl = d->impl, .param_count = d->param_count, .params = d->params, .path = d->path};
+    while (b->options->kinds[a->kind] != d->impl) {
+        a->kind++;
+    }
+    a->counters = wr_metrics_action(b->rule->counters, d->impl->name);
+    size_t room = text_count(d);
+    if (room == 0) {
+        return WR_OK;
+    }
+    struct wr_template_use *uses = wr_arena_alloc(&b->rule->document->arena, room * sizeof *uses);
+    if (!uses) {
+        return wr_fault_set(b->fault, WR_ERR_LIMIT, "%s: too many templates", d->path);
+    }
+    a->templates = uses;
+    for (size_t i = 0; i < d->param_count; i++) {
+        const struct wr_param *p = &d->params[i];
+        if (d->constant[i]) {
+            continue;
+        }
+        wr_err err = add_template(b, a, p->text, i, 0, WR_PART_TEXT, uses);
+        for (size_t k = 0; !err && k < p->count; k++) {
+            err = add_template(b, a, p->keys[k], i, k, WR_PART_KEY, uses);
+            if (!err) {
+                err = add_template(b, a, p->values[k], i, k, WR_PART_VALUE, uses);
+            }
+        }
+        if (err) {
+            return err;
+        }
+    }
+    return WR_OK;
+}
+
+static wr_err compile(struct builder *b)
+{
+    struct wr_rule *r = b->rule;
+    struct wr_document *d = r->document;
+    struct wr_program_options options = {.sql_version = d->sql_version, .fuel = b->options->fuel};
+    wr_err err = wr_sql_version_parse(d->sql_version, &(enum wr_dialect){0}, b->fault);
+    if (err) {
+        wr_fault_prefix(b->fault, "awsIotSqlVersion");
+        return err;
+    }
+    err = wr_program_new(d->sql, &options, &r->program_, b->fault);
+    if (err) {
+        place(b->fault, "sql", "", "");
+        return err;
+    }
+    r->program = r->program_;
+    r->filter = wr_program_filter(r->program);
+    r->actions_ = wr_zalloc((d->action_count + 1) * sizeof *r->actions_);
+    r->actions = r->actions_;
+    for (size_t i = 0; i < d->action_count; i++) {
+        err = add_action(b, &d->actions[i], &r->actions_[i]);
+        if (err) {
+            return err;
+        }
+        r->action_count++;
+    }
+    if (d->has_error_action) {
+        struct wr_rule_action *a = &r->actions_[d->action_count];
+        err = add_action(b, &d->error_action, a);
+        if (err) {
+            return err;
+        }
+        r->error_action = a;
+        r->error_action_dynamic = a->template_count > 0;
+    }
+    return wr_program_seal(r->program_, b->fault);
+}
+
+wr_err wr_rule_new(wr_str text, const char *file_name, const struct wr_rule_options *options,
+                   struct wr_rule **out, struct wr_fault *fault)
+{
+    struct wr_document *d;
+    wr_err err = wr_document_parse(text, file_name, options->kinds, &d, fault);
+    if (err) {
+        return err;
+    }
+    struct wr_rule *r = wr_zalloc(sizeof *r);
+    r->locks_ = 1;
+    r->document = d;
+    r->name = d->name;
+    r->enabled = !d->disabled;
+    r->counters = wr_metrics_rule(options->metrics, d->name);
+    struct builder b = {.rule = r, .options = options, .fault = fault};
+    err = compile(&b);
+    if (err) {
+        wr_rule_unlock(r);
+        return err;
+    }
+    *out = r;
+    return WR_OK;
+}
+
+void wr_rule_lock(struct wr_rule *r)
+{
+    r->locks_++;
+}
+
+void wr_rule_unlock(struct wr_rule *r)
+{
+    if (!r || --r->locks_ > 0) {
+        return;
+    }
+    wr_program_free(r->program_);
+    wr_document_free(r->document);
+    free(r->actions_);
+    free(r);
+}

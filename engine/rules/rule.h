@@ -1,0 +1,61 @@
+// A rule, compiled: program, actions, the templates in their parameters. Immutable, shared by rule
+// sets through locks; only its counters change. Thread: loop.
+#ifndef WR_ENGINE_RULES_RULE_H
+#define WR_ENGINE_RULES_RULE_H
+
+#include "engine/observe/metrics.h"
+#include "engine/rules/document.h"
+#include "sql/sql.h"
+
+// Where an expanded template goes.
+enum wr_template_part_of { WR_PART_TEXT, WR_PART_KEY, WR_PART_VALUE };
+
+struct wr_template_use {
+    uint32_t id;    // in the rule's program
+    uint32_t param; // index into params
+    uint32_t pair;  // KEY, VALUE: index into the pairs
+    enum wr_template_part_of part;
+};
+
+struct wr_rule_action {
+    const struct wr_sink_impl *impl;
+    size_t kind; // index of impl in the list of kinds
+    size_t param_count;
+    const struct wr_param *params;           // in the order of impl->options; templates as written
+    size_t template_count;                   // 0: params serve every record as they are
+    const struct wr_template_use *templates; // in the order of the parameters
+    struct wr_action_counters *counters;
+    const char *path; // "actions[0].s3"
+};
+
+struct wr_rule {
+    wr_str name;
+    wr_str filter; // len 0: reached by Basic Ingest only
+    const struct wr_program *program;
+    bool enabled;
+    size_t action_count;
+    const struct wr_rule_action *actions;
+    const struct wr_rule_action *error_action; // NULL: none
+    bool error_action_dynamic;                 // the error action has templates
+    struct wr_rule_counters *counters;
+    struct wr_document *document;
+    struct wr_program *program_; // the same, to free it
+    struct wr_rule_action *actions_;
+    uint32_t locks_;
+};
+
+struct wr_rule_options {
+    const struct wr_sink_impl *const *kinds; // NULL-terminated: wr_sink_list
+    struct wr_metrics *metrics;
+    uint64_t fuel; // 0: the default
+};
+
+// Compile a document's text. `file_name` as in wr_document_parse(). The text of a fault in SQL
+// begins with "sql:LINE:COLUMN: ", within the statement; in a template with the member, likewise.
+// Only JSON syntax faults have fault->line. Give: with one lock.
+wr_err wr_rule_new(wr_str text, const char *file_name, const struct wr_rule_options *options,
+                   struct wr_rule **out, struct wr_fault *fault) WR_MUST_CHECK;
+void wr_rule_lock(struct wr_rule *r);
+void wr_rule_unlock(struct wr_rule *r); // the last one frees; NULL is accepted
+
+#endif

@@ -1,0 +1,517 @@
+// The flow from message to settled records, with a source and sinks in process.
+#include "engine/flow/flow.h"
+
+#include "tests/support/test.h"
+
+#include "tests/support/fake_sink.h"
+#include "tests/support/flow_bed.h"
+
+#include "sql/base/banned.h"
+
+#define RULE(sql, rest) "{\"sql\": \"" sql "\", \"awsIotSqlVersion\": \"2016-03-23\", " rest "}"
+#define ONE(name)       "\"actions\": [{\"fake\": {\"name\": \"" name "\"}}]"
+#define LOOKUP          "get_thing_shadow('t', 'r')"
+
+static void runs_rules_on_messages(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *rules[3];
+        const char *topic, *payload;
+        const char *notes; // what the sinks saw
+    } cases[] = {
+        {"projection",
+         {RULE("SELECT a.b AS x FROM 't/#'", ONE("n"))},
+         "t/1",
+         "{\"a\":{\"b\":3}}",
+         "fake n {\"x\":3} 1\n"},
+        {"no match", {RULE("SELECT * FROM 't' WHERE a > 1", ONE("n"))}, "t", "{\"a\":1}", ""},
+        {"undefined WHERE", {RULE("SELECT * FROM 't' WHERE zz > 1", ONE("n"))}, "t", "{}", ""},
+        {"other topic", {RULE("SELECT * FROM 't/+'", ONE("n"))}, "t", "{}", ""},
+        {"raw payload", {RULE("SELECT * FROM 't'", ONE("n"))}, "t", "hello", "fake n hello 1\n"},
+        {"template",
+         {RULE("SELECT 1 AS a FROM 't/+'", ONE("k/${topic(2)}/${b}${zz}-${c}"))},
+         "t/x",
+         "{\"b\":\"y\",\"c\":[1,2]}",
+         "fake k/x/y-[1,2] {\"a\":1} 1\n"},
+        {"template sees the original, not the result",
+         {RULE("SELECT 1 AS v FROM 't'", ONE("<${v}>"))},
+         "t",
+         "{\"v\":7}",
+         "fake <7> {\"v\":1} 1\n"},
+        {"template sees variables",
+         {RULE("SET @x = a + 1 SELECT @x AS v FROM 't'", ONE("${@x}"))},
+         "t",
+         "{\"a\":7}",
+         "fake 8 {\"v\":8} 1\n"},
+        {"pairs",
+         {RULE("SELECT 1 AS a FROM 't'",
+               "\"actions\": [{\"fake\": {\"name\": \"n\", \"headers\": [{\"key\": \"k\", "
+               "\"value\": \"${x}!\"}, {\"key\": \"l\", \"value\": \"c\"}]}}]")},
+         "t",
+         "{\"x\":5}",
+         "fake n k=5! l=c {\"a\":1} 1\n"},
+        {"two actions",
+         {RULE("SELECT 1 AS a FROM 't'",
+               "\"actions\": [{\"fake\": {\"name\": \"n\"}}, {\"other\": {\"name\": \"${x}\"}}]")},
+         "t",
+         "{\"x\":5}",
+         "fake n {\"a\":1} 1\nother 5 {\"a\":1} 1\n"},
+        {"no action", {RULE("SELECT 1 AS a FROM 't'", "\"actions\": []")}, "t", "{}", ""},
+        {"three rules in order of name",
+         {RULE("SELECT 1 AS a FROM '#'", ONE("x")),
+          RULE("SELECT 2 AS a FROM 't/1' WHERE zz = 1", ONE("y")),
+          RULE("SELECT 3 AS a FROM '+/1'", ONE("z"))},
+         "t/1",
+         "{}",
+         "fake x {\"a\":1} 1\nfake z {\"a\":3} 1\n"},
+        {"disabled",
+         {RULE("SELECT 1 AS a FROM 't'", "\"ruleDisabled\": true, " ONE("x"))},
+         "t",
+         "{}",
+         ""},
+        {"basic ingest",
+         {RULE("SELECT topic() AS t FROM 'never'", ONE("${topic(1)}"))},
+         "$aws/rules/r0/a/b",
+         "{}",
+         "fake a {\"t\":\"a/b\"} 1\n"},
+        {"basic ingest without FROM",
+         {RULE("SELECT 1 AS a", ONE("n"))},
+         "$aws/rules/r0/a",
+         "{}",
+         "fake n {\"a\":1} 1\n"},
+        {"basic ingest to another", {RULE("SELECT 1 AS a", ONE("n"))}, "$aws/rules/zz/a", "{}", ""},
+        {"payload over the limit", {RULE("SELECT 1 AS a FROM 't'", ONE("n"))}, "t", NULL, ""},
+    };
+    static char large[2048];
+    memset(large, 'x', sizeof large - 1);
+    for (size_t i = 0; i < WR_COUNT(cases); i++) {
+        struct bed b;
+        size_t count = 0;
+        while (count < 3 && cases[i].rules[count]) {
+            count++;
+        }
+        bed_open(&b, NULL);
+        bed_rules(&b, cases[i].rules, count);
+        bed_send(&b, cases[i].topic, cases[i].payload ? cases[i].payload : large);
+        CHECK_STR(cases[i].name, wr_buf_str(&fake.notes), Z(cases[i].notes));
+        CHECK_INT(cases[i].name, b.settled, 1);
+        bed_close(&b);
+    }
+}
+
+static void settles_by_verdict(void **state)
+{
+    static const struct {
+        const char *name, *script, *notes;
+        uint64_t success, failure, retries;
+    } cases[] = {
+        {"delivered", "d", "fake n {\"a\":1} 1\n", 1, 0, 0},
+        {"retried, then delivered", "rtd",
+         "fake n {\"a\":1} 1\nfake n {\"a\":1} 2\nfake n {\"a\":1} 3\n", 1, 0, 2},
+        {"retried in vain", "r", "fake n {\"a\":1} 1\nfake n {\"a\":1} 2\nfake n {\"a\":1} 3\n", 0,
+         1, 2},
+        {"refused", "x", "fake n {\"a\":1} 1\n", 0, 1, 0},
+        {"retried, then refused", "rx", "fake n {\"a\":1} 1\nfake n {\"a\":1} 2\n", 0, 1, 1},
+    };
+    static const char *const rule[] = {RULE("SELECT 1 AS a FROM 't'", ONE("n"))};
+    for (size_t i = 0; i < WR_COUNT(cases); i++) {
+        struct bed b;
+        bed_open(&b, NULL);
+        bed_rules(&b, rule, 1);
+        fake.script = cases[i].script;
+        bed_send(&b, "t", "{}");
+        bed_wait(&b, 1);
+        CHECK_STR(cases[i].name, wr_buf_str(&fake.notes), Z(cases[i].notes));
+        CHECK_INT(cases[i].name, b.settled, 1);
+        const struct wr_action_counters *c = b.metrics->rules->actions;
+        CHECK_INT(cases[i].name, c->success, cases[i].success);
+        CHECK_INT(cases[i].name, c->failure, cases[i].failure);
+        CHECK_INT(cases[i].name, c->retries, cases[i].retries);
+        bed_close(&b);
+    }
+}
+
+#define DOCUMENT                                                                               \
+    "{\"ruleName\":\"r0\",\"topic\":\"t\",\"cloudwatchTraceId\":"                              \
+    "\"00000000-0000-4000-8000-000000000000\",\"clientId\":\"N/A\",\"base64OriginalPayload\":" \
+    "\"eyJ2Ijo3fQ==\",\"failures\":["
+#define TAIL " Message arrived on: t, Action: fake, name: "
+
+static void runs_the_error_action(void **state)
+{
+    static const char with_error[] = "\"actions\": [{\"fake\": {\"name\": \"n\"}}, {\"other\": "
+                                     "{\"name\": \"${v}\"}}], \"errorAction\": "
+                                     "{\"fake\": {\"name\": \"err-${v}\"}}";
+    static const struct {
+        const char *name, *script, *notes;
+        uint64_t error_success, error_failure;
+    } cases[] = {
+        {"nothing failed", "d", "fake n {\"a\":1} 1\nother 7 {\"a\":1} 1\n", 0, 0},
+        {"one failed", "xdd",
+         "fake n {\"a\":1} 1\nother 7 {\"a\":1} 1\nerror fake err-7 " DOCUMENT
+         "{\"failedAction\":\"FakeAction\",\"failedResource\":\"n\",\"errorMessage\":\"Failed to "
+         "fake. The error received was scripted." TAIL "n\"}]} 1\n",
+         1, 0},
+        {"both failed, one document", "xxd",
+         "fake n {\"a\":1} 1\nother 7 {\"a\":1} 1\nerror fake err-7 " DOCUMENT
+         "{\"failedAction\":\"FakeAction\",\"failedResource\":\"n\",\"errorMessage\":\"Failed to "
+         "fake. The error received was scripted." TAIL "n\"},"
+         "{\"failedAction\":\"OtherAction\",\"failedResource\":\"7\",\"errorMessage\":\"Failed to "
+         "fake. The error received was scripted. Message arrived on: t, Action: other, name: "
+         "7\"}]} 1\n",
+         1, 0},
+        {"the error action fails: that is the end", "xdx", NULL, 0, 1},
+        {"the error action is retried", "xdrd", NULL, 1, 0},
+    };
+    char rule[512];
+    snprintf(rule, sizeof rule,
+             "{\"sql\": \"SELECT 1 AS a FROM 't'\", \"awsIotSqlVersion\": \"2016-03-23\", %s}",
+             with_error);
+    const char *const rules[] = {rule};
+    for (size_t i = 0; i < WR_COUNT(cases); i++) {
+        struct bed b;
+        bed_open(&b, NULL);
+        bed_rules(&b, rules, 1);
+        fake.script = cases[i].script;
+        bed_send(&b, "t", "{\"v\":7}");
+        bed_wait(&b, 1);
+        if (cases[i].notes) {
+            CHECK_STR(cases[i].name, wr_buf_str(&fake.notes), Z(cases[i].notes));
+        }
+        CHECK_INT(cases[i].name, b.settled, 1);
+        const struct wr_action_counters *c = b.metrics->rules->actions;
+        CHECK_INT(cases[i].name, c->error_success, cases[i].error_success);
+        CHECK_INT(cases[i].name, c->error_failure, cases[i].error_failure);
+        bed_close(&b);
+    }
+}
+
+static void writes_the_words_of_aws(void **state)
+{
+    static const char *const rules[] = {
+        RULE("SELECT 1 AS a FROM 't'",
+             "\"actions\": [{\"s3\": {\"bucketName\": \"b\", \"key\": \"k/${v}\", \"roleArn\": "
+             "\"r\"}}], \"errorAction\": {\"fake\": {\"name\": \"e\"}}")};
+    struct bed b;
+    bed_open(&b, NULL);
+    bed_rules(&b, rules, 1);
+    fake.script = "xd";
+    struct wr_message *m = bed_message(&b, "t", "{\"v\":7}");
+    m->sql.source_ip = S("192.0.2.1");
+    m->sql.client_id = S("dev");
+    wr_flow_batch(b.flow, &b.source, m, 1);
+    bed_wait(&b, 1);
+    static const char want[] =
+        "s3 b {\"a\":1} 1\nerror fake e {\"ruleName\":\"r0\",\"topic\":\"t\",\"cloudwatchTraceId\":"
+        "\"00000000-0000-4000-8000-000000000000\",\"clientId\":\"dev\",\"sourceIp\":\"192.0.2.1\","
+        "\"base64OriginalPayload\":\"eyJ2Ijo3fQ==\",\"failures\":[{\"failedAction\":\"S3Action\","
+        "\"failedResource\":\"b\",\"errorMessage\":\"Failed to fake. The error received was "
+        "scripted. Message arrived on: t, Action: s3, Bucket: b, Key: \\\"k/7\\\"\"}]} 1\n";
+    CHECK_STR("s3", wr_buf_str(&fake.notes), Z(want));
+    bed_close(&b);
+}
+
+static void undefined_fails(struct wr_flow_options *o)
+{
+    o->undefined_fails = true;
+}
+
+static void fails_on_templates(void **state)
+{
+    static const struct {
+        const char *name, *rule;
+        void (*change)(struct wr_flow_options *o);
+        const char *notes; // of the error action's failures
+    } cases[] = {
+        {"a number that is none",
+         RULE("SELECT 1 AS a FROM 't'", "\"actions\": [{\"fake\": {\"name\": \"n\", \"qos\": "
+                                        "\"${v}\"}}, {\"other\": {\"name\": "
+                                        "\"o\"}}], \"errorAction\": {\"fake\": {\"name\": \"e\"}}"),
+         NULL,
+         "other o {\"a\":1} 1\nerror fake e " DOCUMENT
+         "{\"failedAction\":\"FakeAction\",\"failedResource\":\"n\",\"errorMessage\":\"Failed to "
+         "resolve the template of qos. The error received was expected 0 to 1, found 7." TAIL
+         "n\"}]} 1\n"},
+        {"a choice that is none",
+         RULE("SELECT 1 AS a FROM 't'",
+              "\"actions\": [{\"fake\": {\"name\": \"n\", \"color\": \"${v}\"}}], \"errorAction\": "
+              "{\"fake\": {\"name\": \"e\"}}"),
+         NULL,
+         "error fake e " DOCUMENT
+         "{\"failedAction\":\"FakeAction\",\"failedResource\":\"n\",\"errorMessage\":\"Failed to "
+         "resolve the template of color. The error received was expected one of red|green, found "
+         "\\\"7\\\"." TAIL "n\"}]} 1\n"},
+        {"undefined, as told to fail",
+         RULE("SELECT 1 AS a FROM 't'",
+              "\"actions\": [{\"fake\": {\"name\": \"x${zz}\"}}], \"errorAction\": "
+              "{\"fake\": {\"name\": \"e\"}}"),
+         undefined_fails,
+         "error fake e " DOCUMENT
+         "{\"failedAction\":\"FakeAction\",\"failedResource\":\"x${zz}\",\"errorMessage\":\"Failed "
+         "to resolve the template of name. The error received was an expression that is Undefined "
+         "or Null." TAIL "x${zz}\"}]} 1\n"},
+    };
+    for (size_t i = 0; i < WR_COUNT(cases); i++) {
+        struct bed b;
+        bed_open(&b, cases[i].change);
+        bed_rules(&b, &cases[i].rule, 1);
+        bed_send(&b, "t", "{\"v\":7}");
+        bed_wait(&b, 1);
+        CHECK_STR(cases[i].name, wr_buf_str(&fake.notes), Z(cases[i].notes));
+        CHECK_INT(cases[i].name, b.settled, 1);
+        bed_close(&b);
+    }
+}
+
+static void waits_for_sinks(void **state)
+{
+    static const char *const rules[] = {RULE("SELECT v FROM 't'", ONE("n"))};
+    struct bed b;
+    bed_open(&b, NULL);
+    bed_rules(&b, rules, 1);
+    fake.script = "h";
+    bed_send(&b, "t", "{\"v\":1}");
+    bed_send(&b, "t", "{\"v\":2}");
+    CHECK_INT("held", b.settled, 0);
+    CHECK_INT("alive", wr_flow_live(b.flow), 2);
+    fake_release(WR_DELIVERED);
+    CHECK_INT("released", b.settled, 2);
+    CHECK_INT("none alive", wr_flow_live(b.flow), 0);
+    bed_close(&b);
+}
+
+static void keeps_rules_of_messages_under_way(void **state)
+{
+    static const char *const before[] = {RULE(
+        "SELECT v FROM 't'", ONE("old") ", \"errorAction\": {\"fake\": {\"name\": \"e${v}\"}}")};
+    static const char *const after[] = {RULE("SELECT v FROM 't'", ONE("new"))};
+    struct bed b;
+    bed_open(&b, NULL);
+    bed_rules(&b, before, 1);
+    fake.script = "hdd";
+    bed_send(&b, "t", "{\"v\":1}");
+    bed_rules(&b, after, 1);
+    bed_send(&b, "t", "{\"v\":2}");
+    fake_release(WR_REFUSED);
+    CHECK_INT("settled", b.settled, 2);
+    CHECK("the old error action ran",
+          wr_str_find(wr_buf_str(&fake.notes), S("error fake e1 ")) > 0);
+    CHECK("the new rule ran", wr_str_find(wr_buf_str(&fake.notes), S("fake new {\"v\":2} 1")) > 0);
+    bed_close(&b);
+}
+
+static void answers_look_ups(void **state)
+{
+    static const char *const rules[] = {
+        RULE("SELECT " LOOKUP " AS s, v FROM 't/+'", ONE("n/${v}"))};
+    struct bed b;
+    bed_open(&b, NULL);
+    bed_rules(&b, rules, 1);
+    b.answer_at_once = true;
+    bed_send(&b, "t/a", "{\"v\":0}");
+    CHECK_STR("at once", wr_buf_str(&fake.notes), S("fake n/0 {\"s\":\"at once\",\"v\":0} 1\n"));
+    wr_buf_clear(&fake.notes);
+    b.answer_at_once = false;
+    bed_send(&b, "t/a", "{\"v\":1}");
+    bed_send(&b, "t/a", "{\"v\":2}");
+    bed_send(&b, "t/b", "{\"v\":3}");
+    CHECK_INT("they wait together", b.lookup_count, 3);
+    bed_answer(&b, 1, "two"); // of v 2: behind v 1
+    CHECK_STR("not before its turn", wr_buf_str(&fake.notes), S(""));
+    bed_answer(&b, 1, "three"); // of v 3: another topic
+    CHECK_STR("topics do not wait for each other", wr_buf_str(&fake.notes),
+              S("fake n/3 {\"s\":\"three\",\"v\":3} 1\n"));
+    bed_answer(&b, 0, "one");
+    CHECK_STR("in the order of the messages", wr_buf_str(&fake.notes),
+              S("fake n/3 {\"s\":\"three\",\"v\":3} 1\nfake n/1 {\"s\":\"one\",\"v\":1} 1\n"
+                "fake n/2 {\"s\":\"two\",\"v\":2} 1\n"));
+    CHECK_INT("settled", b.settled, 4);
+    bed_close(&b);
+}
+
+static void does_not_overtake_a_waiting_message(void **state)
+{
+    static const char *const rules[] = {RULE(
+        "SELECT v FROM 't' WHERE CASE v WHEN 1 THEN " LOOKUP " = 'yes' ELSE v < 9 END", ONE("n"))};
+    struct bed b;
+    bed_open(&b, NULL);
+    bed_rules(&b, rules, 1);
+    bed_send(&b, "t", "{\"v\":1}");
+    bed_send(&b, "t", "{\"v\":2}"); // needs no look-up
+    bed_send(&b, "t", "{\"v\":9}"); // does not match
+    CHECK_STR("behind", wr_buf_str(&fake.notes), S(""));
+    CHECK_INT("one waits", b.lookup_count, 1);
+    bed_answer(&b, 0, "no");
+    CHECK_STR("the first did not match", wr_buf_str(&fake.notes), S("fake n {\"v\":2} 1\n"));
+    CHECK_INT("settled", b.settled, 3);
+    bed_close(&b);
+}
+
+static void waits_for_look_ups_in_templates(void **state)
+{
+    static const char *const rules[] = {RULE(
+        "SELECT v FROM 't'",
+        ONE("${" LOOKUP "}/${v}") ", \"errorAction\": {\"fake\": {\"name\": \"${" LOOKUP "}\"}}")};
+    struct bed b;
+    bed_open(&b, NULL);
+    bed_rules(&b, rules, 1);
+    bed_send(&b, "t", "{\"v\":1}");
+    bed_send(&b, "t", "{\"v\":2}");
+    bed_answer(&b, 1, "b");
+    bed_answer(&b, 0, "a");
+    CHECK_STR("in order", wr_buf_str(&fake.notes),
+              S("fake a/1 {\"v\":1} 1\nfake b/2 {\"v\":2} 1\n"));
+    wr_buf_clear(&fake.notes);
+    bed_send(&b, "t", "{\"v\":3}");
+    bed_answer(&b, 0, NULL); // the action fails, the error action asks as well
+    CHECK_INT("the error action waits", b.lookup_count, 1);
+    bed_answer(&b, 0, "err");
+    CHECK("it ran", wr_str_starts(wr_buf_str(&fake.notes), S("error fake err {\"ruleName\"")));
+    CHECK_INT("settled", b.settled, 3);
+    bed_close(&b);
+}
+
+static void ends_a_rule_whose_look_up_fails(void **state)
+{
+    static const char *const rules[] = {
+        RULE("SELECT " LOOKUP " AS s FROM 't'",
+             ONE("n") ", \"errorAction\": {\"fake\": {\"name\": \"e\"}}")};
+    struct bed b;
+    bed_open(&b, NULL);
+    bed_rules(&b, rules, 1);
+    bed_send(&b, "t", "{}");
+    bed_answer(&b, 0, NULL);
+    CHECK_STR("no action, no error action", wr_buf_str(&fake.notes), S(""));
+    CHECK_INT("counted", b.metrics->rules->failed_lookup, 1);
+    CHECK_INT("settled", b.settled, 1);
+    bed_close(&b);
+}
+
+static void without_host(struct wr_flow_options *o)
+{
+    o->host = NULL;
+}
+
+static void fails_look_ups_without_a_host(void **state)
+{
+    static const char *const rules[] = {RULE("SELECT " LOOKUP " AS s FROM 't'", ONE("n"))};
+    struct bed b;
+    bed_open(&b, without_host);
+    bed_rules(&b, rules, 1);
+    bed_send(&b, "t", "{}");
+    CHECK_INT("counted", b.metrics->rules->failed_lookup, 1);
+    CHECK_INT("settled", b.settled, 1);
+    bed_close(&b);
+}
+
+static void forgets_what_is_under_way(void **state)
+{
+    static const char *const rules[] = {
+        RULE("SELECT v FROM 'held'", ONE("n") ", \"errorAction\": {\"fake\": {\"name\": \"e\"}}"),
+        RULE("SELECT " LOOKUP " AS s FROM 'waiting'", ONE("n")),
+        RULE("SELECT v FROM 'retried'", ONE("n")),
+    };
+    struct bed b;
+    bed_open(&b, NULL);
+    bed_rules(&b, rules, 3);
+    fake.script = "rh";
+    bed_send(&b, "retried", "{}");
+    bed_send(&b, "held", "{}");
+    bed_send(&b, "waiting", "{}");
+    bed_send(&b, "waiting", "{}");
+    CHECK_INT("alive", wr_flow_live(b.flow), 4);
+    wr_buf_clear(&fake.notes);
+    wr_flow_stop(b.flow);
+    CHECK_INT("the sink has one", wr_flow_live(b.flow), 1);
+    fake_release(WR_REFUSED);
+    CHECK_INT("none", wr_flow_live(b.flow), 0);
+    CHECK_STR("no error action", wr_buf_str(&fake.notes), S(""));
+    CHECK_INT("every message ends once", b.settled, 4);
+    bed_close(&b);
+}
+
+static void aws_limits(struct wr_flow_options *o)
+{
+    o->aws_limits = true;
+}
+
+static void keeps_limits(void **state)
+{
+    static char long_topic[300];
+    memset(long_topic, 'x', 257);
+    static const struct {
+        const char *name, *topic;
+        enum wr_drop why;
+        bool dropped;
+    } cases[] = {
+        {"8 levels", "1/2/3/4/5/6/7/8", WR_DROP_TOPIC_TOO_DEEP, false},
+        {"9 levels", "1/2/3/4/5/6/7/8/9", WR_DROP_TOPIC_TOO_DEEP, true},
+        {"the prefix does not count", "$aws/rules/r0/1/2/3/4/5/6/7/8", WR_DROP_TOPIC_TOO_DEEP,
+         false},
+        {"behind the prefix", "$aws/rules/r0/1/2/3/4/5/6/7/8/9", WR_DROP_TOPIC_TOO_DEEP, true},
+        {"257 bytes", long_topic, WR_DROP_TOPIC_TOO_LONG, true},
+        {"256 bytes", long_topic + 1, WR_DROP_TOPIC_TOO_LONG, false},
+    };
+    static const char *const rules[] = {RULE("SELECT 1 AS a FROM '#'", ONE("n"))};
+    for (size_t i = 0; i < WR_COUNT(cases); i++) {
+        struct bed b;
+        bed_open(&b, aws_limits);
+        bed_rules(&b, rules, 1);
+        bed_send(&b, cases[i].topic, "{}");
+        CHECK_INT(cases[i].name, b.metrics->dropped[cases[i].why], cases[i].dropped);
+        CHECK_INT(cases[i].name, fake.submits, !cases[i].dropped);
+        CHECK_INT(cases[i].name, b.settled, 1);
+        bed_close(&b);
+    }
+}
+
+static void counts(void **state)
+{
+    static const char *const rules[] = {RULE("SELECT v FROM 't' WHERE v = 1", ONE("n"))};
+    struct bed b;
+    bed_open(&b, NULL);
+    bed_rules(&b, rules, 1);
+    bed_send(&b, "t", "{\"v\":1}");
+    bed_send(&b, "t", "{\"v\":2}");
+    bed_send(&b, "t", "no json");
+    bed_send(&b, "u", "{}");
+    bed_send(&b, "$aws/rules/none/x", "{}");
+    struct wr_buf text = {0};
+    wr_metrics_write(b.metrics, &text);
+    wr_metrics_write_rules(b.metrics, &text);
+    wr_buf_add_char(&text, '}');
+    CHECK_STR("as JSON", wr_buf_str(&text),
+              S("{\"messages\":5,\"noRule\":1,\"ruleNotFound\":1,\"evaluated\":3,\"settled\":5,"
+                "\"records\":1,\"suspended\":0,\"topicCacheHits\":2,\"topicCacheMisses\":2,"
+                "\"reloads\":0,\"refusedDocuments\":0,\"dropped\":{\"payload_too_large\":0,"
+                "\"topic_too_long\":0,\"topic_too_deep\":0,\"message_memory\":0,\"overload\":0},"
+                "\"rules\":{\"r0\":{\"topicMatch\":3,\"matched\":1,\"noMatch\":2,\"parseError\":1,"
+                "\"failedLookup\":0,\"failedLimit\":0,\"failedOther\":0,\"actions\":{\"fake\":{"
+                "\"success\":1,\"failure\":0,\"retries\":0,\"errorActionSuccess\":0,"
+                "\"errorActionFailure\":0}}}}}"));
+    wr_buf_release(&text);
+    bed_close(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(runs_rules_on_messages),
+        T(settles_by_verdict),
+        T(runs_the_error_action),
+        T(writes_the_words_of_aws),
+        T(fails_on_templates),
+        T(waits_for_sinks),
+        T(keeps_rules_of_messages_under_way),
+        T(answers_look_ups),
+        T(does_not_overtake_a_waiting_message),
+        T(waits_for_look_ups_in_templates),
+        T(ends_a_rule_whose_look_up_fails),
+        T(fails_look_ups_without_a_host),
+        T(forgets_what_is_under_way),
+        T(keeps_limits),
+        T(counts),
+    };
+    return TEST_MAIN(tests);
+}

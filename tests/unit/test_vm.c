@@ -1,0 +1,385 @@
+// Programs run end to end through sql.h: results, look-ups that answer late, guards, limits, damage.
+#include "sql/sql.h"
+
+#include "sql/explain.h"
+#include "sql/program.h"
+
+#include "tests/support/test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sql/base/banned.h"
+
+#define ARENA_LIMIT (16u << 20)
+
+// A rule, a message and one evaluation.
+struct bench {
+    struct wr_arena arena;
+    struct wr_program *p;
+    struct wr_plan *plan;
+    struct wr_sql_message m;
+    struct wr_sql_host host;
+    struct wr_eval e;
+};
+
+static struct wr_program *compile(const char *name, const char *sql, const char *version)
+{
+    struct wr_program *p;
+    struct wr_fault fault = {0};
+    struct wr_program_options options = {.sql_version = Z(version)};
+    if (wr_program_new(Z(sql), &options, &p, &fault)) {
+        CASE_FAIL(name, "does not compile: %s", fault.text);
+    }
+    return p;
+}
+
+static void setup(struct bench *b, const char *name, const char *sql, wr_str payload, size_t limit)
+{
+    memset(b, 0, sizeof *b);
+    wr_arena_init(&b->arena, limit);
+    b->p = compile(name, sql, "2016-03-23");
+    CHECK_INT(name, wr_program_seal(b->p, NULL), WR_OK);
+    b->plan = wr_plan_new((const struct wr_program *const *)&b->p, 1);
+    b->host.account_id = S("123456789012");
+    b->m = (struct wr_sql_message){.topic = S("a/b"), .payload = payload, .format_indicator = -1};
+}
+
+static enum wr_eval_state start(struct bench *b)
+{
+    if (wr_sql_message_read(&b->m, b->plan, &b->arena)) {
+        return WR_EVAL_FAILED;
+    }
+    wr_eval_start(&b->e, &b->m, 0, &b->host);
+    return wr_eval_run(&b->e);
+}
+
+static void teardown(struct bench *b)
+{
+    wr_plan_free(b->plan);
+    wr_program_free(b->p);
+    wr_arena_release(&b->arena);
+}
+
+static wr_str output(const char *name, struct bench *b)
+{
+    wr_str bytes;
+    bool json;
+    CHECK_INT(name, wr_eval_output(&b->e, &bytes, &json), WR_OK);
+    return bytes;
+}
+
+// ---- look-ups
+
+// A host that keeps the look-up until the test answers.
+struct late {
+    struct wr_lookup *pending;
+    unsigned calls;
+};
+
+static void keep(void *user, struct wr_lookup *l)
+{
+    struct late *late = user;
+    late->pending = l;
+    late->calls++;
+}
+
+static void answer(struct late *late, wr_value v)
+{
+    late->pending->result = v;
+    late->pending->answered = true;
+}
+
+static void refuse(struct late *late)
+{
+    wr_fault_set(&late->pending->fault, WR_ERR_FAILED, "the function failed");
+    late->pending->failed = late->pending->answered = true;
+}
+
+static void late_answer_resumes(void **state)
+{
+    const char *name = "late answer";
+    struct bench b;
+    struct late late = {0};
+    setup(&b, name,
+          "SET @r = aws_lambda('f', {'n': n}) SELECT n, @r.x AS x, get_thing_shadow('t', 'role').y AS y "
+          "FROM 'a/b' WHERE @r.x > 1",
+          S("{\"n\":5}"), ARENA_LIMIT);
+    b.host.user = &late;
+    b.host.lookup = keep;
+    CHECK_INT(name, start(&b), WR_EVAL_SUSPENDED);
+    CHECK_INT(name, late.pending->kind, WR_LOOKUP_LAMBDA);
+    CHECK_INT(name, late.pending->arg_count, 2);
+    CHECK_STR(name, wr_value_text(&late.pending->args[0]), S("f"));
+    CHECK_INT(name, wr_eval_run(&b.e), WR_EVAL_SUSPENDED); // not answered: nothing happens
+    CHECK_INT(name, late.calls, 1);
+    struct wr_member member = {S("x"), {.type = WR_NUMBER, .as.coef = 7}};
+    answer(&late, (wr_value){.type = WR_OBJECT, .len = 1, .as.members = &member});
+    CHECK_INT(name, wr_eval_run(&b.e), WR_EVAL_SUSPENDED);
+    CHECK_INT(name, late.pending->kind, WR_LOOKUP_SHADOW);
+    member.key = S("y");
+    answer(&late, (wr_value){.type = WR_OBJECT, .len = 1, .as.members = &member});
+    CHECK_INT(name, wr_eval_run(&b.e), WR_EVAL_MATCHED);
+    CHECK_INT(name, late.calls, 2);
+    teardown(&b);
+}
+
+static void two_messages_interleave(void **state)
+{
+    const char *name = "interleave";
+    struct bench one, two;
+    struct late first = {0}, second = {0};
+    const char *sql = "SELECT aws_lambda('f', a) + a AS r FROM 'a/b'";
+    setup(&one, name, sql, S("{\"a\":1}"), ARENA_LIMIT);
+    setup(&two, name, sql, S("{\"a\":2}"), ARENA_LIMIT);
+    one.host = (struct wr_sql_host){.user = &first, .lookup = keep};
+    two.host = (struct wr_sql_host){.user = &second, .lookup = keep};
+    CHECK_INT(name, start(&one), WR_EVAL_SUSPENDED);
+    CHECK_INT(name, start(&two), WR_EVAL_SUSPENDED);
+    answer(&second, (wr_value){.type = WR_NUMBER, .as.coef = 20});
+    answer(&first, (wr_value){.type = WR_NUMBER, .as.coef = 10});
+    CHECK_INT(name, wr_eval_run(&two.e), WR_EVAL_MATCHED);
+    CHECK_INT(name, wr_eval_run(&one.e), WR_EVAL_MATCHED);
+    CHECK_STR(name, output(name, &one), S("{\"r\":11}"));
+    CHECK_STR(name, output(name, &two), S("{\"r\":22}"));
+    teardown(&one);
+    teardown(&two);
+}
+
+static const struct {
+    const char *name, *sql;
+    bool refused;
+    enum wr_eval_state state;
+    const char *output;
+} failures[] = {
+    {"failure fails the rule", "SELECT aws_lambda('f', 1) AS r FROM 'a'", true, WR_EVAL_FAILED, NULL},
+    {"get_or_default catches", "SELECT get_or_default(aws_lambda('f', 1), 'd') AS r FROM 'a'", true,
+     WR_EVAL_MATCHED, "{\"r\":\"d\"}"},
+    {"get_or_default without default", "SELECT get_or_default(aws_lambda('f', 1)) AS r FROM 'a'", true,
+     WR_EVAL_MATCHED, "{}"},
+    {"the inner guard catches",
+     "SELECT get_or_default(get_or_default(aws_lambda('f', 1), 1) + 1, 5) AS r FROM 'a'", true,
+     WR_EVAL_MATCHED, "{\"r\":2}"},
+    {"a failure outside of the guard",
+     "SELECT get_or_default(missing, 1) AS a, aws_lambda('f', 1) AS r FROM 'a'", true, WR_EVAL_FAILED,
+     NULL},
+    {"in WHERE", "SELECT 1 AS one FROM 'a' WHERE aws_lambda('f', 1) = 4", false, WR_EVAL_MATCHED,
+     "{\"one\":1}"},
+    {"in a nested query", "SELECT (SELECT VALUE aws_lambda('f', x) FROM l) AS r FROM 'a'", false,
+     WR_EVAL_MATCHED, "{\"r\":[4,4]}"},
+    {"an earlier term that is false asks nobody",
+     "SELECT 1 AS one FROM 'a' WHERE missing = 1 AND aws_lambda('f', 1) = 4", true, WR_EVAL_NO_MATCH,
+     NULL},
+};
+
+static void lookup_failures(void **state)
+{
+    for (size_t i = 0; i < WR_COUNT(failures); i++) {
+        const char *name = failures[i].name;
+        struct bench b;
+        struct late late = {0};
+        setup(&b, name, failures[i].sql, S("{\"l\":[{\"x\":1},{\"x\":2}]}"), ARENA_LIMIT);
+        b.host.user = &late;
+        b.host.lookup = keep;
+        enum wr_eval_state s = start(&b);
+        while (s == WR_EVAL_SUSPENDED) {
+            if (failures[i].refused) {
+                refuse(&late);
+            } else {
+                answer(&late, (wr_value){.type = WR_NUMBER, .as.coef = 4});
+            }
+            s = wr_eval_run(&b.e);
+        }
+        CHECK_INT(name, s, failures[i].state);
+        if (failures[i].output) {
+            CHECK_STR(name, output(name, &b), Z(failures[i].output));
+        }
+        teardown(&b);
+    }
+}
+
+// ---- limits
+
+static void fuel_ends_long_loops(void **state)
+{
+    const char *name = "fuel";
+    struct wr_buf payload = {0};
+    wr_buf_add_char(&payload, '[');
+    for (int i = 0; i < 20000; i++) {
+        wr_buf_add(&payload, i ? S(",1") : S("1"));
+    }
+    wr_buf_add_char(&payload, ']');
+    struct bench b;
+    setup(&b, name,
+          "SET @a = * SELECT (SELECT VALUE (SELECT VALUE 1 FROM @a AS y WHERE y = 2) FROM @a AS x) AS r "
+          "FROM 'a'",
+          wr_buf_str(&payload), ARENA_LIMIT);
+    CHECK_INT(name, start(&b), WR_EVAL_FAILED);
+    CHECK_INT(name, b.e.fault.code, WR_ERR_LIMIT);
+    teardown(&b);
+    wr_buf_release(&payload);
+}
+
+// Whatever allocation meets the arena's limit, the answer is the full one or a failure by limit.
+static void every_allocation_may_fail(void **state)
+{
+    const char *sql = "SET @v = {'k': lower(s)} SELECT *, concat(s, d, '-') AS c, (SELECT n FROM l WHERE "
+                      "n > 0) AS q, @v.k AS x.y, topic(1) AS x.z, d * 12345678901234567890 AS big, "
+                      "regexp_replace(s, 'l+', '<$0>') AS re, [a, {'b': s}] AS arr FROM 'a/b' WHERE d > "
+                      "0.5 AND s <> 'zzz' AND d IN [1.5, 2.5]";
+    wr_str payload = S("{\"s\":\"he\\u006clo\",\"d\":1.50,\"a\":[1,{\"z\":null}],\"l\":[{\"n\":1},"
+                       "{\"n\":0},{\"n\":123456789012345678901234567890}]}");
+    char expected[2048] = "";
+    for (uint64_t n = 0;; n++) {
+        char name[32];
+        snprintf(name, sizeof name, "allocation %d", (int)n);
+        struct bench b;
+        setup(&b, name, sql, payload, ARENA_LIMIT);
+        b.arena.fail_at = n;
+        enum wr_eval_state s = start(&b);
+        wr_str bytes = {NULL, 0};
+        bool json;
+        bool made = s == WR_EVAL_MATCHED && wr_eval_output(&b.e, &bytes, &json) == WR_OK;
+        bool met = n > 0 && b.arena.fail_at == 0;
+        if (n == 0) {
+            CHECK(name, made);
+            snprintf(expected, sizeof expected, "%.*s", WR_STR_ARG(bytes));
+        } else if (!met) {
+            CHECK(name, made);
+            CHECK_STR(name, bytes, Z(expected));
+            teardown(&b);
+            CHECK(name, n > 20);
+            return;
+        } else if (made) {
+            CHECK_STR(name, bytes, Z(expected));
+        } else {
+            CHECK(name, s == WR_EVAL_FAILED || s == WR_EVAL_MATCHED);
+        }
+        teardown(&b);
+    }
+}
+
+// ---- damage
+
+static void damaged_programs_are_refused(void **state)
+{
+    const char *sql = "SET @v = a SELECT b.c, lower(d) AS e, (SELECT f FROM g) AS h, {'x': 1, 'y': a} AS o "
+                      "FROM 'a' WHERE a > 1 AND get_or_default(aws_lambda('f', a), 1) = 1";
+    struct wr_program *whole = compile("damage", sql, "2016-03-23");
+    uint32_t len = whole->code.len;
+    wr_program_free(whole);
+    unsigned refused = 0;
+    for (uint32_t at = 0; at < len * 4; at++) {
+        char name[32];
+        snprintf(name, sizeof name, "field %u", at);
+        struct wr_program *p = compile(name, sql, "2016-03-23");
+        uint16_t *field = &((uint16_t *)(void *)p->code.at)[at];
+        *field = 0xffff;
+        refused += wr_program_seal(p, NULL) != WR_OK;
+        wr_program_free(p);
+    }
+    // Plain numbers (an argument's bits) may hold anything; everything else must be noticed.
+    CHECK("damage", refused >= len * 4 - 3);
+}
+
+// ---- templates and texts
+
+static const struct {
+    const char *name, *text, *wanted;
+    bool constant, undefined;
+} templates[] = {
+    {"constant", "plain $ {text}", "plain $ {text}", true, false},
+    {"topic", "x/${topic(2)}/y", "x/b/y", false, false},
+    {"two", "${n}${s}", "5str", false, false},
+    {"missing is empty", "[${missing}]", "[]", false, true},
+    {"variable", "${@v}", "10", false, false},
+    {"object", "${o}", "{\"k\":[1,2]}", false, false},
+    {"aliases are not visible", "${alias}", "", false, true},
+};
+
+static void templates_expand(void **state)
+{
+    struct wr_program *p = compile("templates", "SET @v = n * 2 SELECT n AS alias FROM 'a/b'", "");
+    uint32_t ids[WR_COUNT(templates)];
+    for (size_t i = 0; i < WR_COUNT(templates); i++) {
+        CHECK_INT(templates[i].name, wr_program_add_template(p, Z(templates[i].text), &ids[i], NULL),
+                  WR_OK);
+        wr_str constant;
+        CHECK_INT(templates[i].name, wr_program_template_constant(p, ids[i], &constant),
+                  templates[i].constant);
+    }
+    CHECK_INT("seal", wr_program_seal(p, NULL), WR_OK);
+    struct bench b = {.p = p};
+    wr_arena_init(&b.arena, ARENA_LIMIT);
+    b.plan = wr_plan_new((const struct wr_program *const *)&p, 1);
+    b.m = (struct wr_sql_message){.topic = S("a/b"),
+                                  .payload = S("{\"n\":5,\"s\":\"str\",\"o\":{ \"k\": [1, 2] }}")};
+    CHECK_INT("run", start(&b), WR_EVAL_MATCHED);
+    CHECK_STR("run", output("run", &b), S("{\"alias\":5}"));
+    for (size_t i = 0; i < WR_COUNT(templates); i++) {
+        wr_str text;
+        bool undefined;
+        wr_eval_template(&b.e, ids[i]);
+        CHECK_INT(templates[i].name, wr_eval_run(&b.e), WR_EVAL_MATCHED);
+        CHECK_INT(templates[i].name, wr_eval_text(&b.e, &text, &undefined), WR_OK);
+        CHECK_STR(templates[i].name, text, Z(templates[i].wanted));
+        CHECK_INT(templates[i].name, undefined, templates[i].undefined);
+    }
+    teardown(&b);
+}
+
+// One payload for programs of both versions: what one decodes must not change what the other sees.
+static void versions_share_a_message(void **state)
+{
+    struct wr_program *p[2] = {compile("2015", "SELECT d, d / 4 AS q FROM 'a'", "2015-10-08"),
+                               compile("2016", "SELECT d, d / 4 AS q FROM 'a'", "2016-03-23")};
+    static const char *const wanted[2] = {"{\"d\":10.0,\"q\":2.5}", "{\"d\":10,\"q\":2}"};
+    for (int order = 0; order < 2; order++) {
+        struct wr_arena arena;
+        wr_arena_init(&arena, ARENA_LIMIT);
+        for (int i = 0; i < 2; i++) {
+            CHECK_INT("seal", wr_program_seal(p[i], NULL), WR_OK);
+        }
+        struct wr_plan *plan = wr_plan_new((const struct wr_program *const *)p, 2);
+        struct wr_sql_message m = {.topic = S("a"), .payload = S("{\"d\":10.0}")};
+        CHECK_INT("read", wr_sql_message_read(&m, plan, &arena), WR_OK);
+        for (int i = 0; i < 2; i++) {
+            int which = order ? 1 - i : i;
+            struct wr_eval e = {0};
+            wr_str bytes;
+            bool json;
+            wr_eval_start(&e, &m, (size_t)which, NULL);
+            CHECK_INT("run", wr_eval_run(&e), WR_EVAL_MATCHED);
+            CHECK_INT("output", wr_eval_output(&e, &bytes, &json), WR_OK);
+            CHECK_STR("shared", bytes, Z(wanted[which]));
+        }
+        wr_plan_free(plan);
+        wr_arena_release(&arena);
+    }
+    wr_program_free(p[0]);
+    wr_program_free(p[1]);
+}
+
+static void explains_the_deciding_term(void **state)
+{
+    struct bench b;
+    setup(&b, "explain", "SELECT * FROM 'a/b' WHERE kind = 'hot' AND temp > 30 + 5", S("{\"kind\":\"hot\",\"temp\":25}"),
+          ARENA_LIMIT);
+    CHECK_INT("explain", start(&b), WR_EVAL_NO_MATCH);
+    struct wr_buf out = {0};
+    wr_explain_where(b.p, &b.m, &b.host, &out);
+    CHECK_STR("explain", wr_buf_str(&out),
+              S("decided by line 1, column 44: temp > 30 + 5 is false\n    temp is 25\n"));
+    wr_buf_release(&out);
+    teardown(&b);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        T(late_answer_resumes),       T(two_messages_interleave),  T(lookup_failures),
+        T(fuel_ends_long_loops),      T(every_allocation_may_fail), T(damaged_programs_are_refused),
+        T(templates_expand),          T(versions_share_a_message), T(explains_the_deciding_term),
+    };
+    return TEST_MAIN(tests);
+}

@@ -6,98 +6,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/config_options.h"
 #include "engine/config_parts.h"
 
 #include "sql/base/banned.h"
 
 #define ARENA_MAX (64u << 20) // a file of 1 MiB, the environment and the options, each kept once
 #define NEAR_MAX  3           // letters off, for "did you mean"
-#define STATE_DIR "/var/lib/weir"
 
 extern char **environ;
-
-// X(member, name, type, default, range, unit, help). A range is "min..max" in the unit or with
-// units of its own, or "a|b" for choices. A default of "" for a text is "not set".
-#define OPTIONS(X)                                                                                 \
-    X(mqtt_url, "mqtt.url", STRING, "mqtt://localhost:1883", "", "",                               \
-      "The broker: mqtt://host[:1883] or mqtts://host[:8883], an IPv6 address in brackets.")       \
-    X(mqtt_version, "mqtt.version", CHOICE, "5", "5|3.1.1", "", "Version of MQTT.")                \
-    X(mqtt_client_id, "mqtt.client_id", STRING, "", "", "",                                        \
-      "Client id; without one it is made once and kept in the state folder.")                      \
-    X(mqtt_username, "mqtt.username", STRING, "", "", "", "User name for the broker.")             \
-    X(mqtt_password, "mqtt.password", STRING, "", "", "",                                          \
-      "Password; mqtt.password_file is safer.")                                                    \
-    X(mqtt_password_file, "mqtt.password_file", PATH, "", "", "",                                  \
-      "File whose first line is the password.")                                                    \
-    X(mqtt_ca_file, "mqtt.ca_file", PATH, "", "", "",                                              \
-      "Certificates (PEM) that may sign the broker's; without one the system's.")                  \
-    X(mqtt_cert_file, "mqtt.cert_file", PATH, "", "", "", "Client certificate (PEM).")             \
-    X(mqtt_key_file, "mqtt.key_file", PATH, "", "", "", "Key of the client certificate (PEM).")    \
-    X(mqtt_verify, "mqtt.verify", BOOL, "true", "", "",                                            \
-      "Check the broker's certificate and name.")                                                  \
-    X(mqtt_keepalive_s, "mqtt.keepalive", DURATION, "60", "60..65535", "s",                        \
-      "Longest silence before a ping.")                                                            \
-    X(mqtt_session_expiry_s, "mqtt.session_expiry", DURATION, "7d", "0..4294967295", "s",          \
-      "How long the broker keeps messages for a weir that is away.")                               \
-    X(mqtt_receive_maximum, "mqtt.receive_maximum", INT, "1000", "1..65535", "",                   \
-      "Messages the broker may send before the first is acknowledged (MQTT 5).")                   \
-    X(mqtt_share_group, "mqtt.share_group", STRING, "", "", "",                                    \
-      "Subscribe as $share/GROUP/…, so that several weirs share the messages.")                    \
-    X(mqtt_connect_timeout_ms, "mqtt.connect_timeout", DURATION, "10s", "100ms..10m", "ms",        \
-      "How long one attempt to connect may take.")                                                 \
-    X(mqtt_reconnect_min_ms, "mqtt.reconnect_min", DURATION, "200ms", "10ms..1h", "ms",            \
-      "Pause before the first attempt to connect again; doubles.")                                 \
-    X(mqtt_reconnect_max_ms, "mqtt.reconnect_max", DURATION, "30s", "10ms..1h", "ms",              \
-      "Longest pause between attempts to connect.")                                                \
-    X(mqtt_hold_max_ms, "mqtt.hold_max", DURATION, "10s", "10ms..6h", "ms",                        \
-      "Longest hold of acknowledgements, at most a third of mqtt.keepalive.")                      \
-    X(mqtt_batch, "mqtt.batch", INT, "256", "1..65536", "",                                        \
-      "Messages read before they are settled together.")                                           \
-    X(mqtt_basic_ingest, "mqtt.basic_ingest", BOOL, "true", "", "",                                \
-      "Subscribe to $aws/rules/# too (Basic Ingest).")                                             \
-    X(rules_dir, "rules.dir", PATH, "rules", "", "", "Folder of the rule documents (*.json).")     \
-    X(rules_watch, "rules.watch", BOOL, "true", "", "", "Reload rules when the folder changes.")   \
-    X(state_dir, "state_dir", PATH, "", "", "",                                                    \
-      "Folder for state; without one " STATE_DIR " if it is writable, else ./weir-data.")          \
-    X(mode, "mode", CHOICE, "local", "local", "",                                                  \
-      "Form of the actions: nothing leaves the machine.")                                          \
-    X(ack, "ack", CHOICE, "settled", "settled|received", "",                                       \
-      "When a message is acknowledged; with received, a crash loses messages.")                    \
-    X(limits, "limits", CHOICE, "weir", "weir|aws", "",                                            \
-      "aws: topics and payloads over AWS's limits are not evaluated.")                             \
-    X(payload_max, "payload_max", SIZE, "1M", "1..256M", "bytes",                                  \
-      "Largest payload that is evaluated; 128k with limits: aws.")                                 \
-    X(message_memory, "message_memory", SIZE, "64M", "64k..16G", "bytes",                          \
-      "Memory the evaluation of one message may take.")                                            \
-    X(fuel, "fuel", INT, "10000000", "1000..1000000000000", "", "Steps one evaluation may take.")  \
-    X(account_id, "account_id", STRING, "123456789012", "", "",                                    \
-      "What accountid() gives: 12 digits.")                                                        \
-    X(region, "region", STRING, "us-east-1", "", "", "Region in ARNs and error documents.")        \
-    X(templates_undefined, "templates.undefined", CHOICE, "empty", "empty|fail", "",               \
-      "An Undefined or Null in a template inserts nothing, or fails the action.")                  \
-    X(retry_attempts, "retry.attempts", INT, "3", "1..1000", "",                                   \
-      "Tries of one action, the first included.")                                                  \
-    X(retry_budget_ms, "retry.budget", DURATION, "30s", "0..1d", "ms",                             \
-      "Longest time for all tries of one action together.")                                        \
-    X(retry_base_ms, "retry.base", DURATION, "50ms", "1ms..1h", "ms",                              \
-      "Pause before the second try; doubles.")                                                     \
-    X(retry_throttled_base_ms, "retry.throttled_base", DURATION, "1s", "1ms..1h", "ms",            \
-      "The same after an answer that asks to slow down.")                                          \
-    X(retry_cap_ms, "retry.cap", DURATION, "20s", "1ms..1h", "ms", "Longest pause between tries.") \
-    X(republish_max_hops, "republish.max_hops", INT, "8", "1..1000", "",                           \
-      "How often one message may be republished before it is taken for a loop.")                   \
-    X(drain_ms, "drain", DURATION, "10s", "0..1h", "ms",                                           \
-      "How long SIGTERM waits for actions under way.")                                             \
-    X(log_level, "log.level", CHOICE, "info", "error|warn|info|debug", "",                         \
-      "Least grave lines shown.")                                                                  \
-    X(log_format, "log.format", CHOICE, "text", "text|json", "", "Form of the log's lines.")
 
 // Members must have the type that the table says.
 #define IS_TEXT(type)                                                              \
@@ -109,7 +31,7 @@ extern char **environ;
                             bool: WR_CONFIG_##type == WR_CONFIG_BOOL,                              \
                             int64_t: !IS_TEXT(type) && WR_CONFIG_##type != WR_CONFIG_BOOL),        \
                    name);
-OPTIONS(X)
+WR_CONFIG_OPTIONS(X)
 #undef X
 
 static const struct row {
@@ -118,7 +40,7 @@ static const struct row {
 } rows[] = {
 #define X(member, name, type, fallback, range, unit, help) \
     {WR_CONFIG_##type, offsetof(struct wr_config, member)},
-    OPTIONS(X)
+    WR_CONFIG_OPTIONS(X)
 #undef X
 };
 
@@ -133,27 +55,13 @@ static const struct row {
 static const struct wr_config_option options[] = {
 #define X(member, name, type, fallback, range, unit, help) \
     {name, NAME_##type, fallback, range, unit, help},
-    OPTIONS(X)
+    WR_CONFIG_OPTIONS(X)
 #undef X
-};
-
-#define OPTION_COUNT WR_COUNT(options)
-
-enum {
-#define X(member, name, type, fallback, range, unit, help) AT_##member,
-    OPTIONS(X)
-#undef X
-};
-
-// Where an option's value comes from; `from` NULL: the default.
-struct origin {
-    const char *from;      // the file's name, "WEIR_MQTT_URL" or "--mqtt-url"
-    uint32_t line, column; // 0 outside the file
 };
 
 struct load {
     struct wr_config *config;
-    struct origin origins[OPTION_COUNT];
+    struct wr_config_origin origins[WR_CONFIG_OPTION_COUNT];
     const char *file;
     wr_str folder; // of the file, "" or ending in a slash
 };
@@ -162,17 +70,17 @@ struct load {
 
 size_t wr_config_option_count(void)
 {
-    return OPTION_COUNT;
+    return WR_CONFIG_OPTION_COUNT;
 }
 
 const struct wr_config_option *wr_config_option_at(size_t index)
 {
-    return index < OPTION_COUNT ? &options[index] : NULL;
+    return index < WR_CONFIG_OPTION_COUNT ? &options[index] : NULL;
 }
 
 // ---- faults
 
-static wr_err blame(const struct origin *o, wr_err err, struct wr_fault *fault)
+wr_err wr_config_blame(const struct wr_config_origin *o, wr_err err, struct wr_fault *fault)
 {
     if (o->from && o->line) {
         wr_fault_prefix(fault, "%s:%u:%u", o->from, (unsigned)o->line, (unsigned)o->column);
@@ -188,13 +96,13 @@ static wr_err blame(const struct origin *o, wr_err err, struct wr_fault *fault)
 
 static wr_str last_part(wr_str name)
 {
-    const char *dot = name.len ? memrchr(name.at, '.', name.len) : NULL;
+    const char *dot = name.at ? memrchr(name.at, '.', name.len) : NULL;
     return dot ? wr_str_cut(name, (size_t)(dot + 1 - name.at), name.len) : name;
 }
 
 static wr_str first_part(wr_str name)
 {
-    const char *dot = name.len ? memchr(name.at, '.', name.len) : NULL;
+    const char *dot = name.at ? memchr(name.at, '.', name.len) : NULL;
     return wr_str_cut(name, 0, dot ? (size_t)(dot - name.at) : name.len);
 }
 
@@ -203,7 +111,7 @@ static wr_str nearest(wr_str name)
 {
     wr_str best = {NULL, 0};
     size_t least = NEAR_MAX + 1;
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
+    for (size_t i = 0; i < WR_CONFIG_OPTION_COUNT; i++) {
         wr_str known = wr_str_of(options[i].name);
         if (wr_str_eq_nocase(last_part(known), name)) {
             return known; // its section was forgotten
@@ -224,7 +132,7 @@ static wr_str nearest(wr_str name)
 
 static ptrdiff_t find(wr_str name)
 {
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
+    for (size_t i = 0; i < WR_CONFIG_OPTION_COUNT; i++) {
         if (wr_str_eq(wr_str_of(options[i].name), name)) {
             return (ptrdiff_t)i;
         }
@@ -287,8 +195,8 @@ static wr_err set_text(struct wr_config *c, size_t i, wr_str value, wr_str folde
     return WR_OK;
 }
 
-static wr_err set(struct load *l, size_t i, wr_str value, wr_str folder, struct origin origin,
-                  struct wr_fault *fault)
+static wr_err set(struct load *l, size_t i, wr_str value, wr_str folder,
+                  struct wr_config_origin origin, struct wr_fault *fault)
 {
     wr_err err = WR_OK;
     bool on;
@@ -318,10 +226,11 @@ static wr_err set(struct load *l, size_t i, wr_str value, wr_str folder, struct 
 
 static void set_defaults(struct load *l)
 {
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
+    for (size_t i = 0; i < WR_CONFIG_OPTION_COUNT; i++) {
         // The rules stand beside the file, wherever weir is started; the state does not.
-        wr_str folder = i == AT_rules_dir ? l->folder : (wr_str){NULL, 0};
-        wr_err err = set(l, i, wr_str_of(options[i].fallback), folder, (struct origin){0}, NULL);
+        wr_str folder = i == WR_AT_rules_dir ? l->folder : (wr_str){NULL, 0};
+        wr_err err =
+            set(l, i, wr_str_of(options[i].fallback), folder, (struct wr_config_origin){0}, NULL);
         wr_assert(err == WR_OK);
     }
 }
@@ -341,7 +250,7 @@ static enum wr_config_kind file_kind(void *user, wr_str path, size_t key_at)
     if (find(path) >= 0) {
         return WR_CONFIG_OPTION;
     }
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
+    for (size_t i = 0; i < WR_CONFIG_OPTION_COUNT; i++) {
         wr_str name = wr_str_of(options[i].name);
         if (wr_str_starts(name, path) && name.at[path.len] == '.') {
             return WR_CONFIG_SECTION;
@@ -375,7 +284,8 @@ static wr_err file_value(void *user, wr_str path, wr_str value, uint32_t line, u
     }
     ptrdiff_t i = find(path);
     wr_assert(i >= 0);
-    wr_err err = set(l, (size_t)i, value, l->folder, (struct origin){l->file, line, column}, fault);
+    wr_err err = set(l, (size_t)i, value, l->folder,
+                     (struct wr_config_origin){l->file, line, column}, fault);
     if (err) {
         wr_fault_prefix(fault, "%.*s", WR_STR_ARG(path));
     }
@@ -446,7 +356,7 @@ static bool spells(wr_str flat, const char *name, char separator)
 
 static ptrdiff_t find_flat(wr_str flat, char separator)
 {
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
+    for (size_t i = 0; i < WR_CONFIG_OPTION_COUNT; i++) {
         if (spells(flat, options[i].name, separator)) {
             return (ptrdiff_t)i;
         }
@@ -504,7 +414,7 @@ static wr_err set_flat(struct load *l, wr_str found, const char *prefix, char se
     const wr_str none = {NULL, 0};
     wr_str flat = wr_str_cut(found, strlen(prefix), found.len);
     wr_str kept = wr_str_dup(l->config->arena_, found);
-    struct origin origin = {.from = kept.at ? kept.at : prefix};
+    struct wr_config_origin origin = {.from = kept.at ? kept.at : prefix};
     ptrdiff_t i = find_flat(flat, separator);
     wr_err err;
     if (value.len > WR_CONFIG_VALUE_MAX) {
@@ -523,7 +433,7 @@ static wr_err set_flat(struct load *l, wr_str found, const char *prefix, char se
             return unknown_flat(found, flat, prefix, separator, fault);
         }
     }
-    return err ? blame(&origin, err, fault) : WR_OK;
+    return err ? wr_config_blame(&origin, err, fault) : WR_OK;
 }
 
 static wr_err load_environment(struct load *l, struct wr_fault *fault)
@@ -550,12 +460,12 @@ static bool is_ours(wr_str flat)
     if (find_flat(flat, '-') >= 0) {
         return true;
     }
-    const char *dash = flat.len ? memchr(flat.at, '-', flat.len) : NULL;
+    const char *dash = flat.at ? memchr(flat.at, '-', flat.len) : NULL;
     wr_str section = wr_str_cut(flat, 0, dash ? (size_t)(dash - flat.at) : 0);
     if (section.len == 0) {
         return false;
     }
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
+    for (size_t i = 0; i < WR_CONFIG_OPTION_COUNT; i++) {
         wr_str name = wr_str_of(options[i].name);
         if (strchr(options[i].name, '.') && wr_str_eq(first_part(name), section)) {
             return true;
@@ -625,123 +535,6 @@ static wr_err load_options(struct load *l, int *count, char **args, struct wr_fa
     return WR_OK;
 }
 
-// ---- what must fit together
-
-static wr_err clash(const struct load *l, size_t at, struct wr_fault *fault, const char *format,
-                    ...) WR_PRINTF(4, 5);
-
-// A fault at option `at`, where it was set.
-static wr_err clash(const struct load *l, size_t at, struct wr_fault *fault, const char *format,
-                    ...)
-{
-    char text[WR_FAULT_TEXT_MAX];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    wr_err err = wr_fault_set(fault, WR_ERR_RANGE, "%s: %s", options[at].name, text);
-    return blame(&l->origins[at], err, fault);
-}
-
-// Of two options, the one that somebody set; the later one when both or none are.
-static size_t set_one(const struct load *l, size_t a, size_t b)
-{
-    return l->origins[a].from && !l->origins[b].from ? a : b;
-}
-
-static wr_err check_tls(const struct load *l, struct wr_fault *fault)
-{
-    const struct wr_config *c = l->config;
-    if (*c->mqtt_cert_file && !*c->mqtt_key_file) {
-        return clash(l, AT_mqtt_cert_file, fault, "found a certificate without mqtt.key_file");
-    }
-    if (*c->mqtt_key_file && !*c->mqtt_cert_file) {
-        return clash(l, AT_mqtt_key_file, fault, "found a key without mqtt.cert_file");
-    }
-    static const size_t tls_only[] = {AT_mqtt_ca_file, AT_mqtt_cert_file, AT_mqtt_verify};
-    for (size_t i = 0; i < WR_COUNT(tls_only); i++) {
-        if (l->origins[tls_only[i]].from && strncmp(c->mqtt_url, "mqtts:", 6) != 0) {
-            return clash(l, tls_only[i], fault,
-                         "found without TLS: expected mqtt.url to begin with mqtts://");
-        }
-    }
-    return WR_OK;
-}
-
-static wr_err check_mqtt(const struct load *l, struct wr_fault *fault)
-{
-    const struct wr_config *c = l->config;
-    wr_str url = wr_str_of(c->mqtt_url), group = wr_str_of(c->mqtt_share_group);
-    if (!wr_str_starts(url, WR_STR("mqtt://")) && !wr_str_starts(url, WR_STR("mqtts://"))) {
-        // Not quoted: it may hold a password.
-        return clash(l, AT_mqtt_url, fault,
-                     "found something else than mqtt://host[:port] or mqtts://host[:port]");
-    }
-    if (wr_str_ends(url, WR_STR("//"))) {
-        return clash(l, AT_mqtt_url, fault, "found no host, expected mqtt://host[:port]");
-    }
-    if (*c->mqtt_password && *c->mqtt_password_file) {
-        return clash(l, AT_mqtt_password_file, fault,
-                     "found beside mqtt.password, expected one of them");
-    }
-    bool password = *c->mqtt_password || *c->mqtt_password_file;
-    if (password && !*c->mqtt_username && strcmp(c->mqtt_version, "3.1.1") == 0) {
-        return clash(l, *c->mqtt_password ? AT_mqtt_password : AT_mqtt_password_file, fault,
-                     "found without mqtt.username, which MQTT 3.1.1 requires");
-    }
-    if (group.len && (memchr(group.at, '/', group.len) || memchr(group.at, '+', group.len) ||
-                      memchr(group.at, '#', group.len))) {
-        return clash(l, AT_mqtt_share_group, fault, "found one of / + # in \"%s\"",
-                     c->mqtt_share_group);
-    }
-    if (c->mqtt_hold_max_ms > c->mqtt_keepalive_s * 1000 / 3) {
-        return clash(
-            l, set_one(l, AT_mqtt_keepalive_s, AT_mqtt_hold_max_ms), fault,
-            "mqtt.hold_max is %lld ms, expected at most a third of mqtt.keepalive (%lld s)",
-            (long long)c->mqtt_hold_max_ms, (long long)c->mqtt_keepalive_s);
-    }
-    if (c->mqtt_reconnect_min_ms > c->mqtt_reconnect_max_ms) {
-        return clash(l, set_one(l, AT_mqtt_reconnect_min_ms, AT_mqtt_reconnect_max_ms), fault,
-                     "mqtt.reconnect_min is more than mqtt.reconnect_max");
-    }
-    return check_tls(l, fault);
-}
-
-static bool all_of(const char *text, const char *allowed)
-{
-    return strspn(text, allowed) == strlen(text);
-}
-
-static wr_err check_rest(const struct load *l, struct wr_fault *fault)
-{
-    const struct wr_config *c = l->config;
-    if (strlen(c->account_id) != 12 || !all_of(c->account_id, "0123456789")) {
-        return clash(l, AT_account_id, fault, "found \"%s\", expected 12 digits", c->account_id);
-    }
-    if (!*c->region || !all_of(c->region, "abcdefghijklmnopqrstuvwxyz0123456789-")) {
-        return clash(l, AT_region, fault, "found \"%s\", expected for example us-east-1",
-                     c->region);
-    }
-    if (!*c->rules_dir) {
-        return clash(l, AT_rules_dir, fault, "found nothing, expected a folder");
-    }
-    if (c->retry_base_ms > c->retry_cap_ms) {
-        return clash(l, set_one(l, AT_retry_base_ms, AT_retry_cap_ms), fault,
-                     "retry.base is more than retry.cap");
-    }
-    if (c->retry_throttled_base_ms > c->retry_cap_ms) {
-        return clash(l, set_one(l, AT_retry_throttled_base_ms, AT_retry_cap_ms), fault,
-                     "retry.throttled_base is more than retry.cap");
-    }
-    if (strcmp(c->limits, "aws") == 0 && l->origins[AT_payload_max].from &&
-        c->payload_max > 128 * 1024) {
-        return clash(l, AT_payload_max, fault,
-                     "found %lld bytes, but with limits: aws at most 128k",
-                     (long long)c->payload_max);
-    }
-    return wr_config_sinks_check(c->sinks_, fault);
-}
-
 // ---- what follows from the rest
 
 static wr_err finish_state_dir(struct wr_config *c, struct wr_fault *fault)
@@ -749,8 +542,9 @@ static wr_err finish_state_dir(struct wr_config *c, struct wr_fault *fault)
     const char *dir = c->state_dir;
     struct stat st;
     if (!*dir) {
-        bool there = stat(STATE_DIR, &st) == 0 && S_ISDIR(st.st_mode);
-        dir = there && access(STATE_DIR, W_OK | X_OK) == 0 ? STATE_DIR : "weir-data";
+        bool there = stat(WR_CONFIG_STATE_DIR, &st) == 0 && S_ISDIR(st.st_mode);
+        dir = there && access(WR_CONFIG_STATE_DIR, W_OK | X_OK) == 0 ? WR_CONFIG_STATE_DIR
+                                                                     : "weir-data";
     }
     struct wr_buf b;
     wr_buf_init_arena(&b, c->arena_);
@@ -774,11 +568,8 @@ static wr_err finish_state_dir(struct wr_config *c, struct wr_fault *fault)
 static wr_err finish(struct load *l, struct wr_fault *fault)
 {
     struct wr_config *c = l->config;
-    wr_err err = check_mqtt(l, fault);
-    if (!err) {
-        err = check_rest(l, fault);
-    }
-    if (!err && strcmp(c->limits, "aws") == 0 && !l->origins[AT_payload_max].from) {
+    wr_err err = wr_config_check(c, l->origins, fault);
+    if (!err && strcmp(c->limits, "aws") == 0 && !l->origins[WR_AT_payload_max].from) {
         c->payload_max = 128 * 1024;
     }
     return err ? err : finish_state_dir(c, fault);
@@ -817,6 +608,12 @@ wr_err wr_config_load(const char *file, int *arg_count, char **args, struct wr_c
     }
     if (!err) {
         err = finish(&l, fault);
+    }
+    if (!err) {
+        err = wr_config_sinks_inherit(c->sinks_, "region", c->region, fault);
+    }
+    if (!err) {
+        err = wr_config_sinks_inherit(c->sinks_, "account_id", c->account_id, fault);
     }
     if (err) {
         wr_config_free(c);

@@ -52,20 +52,18 @@ struct wr_config {
     int64_t retry_base_ms;           // retry.base: default 50 ms
     int64_t retry_throttled_base_ms; // retry.throttled_base: default 1 s
     int64_t retry_cap_ms;            // retry.cap: default 20 s
-    int64_t republish_max_hops;      // republish.max_hops: default 8
     int64_t drain_ms;                // drain: how long SIGTERM waits for records, default 10 s
     const char *log_level;           // log.level: error|warn|info|debug
     const char *log_format;          // log.format: text|json
 
-    struct wr_config_sinks
-        *sinks_; // sinks.<name>.<setting>, checked against the impl's settings table
+    struct wr_config_sinks *sinks_; // sinks.<name>.<setting>, checked against the impl's table
     struct wr_arena *arena_;
 };
 
 // A table entry, for `weir help run`, docs and tests.
 struct wr_config_option {
     const char *name; // "mqtt.keepalive"
-    const char *type; // "string", "integer", "boolean", "duration", "size", "choice"
+    const char *type; // "string", "path", "integer", "boolean", "duration", "size", "choice"
     const char *fallback;
     const char *range; // "60..65535", "5|3.1.1", or ""
     const char *unit;  // "s", "ms", "bytes", ""
@@ -79,6 +77,7 @@ const struct wr_config_option *wr_config_option_at(size_t index);
 // args/count, so that the caller sees only its own. Durations take ms, s, m, h, d; sizes take k, M,
 // G (powers of 1024). An unknown key, a wrong type, a value out of range or invalid YAML is a
 // fault: file, line, what was found, what was expected (the nearest known name for an unknown one).
+// Its text begins with the place: "weir.yaml:3:7: ", the variable or the option.
 // Give: wr_config_free().
 wr_err wr_config_load(const char *file, int *arg_count, char **args, struct wr_config **out,
                       struct wr_fault *fault) WR_MUST_CHECK;

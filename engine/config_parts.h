@@ -88,6 +88,10 @@ wr_err wr_config_sinks_set_flat(struct wr_config_sinks *s, wr_str name, char sep
 enum wr_config_type wr_config_sinks_flat_type(const struct wr_config_sinks *s, wr_str name,
                                               char separator);
 // Settings that a table calls required, in groups that are used.
+// What weir.yaml says of weir as a whole (region, account_id) is the default of every sink that has
+// a setting of the same name.
+wr_err wr_config_sinks_inherit(struct wr_config_sinks *s, const char *name, const char *text,
+                               struct wr_fault *fault) WR_MUST_CHECK;
 wr_err wr_config_sinks_check(const struct wr_config_sinks *s, struct wr_fault *fault) WR_MUST_CHECK;
 const struct wr_settings *wr_config_sinks_find(struct wr_config_sinks *s,
                                                const struct wr_sink_impl *impl);

@@ -296,7 +296,7 @@ struct wr_config_sinks *wr_config_sinks_new(struct wr_arena *arena)
 
 static wr_str first_part(wr_str path)
 {
-    const char *dot = path.len ? memchr(path.at, '.', path.len) : NULL;
+    const char *dot = path.at ? memchr(path.at, '.', path.len) : NULL;
     return wr_str_cut(path, 0, dot ? (size_t)(dot - path.at) : path.len);
 }
 
@@ -328,7 +328,7 @@ enum wr_config_kind wr_config_sinks_kind(const struct wr_config_sinks *s, wr_str
 
 static wr_str last_part(wr_str name)
 {
-    const char *dot = name.len ? memrchr(name.at, '.', name.len) : NULL;
+    const char *dot = name.at ? memrchr(name.at, '.', name.len) : NULL;
     return dot ? wr_str_cut(name, (size_t)(dot + 1 - name.at), name.len) : name;
 }
 
@@ -489,6 +489,21 @@ const struct wr_settings *wr_config_sinks_find(struct wr_config_sinks *s,
     *s->last = made;
     s->last = &made->next;
     return made;
+}
+
+wr_err wr_config_sinks_inherit(struct wr_config_sinks *s, const char *name, const char *text,
+                               struct wr_fault *fault)
+{
+    wr_err err = WR_OK;
+    for (struct wr_settings *one = s->first; !err && one; one = one->next) {
+        int index = one->impl->settings ? wr_option_find(one->impl->settings, wr_str_of(name)) : -1;
+        if (index >= 0 && !find_entry(one, name)) {
+            const uint16_t end = (uint16_t)strlen(name);
+            err = store(s, one, &one->impl->settings[index], wr_str_of(name), &end, wr_str_of(text),
+                        (wr_str){NULL, 0}, fault);
+        }
+    }
+    return err;
 }
 
 // ---- for sinks

@@ -102,7 +102,8 @@ static wr_err evaluate(struct wr_program *p, const struct wr_line *line, bool is
     static const wr_value none = {.type = WR_UNDEFINED};
     wr_value context = wr_line_member(&line->object, "context", arena);
     struct wr_sql_message m;
-    wr_err err = wr_line_message(line, context.type == WR_OBJECT ? &context : &none, arena, &m, fault);
+    wr_err err =
+        wr_line_message(line, context.type == WR_OBJECT ? &context : &none, arena, &m, fault);
     if (err) {
         return err;
     }
@@ -143,8 +144,8 @@ static wr_err answer_line(wr_str text, struct wr_arena *arena, FILE *out, struct
         return wr_fault_set(fault, WR_ERR_MISSING, "expected a member sql or template");
     }
     struct answer a = {.outcome = "invalid"};
-    struct wr_program_options options = {
-        .sql_version = wr_line_text(&line.object, "sqlVersion", arena)};
+    struct wr_program_options options = {.sql_version =
+                                             wr_line_text(&line.object, "sqlVersion", arena)};
     struct wr_program *p = NULL;
     uint32_t template_id = 0;
     err = wr_program_new(sql.at ? sql : WR_STR("SELECT *"), &options, &p, &a.fault);

@@ -35,13 +35,15 @@ const struct wr_cli_command wr_cli_commands[] = {
      true, wr_cli_run},
 #endif
 #ifdef WR_HAVE_CLI_DEMO
-    {"demo", "[--for SECONDS] [OPTION]...",
+    {"demo", "[--for SECONDS] [--keep] [--examples FOLDER]",
      "a private broker, sample devices, example rules: see what arrives where",
      "  --for SECONDS        end after this time; without it Ctrl-C ends the demo\n"
+     "  --keep               keep the folder with results and logs, below TMPDIR or /tmp\n"
+     "  --examples FOLDER    weir.yaml and rules to run; without it ./examples\n"
      "\n"
-     "Starts a mosquitto of its own on a free port of this machine, and ends it. Everything is "
-     "kept in\n"
-     "./weir-demo.\n"
+     "Starts a mosquitto of its own on a free port of 127.0.0.1, weir with the example rules, and\n"
+     "devices that publish; shows what arrives, and at the end what was delivered. Exit 0 only if\n"
+     "every example rule delivered. Nothing stays running.\n"
      "\n"
      "examples:\n"
      "  weir demo\n"
@@ -143,7 +145,9 @@ static void list_config(void)
         print_option_name(o->name);
         printf("  %s", o->type);
         if (*o->range) {
-            printf(" %s%s%s", o->range, *o->unit ? " " : "", o->unit);
+            // "60..65535 s", but "10ms..1h" has its units.
+            bool bare = strspn(o->range, "0123456789.") == strlen(o->range);
+            printf(" %s%s%s", o->range, bare && *o->unit ? " " : "", bare ? o->unit : "");
         }
         if (*o->fallback) {
             printf(", default %s", o->fallback);

@@ -1,4 +1,5 @@
-// `weir demo`: a private broker, weir with the example rules, devices that publish, and what arrived.
+// `weir demo`: a private broker, weir with the example rules, devices that publish, and what
+// arrived.
 #include "engine/cli/cli.h"
 #include "engine/cli/demo_process.h"
 #include "engine/cli/demo_watch.h"
@@ -24,13 +25,13 @@
 
 #include "sql/base/banned.h"
 
-#define PATH_BYTES     4096
-#define TICK_MS        100
-#define CONNECT_MS     10000 // until a device is connected
-#define READY_MS       20000 // until weir has connected and loaded its rules
-#define SETTLE_MS      20000 // after the last message: functions are tried three times
-#define STATUS_BYTES   (1u << 20)
-#define NOTE_BYTES     1024 // a republished message in the pipe: below PIPE_BUF, so written whole
+#define PATH_BYTES   4096
+#define TICK_MS      100
+#define CONNECT_MS   10000 // until a device is connected
+#define READY_MS     20000 // until weir has connected and loaded its rules
+#define SETTLE_MS    20000 // after the last message: functions are tried three times
+#define STATUS_BYTES (1u << 20)
+#define NOTE_BYTES   1024 // a republished message in the pipe: below PIPE_BUF, so written whole
 
 struct demo {
     const char *self; // the weir binary
@@ -93,7 +94,8 @@ static wr_err find_examples(struct demo *d, const char *asked, struct wr_fault *
 static wr_err make_folder(struct demo *d, struct wr_fault *fault)
 {
     const char *base = getenv("TMPDIR");
-    snprintf(d->folder, sizeof d->folder, "%.3000s/weir-demo-XXXXXX", base && *base ? base : "/tmp");
+    snprintf(d->folder, sizeof d->folder, "%.3000s/weir-demo-XXXXXX",
+             base && *base ? base : "/tmp");
     if (!mkdtemp(d->folder)) {
         wr_err err = wr_fault_set(fault, WR_ERR_IO, "%s: %s: set TMPDIR to a folder to write in",
                                   d->folder, strerror(errno));
@@ -157,8 +159,8 @@ static wr_err start_weir(struct demo *d, struct wr_fault *fault)
     snprintf(config, sizeof config, "%s/weir.yaml", d->examples);
     snprintf(state, sizeof state, "--state-dir=%s", d->state);
     snprintf(self, sizeof self, "%s", d->self);
-    char *argv[] = {self, (char[]){"run"}, (char[]){"-c"}, config, url, state,
-                    (char[]){"--status-file"}, d->status, NULL};
+    char *argv[] = {self,  (char[]){"run"},           (char[]){"-c"}, config, url,
+                    state, (char[]){"--status-file"}, d->status,      NULL};
     wr_err err = wr_demo_start(argv, d->log, &d->weir, fault);
     for (int waited = 0; !err && waited < READY_MS; waited += 50) {
         int status;
@@ -167,8 +169,8 @@ static wr_err start_weir(struct demo *d, struct wr_fault *fault)
         }
         read_status(d);
         wr_value mqtt = member(d, &d->seen, "mqtt");
-        wr_value connected = member(d, &mqtt, "connected");
-        if (connected.type == WR_BOOLEAN && connected.as.truth) {
+        wr_value ready = member(d, &mqtt, "subscribed");
+        if (ready.type == WR_BOOLEAN && ready.as.truth) {
             return WR_OK;
         }
         if (interrupted) {
@@ -176,8 +178,9 @@ static wr_err start_weir(struct demo *d, struct wr_fault *fault)
         }
         pause_ms(50);
     }
-    return err ? err : wr_fault_set(fault, WR_ERR_FAILED, "weir run is not connected after %d s; see %s",
-                                    READY_MS / 1000, d->log);
+    return err ? err
+               : wr_fault_set(fault, WR_ERR_FAILED, "weir run is not connected after %d s; see %s",
+                              READY_MS / 1000, d->log);
 }
 
 // ---- devices
@@ -193,8 +196,8 @@ static void on_republished(void *user, wr_str topic, wr_str payload)
     }
 }
 
-static wr_err open_device(struct demo *d, const char *id, const char *filter, struct wr_device **out,
-                          struct wr_fault *fault)
+static wr_err open_device(struct demo *d, const char *id, const char *filter,
+                          struct wr_device **out, struct wr_fault *fault)
 {
     struct wr_device_options options = {.host = "127.0.0.1",
                                         .client_id = id,
@@ -226,7 +229,7 @@ static void publish_tick(struct demo *d, unsigned n)
     char topic[64], text[160];
     if (n % 3 == 0) { // temperature: every third reading of a room is hot
         unsigned room = n / 3 % 3;
-        double temp = 18 + 4 * room + (n / 9 % 3 == 2 ? 22.5 : 0) + n % 7 * 0.25;
+        double temp = 18 + 4 * room + (n / 9 % 3 == 0 ? 22.5 : 0) + n % 7 * 0.25;
         snprintf(topic, sizeof topic, "site/%s/reading", rooms[room]);
         snprintf(text, sizeof text, "{\"temp\":%.2f,\"humidity\":%u}", temp, 30 + n % 20);
         send_text(d, d->thermometer, topic, wr_str_of(text));
@@ -244,9 +247,10 @@ static void publish_tick(struct demo *d, unsigned n)
         send_text(d, d->vehicle, "vehicles/van-7/gps", wr_str_of(text));
     }
     if (n % 30 == 9) { // a device with a broken writer
-        send_text(d, d->thermometer, "site/kiln/reading", WR_STR("{\"temp\": 41.7, \"humidity\": "));
+        send_text(d, d->thermometer, "site/kiln/reading",
+                  WR_STR("{\"temp\": 41.7, \"humidity\": "));
     }
-    if (n % 25 == 12) { // bytes, NULs included
+    if (n % 25 == 3) { // bytes, NULs included
         send_text(d, d->camera, "camera/gate/frame",
                   WR_STR("\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\xff\xd9"));
     }
@@ -274,7 +278,8 @@ static void show_republished(struct demo *d)
 // Print a `weir local` command and run it, so that people learn how to look for themselves.
 static void look(struct demo *d, const char *what, const char *name, const char *key)
 {
-    printf("\n$ weir local %s%s%s%s%s\n", what, *name ? " " : "", name, key ? " " : "", key ? key : "");
+    printf("\n$ weir local %s%s%s%s%s\n", what, *name ? " " : "", name, key ? " " : "",
+           key ? key : "");
     fflush(stdout);
     char self[PATH_BYTES], state[PATH_BYTES + 16], verb[16], service[32], first[512], second[1100];
     snprintf(self, sizeof self, "%s", d->self);
@@ -299,6 +304,9 @@ static void look(struct demo *d, const char *what, const char *name, const char 
     }
     int status;
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (strcmp(what, "cat s3") == 0) {
+        putchar('\n'); // an object's bytes end where they end
     }
 }
 
@@ -331,8 +339,9 @@ static void show_rules(struct demo *d, unsigned *silent)
         }
         *silent += delivered == 0;
         printf("%-20.*s %9lld %9lld %9lld %.*s\n", WR_STR_ARG(rules.as.members[i].key),
-               (long long)count_of(d, &rule, "topicMatch"), (long long)count_of(d, &rule, "matched"),
-               (long long)delivered, WR_STR_ARG(wr_buf_str(&text)));
+               (long long)count_of(d, &rule, "topicMatch"),
+               (long long)count_of(d, &rule, "matched"), (long long)delivered,
+               WR_STR_ARG(wr_buf_str(&text)));
         wr_buf_release(&text);
     }
     if (rules.type != WR_OBJECT || rules.len == 0) {
@@ -357,7 +366,8 @@ static bool some_key(struct demo *d, const char *bucket, const char *prefix, cha
 {
     out[0] = '\0';
     struct found f = {out, size};
-    wr_err err = wr_local_s3_list(d->state, wr_str_of(bucket), wr_str_of(prefix), keep_key, &f, NULL);
+    wr_err err =
+        wr_local_s3_list(d->state, wr_str_of(bucket), wr_str_of(prefix), keep_key, &f, NULL);
     return !err && out[0];
 }
 
@@ -366,11 +376,12 @@ static int summary(struct demo *d)
     unsigned silent;
     char key[1100];
     printf("\n--- what arrived -------------------------------------------------------------\n");
-    printf("%llu messages published by the devices, %llu republished by weir, %lld handled by weir\n",
-           (unsigned long long)d->published, (unsigned long long)d->republished,
-           (long long)count_of(d, &d->seen, "messages"));
+    printf(
+        "%llu messages published by the devices, %llu republished by weir, %lld handled by weir\n",
+        (unsigned long long)d->published, (unsigned long long)d->republished,
+        (long long)count_of(d, &d->seen, "messages"));
     show_rules(d, &silent);
-    look(d, "ls s3", "", NULL);
+    look(d, "ls s3", "readings", NULL);
     if (some_key(d, "readings", "hot/", key, sizeof key)) {
         look(d, "cat s3", "readings", key);
     }
@@ -381,8 +392,8 @@ static int summary(struct demo *d)
         look(d, "cat s3", "failed", key);
     }
     if (silent) {
-        printf("\nNOT everything arrived: %u of the example rules delivered nothing. Log: %s\n", silent,
-               d->log);
+        printf("\nNOT everything arrived: %u of the example rules delivered nothing. Log: %s\n",
+               silent, d->log);
     } else {
         printf("\nEvery example rule delivered.\n");
     }
@@ -395,7 +406,7 @@ static bool quiet(struct demo *d)
 {
     read_status(d);
     return d->seen.type == WR_OBJECT && count_of(d, &d->seen, "live") == 0 &&
-           count_of(d, &d->seen, "messages") >= (int64_t)d->published;
+           count_of(d, &d->seen, "messages") >= (int64_t)(d->published + d->republished);
 }
 
 static wr_err publish_and_show(struct demo *d, struct wr_fault *fault)
@@ -431,16 +442,28 @@ static wr_err publish_and_show(struct demo *d, struct wr_fault *fault)
     return WR_OK;
 }
 
-static void stop_all(struct demo *d)
+static void close_devices(struct demo *d)
 {
-    wr_device_close(d->thermometer);
-    wr_device_close(d->door);
-    wr_device_close(d->vehicle);
-    wr_device_close(d->camera);
-    wr_device_close(d->dashboard);
+    struct wr_device **all[] = {&d->thermometer, &d->door, &d->vehicle, &d->camera, &d->dashboard};
+    for (size_t i = 0; i < WR_COUNT(all); i++) {
+        wr_device_close(*all[i]);
+        *all[i] = NULL;
+    }
+}
+
+// Ends weir the way it is meant to be ended: it drains, and writes its counters for the last time.
+static void stop_weir(struct demo *d)
+{
     if (d->weir > 0) {
         wr_demo_stop(d->weir, 15000);
+        d->weir = 0;
     }
+}
+
+static void stop_all(struct demo *d)
+{
+    close_devices(d);
+    stop_weir(d);
     if (d->broker > 0) {
         wr_demo_stop(d->broker, 3000);
     }
@@ -463,7 +486,8 @@ static wr_err start_all(struct demo *d, const char *examples, struct wr_fault *f
     printf("broker   mosquitto, 127.0.0.1:%d (private; ends with the demo)\n", d->port);
     printf("rules    %s/rules\n", d->examples);
     printf("results  %s/local\n", d->state);
-    printf("try      mosquitto_pub -p %d -q 1 -t site/lab/reading -m '{\"temp\": 99, \"humidity\": 5}'\n\n",
+    printf("try      mosquitto_pub -p %d -q 1 -t site/lab/reading -m '{\"temp\": 99, \"humidity\": "
+           "5}'\n\n",
            d->port);
     fflush(stdout);
     err = start_weir(d, fault);
@@ -492,12 +516,17 @@ static int run(struct demo *d, const char *examples)
     if (err) {
         fprintf(stderr, "weir demo: %s\n", fault.text);
     } else {
+        close_devices(d);
+        stop_weir(d);
+        show_republished(d);
+        wr_demo_watch_look(d->watch);
+        read_status(d);
         status = summary(d);
     }
     stop_all(d);
     wr_arena_release(&d->arena);
     wr_mqtt_cleanup();
-    if (d->folder[0] && !d->keep && (status == 0 || !d->weir)) {
+    if (d->folder[0] && !d->keep && (status == 0 || d->watch == NULL)) {
         nftw(d->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     } else if (d->folder[0]) {
         printf("kept: %s\n", d->folder);

@@ -1,5 +1,5 @@
-// The demo's helpers in processes of their own: a private broker, and weir itself. They die with the demo.
-// Thread: start; no other thread may run while a process is started.
+// The demo's helpers in processes of their own: a private broker, and weir itself. They die with
+// the demo. Thread: start; no other thread may run while a process is started.
 #ifndef WR_ENGINE_CLI_DEMO_PROCESS_H
 #define WR_ENGINE_CLI_DEMO_PROCESS_H
 

@@ -15,9 +15,9 @@
 
 #include "sql/base/banned.h"
 
-#define TEXT_SHOWN  90   // bytes of a payload in a line
-#define TABLES_MAX  64   // tables and functions that are followed
-#define LINES_A_LOOK 12  // of one kind; the rest is only counted
+#define TEXT_SHOWN   90 // bytes of a payload in a line
+#define TABLES_MAX   64 // tables and functions that are followed
+#define LINES_A_LOOK 12 // of one kind; the rest is only counted
 
 struct followed {
     char name[256];
@@ -32,7 +32,7 @@ struct wr_demo_watch {
     struct followed tables[TABLES_MAX], functions[TABLES_MAX];
     size_t table_count, function_count;
     uint64_t count;
-    unsigned shown; // in this look
+    unsigned shown;  // in this look
     const char *now; // the bucket, table or function being looked at
     struct followed *table;
 };
@@ -61,7 +61,8 @@ void wr_demo_watch_line(struct wr_demo_watch *w, const char *kind, wr_str where,
     size_t n = 0;
     for (size_t i = 0; i < text.len && n < TEXT_SHOWN; i++) {
         char c = text.at[i];
-        shown[n++] = (unsigned char)c < ' ' || c == 127 || (!wr_utf8_valid(text) && c < 0) ? '.' : c;
+        shown[n++] =
+            (unsigned char)c < ' ' || c == 127 || (!wr_utf8_valid(text) && c < 0) ? '.' : c;
     }
     while (n == TEXT_SHOWN && n > 0 && ((unsigned char)shown[n - 1] & 0x80)) {
         n--; // no half character at the cut
@@ -179,7 +180,11 @@ static void function(struct wr_demo_watch *w, struct followed *f)
     if (in && fseek(in, f->position, SEEK_SET) == 0) {
         while ((len = getline(&line, &cap, in)) > 0 && line[len - 1] == '\n') {
             f->position += len;
-            arrived(w, "lambda", wr_str_of(f->name), (wr_str){line, (size_t)len - 1});
+            // Request id and time say nothing to a reader: the line begins at the status.
+            const char *from = strstr(line, "\"status\"");
+            from = from ? from : line;
+            arrived(w, "lambda", wr_str_of(f->name),
+                    (wr_str){from, (size_t)(line + len - 1 - from)});
         }
     }
     free(line);
@@ -196,8 +201,9 @@ void wr_demo_watch_look(struct wr_demo_watch *w)
     for (size_t i = 0; i < w->table_count; i++) {
         w->table = &w->tables[i];
         w->shown = 0;
-        err = wr_local_dynamodb_items(w->state_dir, wr_str_of(w->table->name),
-                                      WR_LOCAL_DYNAMODB_BY_WRITE, w->table->position, item, w, NULL);
+        err =
+            wr_local_dynamodb_items(w->state_dir, wr_str_of(w->table->name),
+                                    WR_LOCAL_DYNAMODB_BY_WRITE, w->table->position, item, w, NULL);
     }
     (void)err;
     char path[4096];

@@ -133,8 +133,9 @@ static int evaluate(const struct wr_program *p, const struct asked *a, wr_str pa
     if (wr_topic_name_check(m.topic, &fault)) {
         fprintf(stderr, "weir eval: topic '%.*s': %s\n", WR_STR_ARG(m.topic), fault.text);
     } else if (!m.basic_ingest && !(filter.len && wr_topic_matches(filter, m.topic))) {
-        fprintf(stderr, filter.len ? "no match: topic '%.*s' is not matched by FROM '%.*s'\n"
-                                   : "no match: topic '%.*s', and the statement has no FROM%.*s\n",
+        fprintf(stderr,
+                filter.len ? "no match: topic '%.*s' is not matched by FROM '%.*s'\n"
+                           : "no match: topic '%.*s', and the statement has no FROM%.*s\n",
                 WR_STR_ARG(m.topic), WR_STR_ARG(filter));
         status = 1;
     } else {
@@ -147,8 +148,10 @@ static int evaluate(const struct wr_program *p, const struct asked *a, wr_str pa
             fprintf(stderr, "error: the payload does not fit into memory\n");
         } else {
             if (!m.json) {
-                fprintf(stderr, "note: the payload is not a JSON Object or Array (byte %zu), so it has "
-                                "no attributes\n", m.malformed_at);
+                fprintf(stderr,
+                        "note: the payload is not a JSON Object or Array (byte %zu), so it has "
+                        "no attributes\n",
+                        m.malformed_at);
             }
             wr_eval_start(&e, &m, 0, &host);
             wr_eval_run(&e);
@@ -214,8 +217,8 @@ static int eval_cases(const char *name)
 int wr_cli_eval(int argc, char **argv)
 {
     struct asked a = {.payload = "{}", .version = "2016-03-23"};
-    static const char *const names[] = {"-t", "--topic", "-p", "--payload", "--sql-version",
-                                        "--cases"};
+    static const char *const names[] = {"-t",        "--topic",       "-p",
+                                        "--payload", "--sql-version", "--cases"};
     const char **targets[] = {&a.topic, &a.topic, &a.payload, &a.payload, &a.version, &a.cases};
     for (int i = 1; i < argc; i++) {
         size_t k = 0;

@@ -6,7 +6,8 @@
 
 #include "sql/base/banned.h"
 
-wr_err wr_line_read(wr_str text, struct wr_arena *arena, struct wr_line *out, struct wr_fault *fault)
+wr_err wr_line_read(wr_str text, struct wr_arena *arena, struct wr_line *out,
+                    struct wr_fault *fault)
 {
     wr_value v;
     wr_err err = wr_json_parse(text, arena, WR_SQL_2016, &v, fault);
@@ -22,7 +23,8 @@ wr_err wr_line_read(wr_str text, struct wr_arena *arena, struct wr_line *out, st
 
 wr_value wr_line_member(const wr_value *object, const char *name, struct wr_arena *arena)
 {
-    const wr_value *found = object->type == WR_OBJECT ? wr_object_get(object, wr_str_of(name)) : NULL;
+    const wr_value *found =
+        object->type == WR_OBJECT ? wr_object_get(object, wr_str_of(name)) : NULL;
     wr_value v = found ? *found : wr_undefined();
     wr_value_force(&v, arena, WR_SQL_2016);
     return v;

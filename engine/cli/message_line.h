@@ -1,6 +1,6 @@
 // A message as a JSON object: the members shared by conformance cases and message files
-// (tests/corpus/FORMAT.md): topic, payload | payloadText | payloadBase64, and the message's context.
-// Thread: the arena's owner.
+// (tests/corpus/FORMAT.md): topic, payload | payloadText | payloadBase64, and the message's
+// context. Thread: the arena's owner.
 #ifndef WR_ENGINE_CLI_MESSAGE_LINE_H
 #define WR_ENGINE_CLI_MESSAGE_LINE_H
 
@@ -21,8 +21,8 @@ wr_value wr_line_member(const wr_value *object, const char *name, struct wr_aren
 // A STRING member's text, or {NULL, 0}.
 wr_str wr_line_text(const wr_value *object, const char *name, struct wr_arena *arena);
 
-// Fill the caller's part of `m` from the line's members and from `context` (an OBJECT, or Undefined).
-// The payload is handed on as it is spelt, without the blanks between its tokens.
+// Fill the caller's part of `m` from the line's members and from `context` (an OBJECT, or
+// Undefined). The payload is handed on as it is spelt, without the blanks between its tokens.
 wr_err wr_line_message(const struct wr_line *line, const wr_value *context, struct wr_arena *arena,
                        struct wr_sql_message *m, struct wr_fault *fault) WR_MUST_CHECK;
 

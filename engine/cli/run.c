@@ -49,11 +49,12 @@ struct daemon {
     struct wr_folder *folder;
     struct wr_source *source;
     struct wr_publisher *publisher;
+    struct wr_mqtt_stats last_stats; // once the source is closed
     struct wr_sql_host sql;
     uv_signal_t signals[SIGNAL_COUNT];
     uv_timer_t status_timer, drain_timer;
     wr_mono started, drain_end;
-    bool handles_open, connected, stopping, forced;
+    bool handles_open, ran, connected, stopping, forced;
     bool subscribed; // to everything, at least once since the start
     int waiting;     // ends that the next step of the stop waits for
 };
@@ -139,7 +140,10 @@ static int check(const struct wr_config *config)
     struct wr_metrics *metrics = wr_metrics_new();
     const struct wr_folder_options options = {
         .dir = config->rules_dir,
-        .rule = {.kinds = wr_sink_list, .metrics = metrics, .fuel = (uint64_t)config->fuel},
+        .rule = {.kinds = wr_sink_list,
+                 .metrics = metrics,
+                 .fuel = (uint64_t)config->fuel,
+                 .no_lookups = true},
         .report = print_report,
     };
     struct wr_folder *folder = wr_folder_open(&options);
@@ -149,8 +153,8 @@ static int check(const struct wr_config *config)
     if (wr_folder_load(folder, true, &refused, &fault)) {
         code = complain(&fault, 2);
     } else {
-        printf("%zu rules accepted, %zu refused\n", wr_rule_set_count(wr_folder_rules(folder)),
-               refused);
+        printf("rules accepted: %zu, documents refused: %zu\n",
+               wr_rule_set_count(wr_folder_rules(folder)), refused);
         code = refused ? 1 : 0;
     }
     wr_folder_close(folder, NULL, NULL);
@@ -162,7 +166,7 @@ static int check(const struct wr_config *config)
 
 static void write_mqtt(const struct daemon *d, struct wr_buf *out)
 {
-    struct wr_mqtt_stats stats = {0};
+    struct wr_mqtt_stats stats = d->last_stats;
     if (d->source) {
         wr_mqtt_source_stats(d->source, &stats);
     }
@@ -281,10 +285,10 @@ static void on_rules(void *user, struct wr_rule_set *set)
     struct daemon *d = user;
     size_t filters;
     wr_rule_set_filters(set, &filters);
+    d->metrics->reloads += wr_flow_rules(d->flow) != NULL;
     wr_flow_set_rules(d->flow, set);
-    d->metrics->reloads++;
-    wr_log(WR_LOG_INFO, "rules", "%zu rules from %s, %zu topic filters, %llu documents refused",
-           wr_rule_set_count(set), d->config->rules_dir, filters,
+    wr_log(WR_LOG_INFO, "rules", "rules from %s: %zu, topic filters: %zu, documents refused: %llu",
+           d->config->rules_dir, wr_rule_set_count(set), filters,
            (unsigned long long)d->metrics->refused_documents);
     if (d->source) {
         want_filters(d);
@@ -329,8 +333,10 @@ static void on_publisher_closed(void *user)
 static void on_sinks_closed(void *user)
 {
     struct daemon *d = user;
-    save_status(d);
-    log_status(d);
+    if (d->ran) {
+        save_status(d);
+        log_status(d);
+    }
     if (d->publisher) {
         wr_publisher_close(d->publisher, on_publisher_closed, d);
     } else {
@@ -379,7 +385,9 @@ static void on_folder_closed(void *user)
 static void on_source_closed(void *user)
 {
     struct daemon *d = user;
+    wr_mqtt_source_stats(d->source, &d->last_stats); // it is there until we return
     d->source = NULL;
+    d->connected = false;
     on_input_closed(d);
 }
 
@@ -492,7 +500,10 @@ static wr_err open_rules(struct daemon *d, struct wr_fault *fault)
         .loop = &d->loop,
         .dir = c->rules_dir,
         .watch = c->rules_watch,
-        .rule = {.kinds = wr_sink_list, .metrics = d->metrics, .fuel = (uint64_t)c->fuel},
+        .rule = {.kinds = wr_sink_list,
+                 .metrics = d->metrics,
+                 .fuel = (uint64_t)c->fuel,
+                 .no_lookups = true},
         .accept = open_sinks_of,
         .changed = on_rules,
         .user = d,
@@ -555,6 +566,7 @@ static int run(struct wr_config *config, const char *status_file)
         code = 2;
         stop(&d);
     } else {
+        d.ran = true;
         wr_log(WR_LOG_INFO, "run", "started: pid %ld, broker %s, rules %s, state %s",
                (long)getpid(), config->mqtt_url, config->rules_dir, d.state.path);
         save_status(&d);
@@ -586,10 +598,8 @@ int wr_cli_run(int argc, char **argv)
         return complain(&fault, 2);
     }
     if (count > 0) {
-        fprintf(stderr, "weir run: unknown argument %s\n", rest[0]);
-        usage(stderr);
         wr_config_free(config);
-        return 2;
+        return wr_cli_wrong("run", "unknown argument ", rest[0]);
     }
     wr_log_setup(log_level(config->log_level), strcmp(config->log_format, "json") == 0);
     int code = arguments.check ? check(config) : run(config, arguments.status_file);

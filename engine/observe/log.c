@@ -167,6 +167,9 @@ static void print(enum wr_log_level level, const char *room, wr_str message, uin
     write_line(&l);
 }
 
+static wr_str format_message(char buffer[MESSAGE_MAX], const char *format, va_list args)
+    WR_PRINTF(2, 0);
+
 // The formatted message in `buffer`, cut with "..." at its end, never inside a character.
 static wr_str format_message(char buffer[MESSAGE_MAX], const char *format, va_list args)
 {

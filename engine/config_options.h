@@ -1,0 +1,108 @@
+// The options of weir.yaml as one table, and where the loaded values come from. For config.c and
+// config_check.c only.
+// Thread: start.
+#ifndef WR_ENGINE_CONFIG_OPTIONS_H
+#define WR_ENGINE_CONFIG_OPTIONS_H
+
+#include "engine/config.h"
+
+#define WR_CONFIG_STATE_DIR "/var/lib/weir"
+
+// X(member, name, type, default, range, unit, help). A range is "min..max" in the unit or with
+// units of its own, or "a|b" for choices. A default of "" for a text is "not set".
+#define WR_CONFIG_OPTIONS(X)                                                                       \
+    X(mqtt_url, "mqtt.url", STRING, "mqtt://localhost:1883", "", "",                               \
+      "The broker: mqtt://host[:1883] or mqtts://host[:8883], an IPv6 address in brackets.")       \
+    X(mqtt_version, "mqtt.version", CHOICE, "5", "5|3.1.1", "", "Version of MQTT.")                \
+    X(mqtt_client_id, "mqtt.client_id", STRING, "", "", "",                                        \
+      "Client id; without one it is made once and kept in the state folder.")                      \
+    X(mqtt_username, "mqtt.username", STRING, "", "", "", "User name for the broker.")             \
+    X(mqtt_password, "mqtt.password", STRING, "", "", "",                                          \
+      "Password; mqtt.password_file is safer.")                                                    \
+    X(mqtt_password_file, "mqtt.password_file", PATH, "", "", "",                                  \
+      "File whose first line is the password.")                                                    \
+    X(mqtt_ca_file, "mqtt.ca_file", PATH, "", "", "",                                              \
+      "Certificates (PEM) that may sign the broker's; without one the system's.")                  \
+    X(mqtt_cert_file, "mqtt.cert_file", PATH, "", "", "", "Client certificate (PEM).")             \
+    X(mqtt_key_file, "mqtt.key_file", PATH, "", "", "", "Key of the client certificate (PEM).")    \
+    X(mqtt_verify, "mqtt.verify", BOOL, "true", "", "",                                            \
+      "Check the broker's certificate and name.")                                                  \
+    X(mqtt_keepalive_s, "mqtt.keepalive", DURATION, "60", "60..65535", "s",                        \
+      "Longest silence before a ping.")                                                            \
+    X(mqtt_session_expiry_s, "mqtt.session_expiry", DURATION, "7d", "0..4294967295", "s",          \
+      "How long the broker keeps messages for a weir that is away.")                               \
+    X(mqtt_receive_maximum, "mqtt.receive_maximum", INT, "1000", "1..65535", "",                   \
+      "Messages the broker may send before the first is acknowledged (MQTT 5).")                   \
+    X(mqtt_share_group, "mqtt.share_group", STRING, "", "", "",                                    \
+      "Subscribe as $share/GROUP/…, so that several weirs share the messages.")                    \
+    X(mqtt_connect_timeout_ms, "mqtt.connect_timeout", DURATION, "10s", "100ms..10m", "ms",        \
+      "How long one attempt to connect may take.")                                                 \
+    X(mqtt_reconnect_min_ms, "mqtt.reconnect_min", DURATION, "200ms", "10ms..1h", "ms",            \
+      "Pause before the first attempt to connect again; doubles.")                                 \
+    X(mqtt_reconnect_max_ms, "mqtt.reconnect_max", DURATION, "30s", "10ms..1h", "ms",              \
+      "Longest pause between attempts to connect.")                                                \
+    X(mqtt_hold_max_ms, "mqtt.hold_max", DURATION, "10s", "10ms..6h", "ms",                        \
+      "Longest hold of acknowledgements, at most a third of mqtt.keepalive.")                      \
+    X(mqtt_batch, "mqtt.batch", INT, "256", "1..65536", "",                                        \
+      "Messages read before they are settled together.")                                           \
+    X(mqtt_basic_ingest, "mqtt.basic_ingest", BOOL, "true", "", "",                                \
+      "Subscribe to $aws/rules/# too (Basic Ingest).")                                             \
+    X(rules_dir, "rules.dir", PATH, "rules", "", "", "Folder of the rule documents (*.json).")     \
+    X(rules_watch, "rules.watch", BOOL, "true", "", "", "Reload rules when the folder changes.")   \
+    X(state_dir, "state_dir", PATH, "", "", "",                                                    \
+      "Folder for state; without one " WR_CONFIG_STATE_DIR                                         \
+      " if it is writable, else ./weir-data.")                                                     \
+    X(mode, "mode", CHOICE, "local", "local", "",                                                  \
+      "Form of the actions: nothing leaves the machine.")                                          \
+    X(ack, "ack", CHOICE, "settled", "settled|received", "",                                       \
+      "When a message is acknowledged; with received, a crash loses messages.")                    \
+    X(limits, "limits", CHOICE, "weir", "weir|aws", "",                                            \
+      "aws: topics and payloads over AWS's limits are not evaluated.")                             \
+    X(payload_max, "payload_max", SIZE, "1M", "1..256M", "bytes",                                  \
+      "Largest payload that is evaluated; 128k with limits: aws.")                                 \
+    X(message_memory, "message_memory", SIZE, "64M", "64k..16G", "bytes",                          \
+      "Memory the evaluation of one message may take.")                                            \
+    X(fuel, "fuel", INT, "10000000", "1000..1000000000000", "", "Steps one evaluation may take.")  \
+    X(account_id, "account_id", STRING, "123456789012", "", "",                                    \
+      "What accountid() gives: 12 digits.")                                                        \
+    X(region, "region", STRING, "us-east-1", "", "", "Region in ARNs and error documents.")        \
+    X(templates_undefined, "templates.undefined", CHOICE, "empty", "empty|fail", "",               \
+      "An Undefined or Null in a template inserts nothing, or fails the action.")                  \
+    X(retry_attempts, "retry.attempts", INT, "3", "1..1000", "",                                   \
+      "Tries of one action, the first included.")                                                  \
+    X(retry_budget_ms, "retry.budget", DURATION, "30s", "0..1d", "ms",                             \
+      "Longest time for all tries of one action together.")                                        \
+    X(retry_base_ms, "retry.base", DURATION, "50ms", "1ms..1h", "ms",                              \
+      "Pause before the second try; doubles.")                                                     \
+    X(retry_throttled_base_ms, "retry.throttled_base", DURATION, "1s", "1ms..1h", "ms",            \
+      "The same after an answer that asks to slow down.")                                          \
+    X(retry_cap_ms, "retry.cap", DURATION, "20s", "1ms..1h", "ms", "Longest pause between tries.") \
+    X(drain_ms, "drain", DURATION, "10s", "0..1h", "ms",                                           \
+      "How long SIGTERM waits for actions under way.")                                             \
+    X(log_level, "log.level", CHOICE, "info", "error|warn|info|debug", "",                         \
+      "Least grave lines shown.")                                                                  \
+    X(log_format, "log.format", CHOICE, "text", "text|json", "", "Form of the log's lines.")
+
+// The index of each option.
+enum wr_config_at {
+#define X(member, name, type, fallback, range, unit, help) WR_AT_##member,
+    WR_CONFIG_OPTIONS(X)
+#undef X
+        WR_CONFIG_OPTION_COUNT,
+};
+
+// Where an option's value comes from; `from` NULL: the default.
+struct wr_config_origin {
+    const char *from;      // the file's name, "WEIR_MQTT_URL" or "--mqtt-url"
+    uint32_t line, column; // 0 outside the file
+};
+
+// A fault about the value that came from `o`: its place goes before the text. Returns `err`.
+wr_err wr_config_blame(const struct wr_config_origin *o, wr_err err, struct wr_fault *fault);
+
+// What must fit together, of values that are each right (config_check.c). `origins` by
+// wr_config_at.
+wr_err wr_config_check(const struct wr_config *c, const struct wr_config_origin *origins,
+                       struct wr_fault *fault) WR_MUST_CHECK;
+
+#endif

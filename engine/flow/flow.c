@@ -232,7 +232,12 @@ struct wr_rule_set *wr_flow_rules(const struct wr_flow *f)
 void wr_flow_answered(struct wr_flow *f, struct wr_lookup *lookup)
 {
     wr_assert(lookup->answered && !f->stopped);
-    wr_run_advance(WR_CONTAINER(lookup->eval, struct wr_run, eval));
+    struct wr_run *r = WR_CONTAINER(lookup->eval, struct wr_run, eval);
+    struct wr_message *m = r->message;
+    wr_message_lock(m); // the run may end, and the message with it
+    wr_run_advance(r);
+    m->arena.over = false; // said and counted: not the other rules' trouble
+    wr_flow_release(f, m);
 }
 
 size_t wr_flow_live(const struct wr_flow *f)

@@ -12,20 +12,22 @@ struct wr_source;
 
 struct wr_message {
     struct wr_arena arena;
-    struct wr_sql_message sql; // topic, payload, properties: bytes in the arena or lent by the source
-    uint8_t qos;               // as delivered to us
+    struct wr_sql_message
+        sql;     // topic, payload, properties: bytes in the arena or lent by the source
+    uint8_t qos; // as delivered to us
     bool retain, dup;
-    unsigned hops;          // weir-hops user property, 0 without
-    uint32_t locks;         // holders; the last unlock ends the message
+    unsigned hops;            // weir-hops user property, 0 without
+    uint32_t locks;           // holders; the last unlock ends the message
     struct wr_source *source; // told by wr_source_settled() at the last unlock; may be NULL
-    uint64_t token;         // the source's
+    uint64_t token;           // the source's
     struct wr_message_pool *pool;
-    struct wr_message *next; // in the pool, or in a batch
+    struct wr_message *next;      // in the pool, or in a batch
     struct wr_rule_set *rule_set; // locked while programs of it may run
     char trace_id_[36];
 };
 
-// `limit` bytes of arena for each message (memory limit of one evaluation). The pool keeps up to `keep`.
+// `limit` bytes of arena for each message (memory limit of one evaluation). The pool keeps up to
+// `keep`.
 struct wr_message_pool *wr_message_pool_new(size_t limit, size_t keep);
 void wr_message_pool_free(struct wr_message_pool *pool);
 // With one lock, the caller's. sql zeroed, format_indicator -1.

@@ -167,12 +167,25 @@ void wr_run_advance(struct wr_run *r)
     proceed(r);
 }
 
+// A rule that met the message's memory limit must not take it from the rules behind it: what it
+// made is given back, and the payload is read again, since values decoded meanwhile lay behind the
+// mark.
+WR_COLD static void reclaim(struct wr_message *m, struct wr_rule_group *group,
+                            struct wr_arena_mark mark)
+{
+    wr_arena_rewind(&m->arena, mark);
+    if (wr_sql_message_read(&m->sql, group->plan, &m->arena)) {
+        m->arena.over = true; // then there is no room for them either, and each says so
+    }
+}
+
 void wr_run_start(struct wr_flow *f, struct wr_message *m, struct wr_rule_set *set,
                   struct wr_rule_group *group, size_t index, struct wr_run **spare)
 {
     struct wr_rule *rule = group->rules[index];
     rule->counters->topic_match++;
     rule->counters->not_json += !m->sql.json;
+    struct wr_arena_mark mark = wr_arena_mark(&m->arena);
     struct wr_run *r = *spare;
     if (!r) {
         r = wr_arena_alloc(&m->arena, sizeof *r);
@@ -201,5 +214,13 @@ void wr_run_start(struct wr_flow *f, struct wr_message *m, struct wr_rule_set *s
     }
     wr_run_advance(r);
     // The message is the caller's, so the run's memory is still there even when it has ended.
-    *spare = r->retained ? NULL : r;
+    bool retained = r->retained;
+    *spare = retained ? NULL : r;
+    if (WR_UNLIKELY(m->arena.over)) {
+        *spare = NULL;
+        m->arena.over = false;
+        if (!retained) {
+            reclaim(m, group, mark);
+        }
+    }
 }

@@ -9,8 +9,8 @@
 
 struct wr_source;
 
-// What a source calls. `messages` is a list linked by `next`; the flow takes it: each message ends with
-// wr_source_impl.settled, exactly once.
+// What a source calls. `messages` is a list linked by `next`; the flow takes it: each message ends
+// with wr_source_impl.settled, exactly once.
 struct wr_source_events {
     void (*batch)(void *user, struct wr_source *source, struct wr_message *messages, size_t count);
     // For log and metrics: connected, disconnected and why, subscribed.
@@ -20,14 +20,14 @@ struct wr_source_events {
 
 struct wr_source_impl {
     const char *name; // "mqtt"
-    // Ask for exactly these filters from now on (deduplicated, sorted); the source works out what to
-    // subscribe and unsubscribe. May be called at any time, also before the connection is up.
+    // Ask for exactly these filters from now on (deduplicated, sorted); the source works out what
+    // to subscribe and unsubscribe. May be called at any time, also before the connection is up.
     void (*want)(struct wr_source *self, const wr_str *filters, size_t count);
-    // The message needs nothing more: every record is settled, or there was none. It may be acknowledged.
-    // Called once for every message, in any order.
+    // The message needs nothing more: every record is settled, or there was none. It may be
+    // acknowledged. Called once for every message, in any order.
     void (*settled)(struct wr_source *self, struct wr_message *m);
-    // Stop taking messages, acknowledge what is settled, end within `grace_ms`, then call `done` once.
-    // What is not settled by then is not acknowledged.
+    // Stop taking messages, acknowledge what is settled, end within `grace_ms`, then call `done`
+    // once. What is not settled by then is not acknowledged.
     void (*close)(struct wr_source *self, int grace_ms, void (*done)(void *user), void *user);
 };
 

@@ -8,7 +8,8 @@
 
 #include <mosquitto.h>
 
-#define WR_HOPS_PROPERTY "weir-hops" // user property: how often weir has republished (actions.md 4.5)
+#define WR_HOPS_PROPERTY \
+    "weir-hops" // user property: how often weir has republished (actions.md 4.5)
 #define WR_MQTT_PAYLOAD_MAX 268435455 // MQTT: a whole packet's length is four bytes of seven bits
 #define WR_ARRIVE_IDS_MAX   16        // subscription identifiers read of one copy
 

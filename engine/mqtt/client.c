@@ -2,6 +2,7 @@
 #include "engine/mqtt/client.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "engine/loop/backoff.h"
+#include "engine/mqtt/linger.h"
 #include "engine/mqtt/reason.h"
 #include "engine/mqtt/setup.h"
 #include "engine/observe/log.h"
@@ -18,8 +20,9 @@
 #include "sql/base/banned.h"
 
 #define TICK_MS      1000
-#define SETTLED_US   5000000 // up this long: the next failure starts the back-off anew
+#define SETTLED_US   5000000  // up this long: the next failure starts the back-off anew
 #define REPEAT_US    60000000 // an unchanged reason is logged again after this time
+#define LINGER_MS    1000     // for the broker to read our last words
 #define TLS_TEXT_MAX 256
 
 // One connection attempt, and the connection if it succeeds. Outlives the client when the client is
@@ -35,9 +38,9 @@ struct link {
     bool up;      // CONNACK, success
     bool v5;
     int port, keepalive_s;
-    int64_t expiry_s; // session expiry; 0: none
-    int rc, error;    // of the connect
-    int refused;      // CONNACK's code, 0 none
+    int64_t expiry_s;  // session expiry; 0: none
+    int rc, error;     // of the connect
+    int refused;       // CONNACK's code, 0 none
     int server_reason; // of the broker's DISCONNECT, 0 none
     struct wr_client_session session;
     bool fresh; // `up` is to be told
@@ -53,10 +56,10 @@ struct wr_client {
     const char *name;
     char *client_id;
     bool clean, held, closing, waiting; // waiting: no link, for may_connect() or the back-off
-    bool pumping; // on the stack: what follows is done when it returns
+    bool pumping;                       // on the stack: what follows is done when it returns
     int batch;
     struct wr_mqtt_url url;
-    struct link *link; // NULL: not connected
+    struct link *link;      // NULL: not connected
     uv_timer_t tick, delay; // delay: back-off or deadline
     uv_idle_t again;        // more to read, or something to write, at the next turn
     unsigned attempt;
@@ -222,7 +225,14 @@ static void explain(const struct wr_client *c, const struct link *l, int rc, int
         compose(why, "cannot find the address of '%s': check the host in mqtt.url and DNS", host);
     } else if (rc == MOSQ_ERR_KEEPALIVE) {
         compose(why, "%s did not answer a ping within the keepalive", host);
-    } else if (!l->up && (rc == MOSQ_ERR_ERRNO || by_broker)) {
+    } else if (!l->up && by_broker) {
+        compose(why,
+                "cannot connect to %s port %d: it closed the connection: check mqtt.url, and "
+                "that a broker %s there",
+                host, c->url.port,
+                c->url.tls ? "speaks TLS (mqtt:// if it does not)"
+                           : "listens without TLS (mqtts:// if it wants that)");
+    } else if (!l->up && rc == MOSQ_ERR_ERRNO) {
         compose(why, "cannot connect to %s port %d: %s: check mqtt.url and that the broker runs",
                 host, c->url.port, cause);
     } else {
@@ -321,8 +331,8 @@ static void on_poll(uv_poll_t *handle, int status, int events);
 static void watch(struct wr_client *c)
 {
     struct link *l = c->link;
-    // While held only the end of the connection is of interest. The kernel tells of it although data
-    // waits unread.
+    // While held only the end of the connection is of interest. The kernel tells of it although
+    // data waits unread.
     int events = UV_DISCONNECT;
     if (!c->held) {
         events |= UV_READABLE | (mosquitto_want_write(l->m) ? UV_WRITABLE : 0);
@@ -613,6 +623,29 @@ static void on_handle_closed(uv_handle_t *handle)
     finish_close(c);
 }
 
+static void on_lingered(void *user)
+{
+    struct wr_client *c = user;
+    c->open_handles--;
+    finish_close(c);
+}
+
+// Acknowledgements and all else that waits, then the DISCONNECT. libmosquitto closes its descriptor
+// with that; ours stays until the broker has closed the connection.
+static void say_goodbye(struct wr_client *c)
+{
+    struct link *l = c->link;
+    int fd = fcntl(mosquitto_socket(l->m), F_DUPFD_CLOEXEC, 0);
+    uv_poll_stop(&l->poll); // before its descriptor goes: the connection stays in the kernel's list
+    if (mosquitto_disconnect_v5(l->m, 0, NULL) == MOSQ_ERR_SUCCESS) {
+        (void)mosquitto_loop_write(l->m, 1);
+    }
+    if (fd >= 0) {
+        c->open_handles++;
+        wr_linger(c->loop, fd, LINGER_MS, on_lingered, c);
+    }
+}
+
 void wr_client_close(struct wr_client *c, void (*done)(void *user), void *user)
 {
     wr_assert(!c->closing && !c->pumping);
@@ -624,8 +657,8 @@ void wr_client_close(struct wr_client *c, void (*done)(void *user), void *user)
         l->client = NULL; // freed when the pool is done with it
         c->link = NULL;
     } else if (l) {
-        if (l->up && !c->held && mosquitto_disconnect_v5(l->m, 0, NULL) == MOSQ_ERR_SUCCESS) {
-            (void)mosquitto_loop_write(l->m, 1); // acknowledgements, then the DISCONNECT
+        if (l->up && !c->held) {
+            say_goodbye(c);
         }
         end_link(c);
     }

@@ -1,9 +1,10 @@
-// One MQTT connection on the loop: connects, keeps trying, drives libmosquitto (dependencies.md 1.3).
-// Used by the source and by the publisher; knows nothing of messages, filters or rules.
-// Thread: loop. Only the TCP connect (which resolves the name) runs in uv's pool.
+// One MQTT connection on the loop: connects, keeps trying, drives libmosquitto
+// (dependencies.md 1.3). Used by the source and by the publisher; knows nothing of messages,
+// filters or rules. Thread: loop. Only the TCP connect (which resolves the name) runs in uv's pool.
 //
 //   wr_client_new ─► [waiting] ─► connect in the pool ─► handshake, CONNACK ─► up ─► down ─┐
-//                        ▲                                                                │ back-off
+//                        ▲                                                                │
+//                        back-off
 //                        └────────────────────────────────────────────────────────────────┘
 //
 // Every attempt has its own `struct mosquitto`, so that nothing of a lost connection (held
@@ -24,10 +25,10 @@ struct wr_client;
 
 // What the broker said in its CONNACK.
 struct wr_client_session {
-    bool present;    // it kept our session
+    bool present; // it kept our session
     bool v5;
-    bool ids;        // subscription identifiers may be used
-    bool shared;     // shared subscriptions may be used
+    bool ids;    // subscription identifiers may be used
+    bool shared; // shared subscriptions may be used
 };
 
 // All but `up`, `down` and `drained` may be NULL. None may call wr_client_close().
@@ -52,14 +53,12 @@ struct wr_client_events {
 struct wr_client_options {
     const char *name; // for the log: "source"
     const char *client_id;
-    bool clean;       // no session is kept
-    int batch;        // packets read before `drained`
+    bool clean; // no session is kept
+    int batch;  // packets read before `drained`
 };
 
-
-
-// Starts to connect at the next turn of the loop. `config`, `options->name` and `events` are lent until
-// the close has finished; the client id is copied.
+// Starts to connect at the next turn of the loop. `config`, `options->name` and `events` are lent
+// until the close has finished; the client id is copied.
 struct wr_client *wr_client_new(uv_loop_t *loop, const struct wr_config *config,
                                 const struct wr_client_options *options,
                                 const struct wr_client_events *events, void *user);
@@ -69,8 +68,9 @@ struct mosquitto *wr_client_mosquitto(const struct wr_client *c);
 // Write what waits at the next turn of the loop, unless held by then.
 void wr_client_flush_soon(struct wr_client *c);
 
-// From now on nothing is read or written on this connection, until wr_client_resume(): then what waits
-// is written at the next turn of the loop and reading goes on. The end of the connection ends the hold.
+// From now on nothing is read or written on this connection, until wr_client_resume(): then what
+// waits is written at the next turn of the loop and reading goes on. The end of the connection ends
+// the hold.
 void wr_client_hold(struct wr_client *c);
 void wr_client_resume(struct wr_client *c);
 bool wr_client_held(const struct wr_client *c);
@@ -81,9 +81,10 @@ void wr_client_drop(struct wr_client *c, const char *why);
 // may_connect() may have changed.
 void wr_client_kick(struct wr_client *c);
 
-// Unless held, write what waits and a DISCONNECT (a kept session stays); then close. `done` is called
-// once from the loop, the client is freed by then. No event is called after this call. An attempt to
-// connect to a silent host may stay in uv's pool for some time after `done`: its memory is its own.
+// Unless held, write what waits and a DISCONNECT (a kept session stays); then close. `done` is
+// called once from the loop, the client is freed by then. No event is called after this call. An
+// attempt to connect to a silent host may stay in uv's pool for some time after `done`: its memory
+// is its own.
 void wr_client_close(struct wr_client *c, void (*done)(void *user), void *user);
 
 // Tests: connections that reached CONNACK.

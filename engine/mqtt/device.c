@@ -14,8 +14,8 @@
 struct wr_device {
     struct mosquitto *client;
     struct wr_device_options options;
-    _Atomic int refused;  // reason code of a CONNACK or SUBACK that said no
-    _Atomic bool ready;   // connected, and subscribed where asked
+    _Atomic int refused; // reason code of a CONNACK or SUBACK that said no
+    _Atomic bool ready;  // connected, and subscribed where asked
     _Atomic uint64_t acknowledged;
 };
 
@@ -31,7 +31,8 @@ static void on_connect(struct mosquitto *client, void *user, int code)
     }
 }
 
-static void on_subscribe(struct mosquitto *client, void *user, int mid, int count, const int *granted)
+static void on_subscribe(struct mosquitto *client, void *user, int mid, int count,
+                         const int *granted)
 {
     struct wr_device *d = user;
     if (count < 1 || granted[0] > 2) {
@@ -89,10 +90,10 @@ wr_err wr_device_open(const struct wr_device_options *options, int timeout_ms,
     if (rc == MOSQ_ERR_SUCCESS) {
         rc = mosquitto_loop_start(d->client);
     }
-    wr_err err = rc ? wr_fault_set(fault, WR_ERR_IO, "client %s cannot connect to %s:%d: %s",
-                                   options->client_id, options->host, options->port,
-                                   mosquitto_strerror(rc))
-                    : wait_ready(d, timeout_ms, fault);
+    wr_err err =
+        rc ? wr_fault_set(fault, WR_ERR_IO, "client %s cannot connect to %s:%d: %s",
+                          options->client_id, options->host, options->port, mosquitto_strerror(rc))
+           : wait_ready(d, timeout_ms, fault);
     if (err) {
         wr_device_close(d);
         return err;

@@ -1,6 +1,6 @@
-// An ordinary MQTT client with a thread of its own, as a device or a dashboard would be one: for the demo
-// and for load, not for the message path.
-// Thread: functions by its owner; `arrived` is called on the client's own thread.
+// An ordinary MQTT client with a thread of its own, as a device or a dashboard would be one: for
+// the demo and for load, not for the message path. Thread: functions by its owner; `arrived` is
+// called on the client's own thread.
 #ifndef WR_ENGINE_MQTT_DEVICE_H
 #define WR_ENGINE_MQTT_DEVICE_H
 
@@ -14,7 +14,7 @@ struct wr_device;
 struct wr_device_options {
     const char *host, *client_id;
     int port;
-    const char *filter; // to subscribe to at QoS 1, or NULL
+    const char *filter;                                        // to subscribe to at QoS 1, or NULL
     void (*arrived)(void *user, wr_str topic, wr_str payload); // borrowed
     void *user;
 };

@@ -1,5 +1,5 @@
-// Covering sets, disjoint sets, and the choice among copies. Quadratic in the number of filters with
-// wildcards, guarded by a comparison of their literal beginnings; runs when rules change.
+// Covering sets, disjoint sets, and the choice among copies. Quadratic in the number of filters
+// with wildcards, guarded by a comparison of their literal beginnings; runs when rules change.
 #include "engine/mqtt/filters.h"
 
 #include <stdlib.h>
@@ -10,8 +10,8 @@
 
 #include "sql/base/banned.h"
 
-// The bytes that every topic of the filter begins with. `a/#` matches `a` as well, so the slash before
-// a wildcard is left out.
+// The bytes that every topic of the filter begins with. `a/#` matches `a` as well, so the slash
+// before a wildcard is left out.
 static wr_str literal(wr_str filter)
 {
     size_t i = 0;

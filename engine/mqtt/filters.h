@@ -23,8 +23,9 @@ void wr_filters_copy(const wr_str *list, size_t count, struct wr_filters *out);
 // apart by subscription identifiers.
 void wr_filters_cover(const wr_str *wanted, size_t count, struct wr_filters *out);
 
-// Filters that cover all of `wanted` and are disjoint: overlapping ones are widened to one that covers
-// both. Depends on the set only, not on its order: every member of a shared group gets the same.
+// Filters that cover all of `wanted` and are disjoint: overlapping ones are widened to one that
+// covers both. Depends on the set only, not on its order: every member of a shared group gets the
+// same.
 void wr_filters_disjoint(const wr_str *wanted, size_t count, struct wr_filters *out);
 
 // ---- copies
@@ -36,19 +37,19 @@ struct wr_copies {
 };
 struct wr_copy_filter {
     uint32_t id;
-    wr_str filter;    // borrowed
-    uint32_t *lower;  // indices of those with a lower identifier that overlap this one
+    wr_str filter;   // borrowed
+    uint32_t *lower; // indices of those with a lower identifier that overlap this one
     size_t lower_count;
 };
 
-// Make the table from `count` filters with their identifiers, in any order, all different and not 0.
-// Borrows the filters' bytes until wr_copies_release().
+// Make the table from `count` filters with their identifiers, in any order, all different and not
+// 0. Borrows the filters' bytes until wr_copies_release().
 void wr_copies_init(struct wr_copies *c, const wr_str *filters, const uint32_t *ids, size_t count);
 void wr_copies_release(struct wr_copies *c);
 
-// Whether to handle this copy: it has no identifier, or one that is not in the table, or one that is
-// the lowest among those whose filter matches the topic. Of the copies that a broker sends of one
-// message, for the subscriptions of the table, exactly one is taken.
+// Whether to handle this copy: it has no identifier, or one that is not in the table, or one that
+// is the lowest among those whose filter matches the topic. Of the copies that a broker sends of
+// one message, for the subscriptions of the table, exactly one is taken.
 bool wr_copies_take(const struct wr_copies *c, wr_str topic, const uint32_t *ids, size_t count);
 
 #endif

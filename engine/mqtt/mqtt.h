@@ -14,9 +14,9 @@
 void wr_mqtt_init(void);
 void wr_mqtt_cleanup(void);
 
-// Open a source on `loop` for the broker of `config`. It connects in the background and keeps trying;
-// faults here are about what cannot ever work (URL, files, state folder). The client id and the filters
-// last subscribed to are kept in state_dir/source.json. `log` as in wr_sink_host.
+// Open a source on `loop` for the broker of `config`. It connects in the background and keeps
+// trying; faults here are about what cannot ever work (URL, files, state folder). The client id and
+// the filters last subscribed to are kept in state_dir/source.json. `log` as in wr_sink_host.
 wr_err wr_mqtt_source_open(uv_loop_t *loop, const struct wr_config *config,
                            struct wr_message_pool *pool, const struct wr_source_events *events,
                            struct wr_source **out, struct wr_fault *fault) WR_MUST_CHECK;
@@ -25,8 +25,8 @@ wr_err wr_mqtt_source_open(uv_loop_t *loop, const struct wr_config *config,
 struct wr_publisher;
 wr_err wr_publisher_open(uv_loop_t *loop, const struct wr_config *config, const char *client_id,
                          struct wr_publisher **out, struct wr_fault *fault) WR_MUST_CHECK;
-// `p->done` is called once: QoS 1 after the PUBACK, QoS 0 when written; while disconnected at once with
-// WR_ERR_BUSY, so that the engine retries. MQTT 3.1.1 drops properties (counted, logged once).
+// `p->done` is called once: QoS 1 after the PUBACK, QoS 0 when written; while disconnected at once
+// with WR_ERR_BUSY, so that the engine retries. MQTT 3.1.1 drops properties (counted, logged once).
 void wr_publisher_publish(struct wr_publisher *publisher, const struct wr_publish *p);
 void wr_publisher_close(struct wr_publisher *publisher, void (*done)(void *user), void *user);
 const char *wr_mqtt_source_client_id(const struct wr_source *source);

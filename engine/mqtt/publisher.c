@@ -1,5 +1,5 @@
-// The client that publishes for the republish action. A connection of its own: on the source's, every
-// packet would wait behind held acknowledgements.
+// The client that publishes for the republish action. A connection of its own: on the source's,
+// every packet would wait behind held acknowledgements.
 #include "engine/mqtt/mqtt.h"
 
 #include <stdlib.h>
@@ -97,7 +97,9 @@ static void on_published(void *user, int mid, int reason)
     bool later = reason == MQTT_RC_QUOTA_EXCEEDED || reason == MQTT_RC_UNSPECIFIED ||
                  reason == MQTT_RC_IMPLEMENTATION_SPECIFIC;
     answer(p, mid,
-           later ? WR_ERR_BUSY : reason == MQTT_RC_NOT_AUTHORIZED ? WR_ERR_DENIED : WR_ERR_FAILED,
+           later                              ? WR_ERR_BUSY
+           : reason == MQTT_RC_NOT_AUTHORIZED ? WR_ERR_DENIED
+                                              : WR_ERR_FAILED,
            wr_reason_ack(true, reason));
 }
 
@@ -227,8 +229,8 @@ static int hand_over(struct wr_publisher *p, const struct wr_publish *pub, int *
         rc = MOSQ_ERR_PAYLOAD_SIZE;
     }
     if (!rc) {
-        rc = mosquitto_publish_v5(wr_client_mosquitto(p->client), mid, topic,
-                                  (int)pub->payload.len, pub->payload.at, pub->qos, false, props);
+        rc = mosquitto_publish_v5(wr_client_mosquitto(p->client), mid, topic, (int)pub->payload.len,
+                                  pub->payload.at, pub->qos, false, props);
     }
     mosquitto_property_free_all(&props);
     return rc;
@@ -251,7 +253,8 @@ void wr_publisher_publish(struct wr_publisher *p, const struct wr_publish *pub)
         pub->done(pub->user, later ? WR_ERR_BUSY : WR_ERR_FAILED, mosquitto_strerror(rc));
         return;
     }
-    wr_assert(!p->by_mid[mid & (MIDS - 1)].done); // under_way is far below the identifiers there are
+    wr_assert(
+        !p->by_mid[mid & (MIDS - 1)].done); // under_way is far below the identifiers there are
     p->by_mid[mid & (MIDS - 1)] = (struct pending){pub->done, pub->user};
     p->under_way++;
     wr_client_flush_soon(p->client);

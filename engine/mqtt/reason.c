@@ -11,23 +11,18 @@ struct reason {
     const char *text;
 };
 
-#define CREDENTIALS                                                                                \
-    "the broker does not accept the user name or password: check mqtt.username and "               \
+#define CREDENTIALS                                                                  \
+    "the broker does not accept the user name or password: check mqtt.username and " \
     "mqtt.password_file"
-#define NOT_AUTHORISED                                                                             \
-    "not authorised: check mqtt.username, mqtt.password_file, mqtt.cert_file and the broker's "    \
+#define NOT_AUTHORISED                                                                          \
+    "not authorised: check mqtt.username, mqtt.password_file, mqtt.cert_file and the broker's " \
     "access rules"
-#define VERSION                                                                                    \
-    "the broker does not speak this version of MQTT: set mqtt.version to the other one"
+#define VERSION   "the broker does not speak this version of MQTT: set mqtt.version to the other one"
 #define CLIENT_ID "the broker does not accept the client id: set mqtt.client_id"
 
 static const struct reason connack_311[] = {
-    {1, VERSION},
-    {2, CLIENT_ID},
-    {3, "the broker says that it is unavailable"},
-    {4, CREDENTIALS},
-    {5, NOT_AUTHORISED},
-    {0},
+    {1, VERSION},     {2, CLIENT_ID},      {3, "the broker says that it is unavailable"},
+    {4, CREDENTIALS}, {5, NOT_AUTHORISED}, {0},
 };
 
 static const struct reason connack_5[] = {
@@ -118,8 +113,16 @@ const char *wr_reason_tls(const char *text)
                "another name: check mqtt.ca_file and the host in mqtt.url";
     }
     if (strstr(text, "wrong version number") || strstr(text, "packet length too long")) {
-        return "the broker does not speak TLS on this port: check the port, or write mqtt:// instead "
-               "of mqtts://";
+        return "the broker does not speak TLS on this port: check the port, or write mqtt:// "
+               "instead of mqtts://";
+    }
+    if (strstr(text, "unexpected eof")) {
+        return "the broker ended the handshake: it may not speak TLS on this port (write mqtt:// "
+               "then), or want a client certificate (mqtt.cert_file, mqtt.key_file)";
+    }
+    if (strstr(text, "no certificate or crl found") || strstr(text, "no start line") ||
+        strstr(text, "PEM")) {
+        return "mqtt.ca_file, mqtt.cert_file or mqtt.key_file holds no certificate or key as PEM";
     }
     if (strstr(text, "alert unknown ca") || strstr(text, "alert bad certificate") ||
         strstr(text, "alert certificate")) {

@@ -57,10 +57,11 @@ static wr_err read_password(const struct wr_config *config, struct wr_buf *out,
     wr_err err = WR_OK;
     for (int c; (c = getc(file)) != EOF && c != '\n';) {
         if (out->len == PASSWORD_MAX || c == '\0') {
-            err = wr_fault_set(fault, WR_ERR_LIMIT,
-                               "mqtt.password_file: the first line of '%s' is no password: it holds "
-                               "a NUL or more than %d bytes",
-                               path, PASSWORD_MAX);
+            err =
+                wr_fault_set(fault, WR_ERR_LIMIT,
+                             "mqtt.password_file: the first line of '%s' is no password: it holds "
+                             "a NUL or more than %d bytes",
+                             path, PASSWORD_MAX);
             break;
         }
         wr_buf_add_char(out, (char)c);
@@ -81,10 +82,9 @@ static wr_err check_tls(const struct wr_config *config, const struct wr_mqtt_url
 {
     bool cert = is_set(config->mqtt_cert_file), key = is_set(config->mqtt_key_file);
     if (cert != key) {
-        return wr_fault_set(fault, WR_ERR_MISSING,
-                            "%s is set without %s: a client certificate needs both",
-                            cert ? "mqtt.cert_file" : "mqtt.key_file",
-                            cert ? "mqtt.key_file" : "mqtt.cert_file");
+        return wr_fault_set(
+            fault, WR_ERR_MISSING, "%s is set without %s: a client certificate needs both",
+            cert ? "mqtt.cert_file" : "mqtt.key_file", cert ? "mqtt.key_file" : "mqtt.cert_file");
     }
     if (!url->tls && (cert || is_set(config->mqtt_ca_file))) {
         return wr_fault_set(fault, WR_ERR_STATE,
@@ -111,8 +111,9 @@ wr_err wr_mqtt_setup_check(const struct wr_config *config, struct wr_mqtt_url *u
         return err;
     }
     bool password = is_set(config->mqtt_password) || is_set(config->mqtt_password_file);
-    if (password && !is_set(config->mqtt_username)) {
-        return wr_fault_set(fault, WR_ERR_MISSING, "a password is set without mqtt.username");
+    if (password && !is_set(config->mqtt_username) && !wr_mqtt_is_v5(config)) {
+        return wr_fault_set(fault, WR_ERR_MISSING,
+                            "a password is set without mqtt.username, which MQTT 3.1.1 wants");
     }
     struct wr_buf scratch = {0};
     err = read_password(config, &scratch, fault);
@@ -157,8 +158,8 @@ static int set_options(struct mosquitto *m, const struct wr_config *config,
         // What is sent waits for loop_write: acknowledgements leave when we say so.
         rc = mosquitto_threaded_set(m, true);
     }
-    if (!rc && is_set(config->mqtt_username)) {
-        rc = mosquitto_username_pw_set(m, config->mqtt_username, or_null(password));
+    if (!rc && (is_set(config->mqtt_username) || is_set(password))) {
+        rc = mosquitto_username_pw_set(m, or_null(config->mqtt_username), or_null(password));
     }
     return !rc && url->tls ? set_tls(m, config) : rc;
 }

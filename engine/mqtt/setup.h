@@ -1,5 +1,5 @@
-// From weir's configuration to a `struct mosquitto` that is ready to connect: version, credentials, TLS.
-// Thread: loop.
+// From weir's configuration to a `struct mosquitto` that is ready to connect: version, credentials,
+// TLS. Thread: loop.
 #ifndef WR_ENGINE_MQTT_SETUP_H
 #define WR_ENGINE_MQTT_SETUP_H
 

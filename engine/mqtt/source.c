@@ -1,10 +1,10 @@
-// The MQTT source: messages in batches, acknowledgements when all of a batch is settled, subscriptions
-// as the rules want them.
+// The MQTT source: messages in batches, acknowledgements when all of a batch is settled,
+// subscriptions as the rules want them.
 //
 // libmosquitto sends a batch's acknowledgements only together with all else that waits, so while
 // messages of QoS 1 are unsettled nothing is read or written (wr_client_hold). After mqtt.hold_max
-// the connection is given up, the records handed out settle, and only then weir connects again; what
-// the broker then delivers a second time is recognised by packet identifier and content.
+// the connection is given up, the records handed out settle, and only then weir connects again;
+// what the broker then delivers a second time is recognised by packet identifier and content.
 #include "engine/mqtt/mqtt.h"
 
 #include <signal.h>
@@ -12,22 +12,15 @@
 
 #include "engine/mqtt/arrive.h"
 #include "engine/mqtt/client.h"
-#include "engine/mqtt/reason.h"
+#include "engine/mqtt/interest.h"
 #include "engine/mqtt/setup.h"
-#include "engine/mqtt/state.h"
 #include "engine/observe/log.h"
 #include "sql/base/clock.h"
 #include "sql/base/hash.h"
-#include "sql/topic.h"
 
 #include "sql/base/banned.h"
 
-#define BASIC_INGEST_FILTER WR_STR("$aws/rules/#")
-#define ASKED_MAX           100   // SUBSCRIBE and UNSUBSCRIBE packets under way
-#define QUIET_MS            250   // no message for this long: what the broker had queued has come
-#define QUIET_LONGEST_US    5000000
-#define FORGIVE_TICKS       60    // seconds until a refused filter is asked for again
-#define KNOWN_MAX           65535 // packet identifiers
+#define KNOWN_MAX 65535 // packet identifiers
 
 // A message handed out.
 struct slot {
@@ -53,14 +46,11 @@ struct mqtt_source {
     struct wr_source base; // first
     const struct wr_config *config;
     struct wr_client *client;
-    struct wr_source_state state;
-    struct wr_subs subs;
-    struct wr_filters wanted; // as told
-    struct wr_client_session session;
+    struct wr_interest interest;
     bool up, started, ack_received, closing;
     uint64_t connection; // number of the present one
     struct wr_jitter chance;
-    uv_timer_t hold, quiet, grace;
+    uv_timer_t hold, grace;
     int open_handles;
 
     struct wr_message *first, *last; // of the batch being read
@@ -72,8 +62,6 @@ struct mqtt_source {
     size_t open, spills;            // messages to be acknowledged and not settled; all spills
     struct known_list settled;      // of this connection, while held
     struct known_list known;        // of earlier ones: not to be handled again
-    wr_mono last_message, unwanted_since;
-    unsigned ticks_to_forgive;
     struct wr_log_limit retained_limit;
     struct wr_mqtt_stats stats;
     void (*done)(void *user);
@@ -83,6 +71,13 @@ struct mqtt_source {
 static struct mqtt_source *self_of(struct wr_source *source)
 {
     return (struct mqtt_source *)source;
+}
+
+static void tell(struct mqtt_source *s, bool up, const char *why)
+{
+    if (s->base.events.state && !s->closing) {
+        s->base.events.state(s->base.events.user, &s->base, up, why);
+    }
 }
 
 // ---- what is known
@@ -101,8 +96,8 @@ static void remember(struct known_list *list, uint16_t mid, uint64_t content)
     list->at[list->count++] = (struct known){content, mid};
 }
 
-// Whether this is a second delivery of a message that is settled. The broker sends those first, with
-// their old packet identifiers (MQTT 5, 4.4); the first other message ends it.
+// Whether this is a second delivery of a message that is settled. The broker sends those first,
+// with their old packet identifiers (MQTT 5, 4.4); the first other message ends it.
 static bool is_known(struct mqtt_source *s, const struct mosquitto_message *from)
 {
     if (s->known.count == 0 || from->qos == 0) {
@@ -156,252 +151,28 @@ static void give_slot(struct mqtt_source *s, uint32_t index)
 
 // ---- subscriptions
 
-static void save(struct mqtt_source *s, bool *ok)
-{
-    struct wr_fault fault;
-    *ok = true;
-    if (s->subs.dirty && wr_source_state_save(&s->state, &s->subs, &fault) != WR_OK) {
-        *ok = false;
-        wr_log(WR_LOG_ERROR, "mqtt", "source: %s: subscriptions stay as they are until it can be "
-                                     "written", fault.text);
-    }
-}
-
-static bool told_apart(const struct mqtt_source *s)
-{
-    return s->session.ids && !s->config->mqtt_share_group[0];
-}
-
-static wr_str shared_name(const struct mqtt_source *s, wr_str filter, struct wr_buf *out)
-{
-    wr_buf_clear(out);
-    wr_buf_add(out, WR_STR("$share/"));
-    wr_buf_add(out, wr_str_of(s->config->mqtt_share_group));
-    wr_buf_add_char(out, '/');
-    wr_buf_add(out, filter);
-    return wr_buf_str(out);
-}
-
-static bool is_in(const wr_str *list, size_t count, wr_str filter)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (wr_str_eq(list[i], filter)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void say_widened(const struct wr_filters *target, const wr_str *wanted, size_t count)
-{
-    for (size_t i = 0; i < target->count; i++) {
-        if (!is_in(wanted, count, target->at[i])) {
-            wr_log(WR_LOG_INFO, "mqtt",
-                   "source: subscribes to '%.*s' in place of rules' filters that overlap, since their "
-                   "copies of a message cannot be told apart here: more messages come in",
-                   WR_STR_ARG(target->at[i]));
-        }
-    }
-}
-
-// Work out what to subscribe to from what the rules want and what this connection can do.
-static void plan(struct mqtt_source *s)
-{
-    bool shared = s->config->mqtt_share_group[0] != '\0', ids = told_apart(s);
-    size_t count = 0;
-    wr_str *wanted = wr_alloc((s->wanted.count + 1) * sizeof *wanted);
-    for (size_t i = 0; i < s->wanted.count; i++) {
-        if (!ids || !wr_subs_is_refused(&s->subs, s->wanted.at[i])) {
-            wanted[count++] = s->wanted.at[i]; // a refused one must not stand for those it covers
-        }
-    }
-    if (s->config->mqtt_basic_ingest &&
-        (!ids || !wr_subs_is_refused(&s->subs, BASIC_INGEST_FILTER))) {
-        wanted[count++] = BASIC_INGEST_FILTER;
-    }
-    struct wr_filters target = {0};
-    if (ids) {
-        wr_filters_cover(wanted, count, &target);
-    } else {
-        wr_filters_disjoint(wanted, count, &target);
-        say_widened(&target, wanted, count);
-    }
-    if (shared) { // one prefix for all: the order stays
-        struct wr_buf name = {0};
-        for (size_t i = 0; i < target.count; i++) {
-            wr_str full = shared_name(s, target.at[i], &name);
-            free((void *)(uintptr_t)target.at[i].at);
-            target.at[i] = (wr_str){wr_strdup(full), full.len};
-        }
-        wr_buf_release(&name);
-    }
-    wr_subs_plan(&s->subs, &target, ids);
-    wr_filters_release(&target);
-    free(wanted);
-}
-
-static size_t under_way(const struct mqtt_source *s)
-{
-    return wr_subs_count(&s->subs, WR_SUB_ASKED) + wr_subs_count(&s->subs, WR_SUB_LEFT);
-}
-
-static void send_subscribes(struct mqtt_source *s, struct mosquitto *m)
-{
-    size_t asked = under_way(s);
-    struct wr_sub *sub = NULL;
-    while (asked < ASKED_MAX && (sub = wr_subs_next(&s->subs, WR_SUB_ASK, sub))) {
-        mosquitto_property *props = NULL;
-        if (sub->id) {
-            mosquitto_property_add_varint(&props, MQTT_PROP_SUBSCRIPTION_IDENTIFIER, sub->id);
-        }
-        // Retained messages were published before; rules see publications.
-        int options = s->session.v5 ? MQTT_SUB_OPT_SEND_RETAIN_NEVER : 0;
-        int rc = mosquitto_subscribe_v5(m, &sub->mid, sub->filter.at, 1, options, props);
-        mosquitto_property_free_all(&props);
-        if (rc == MOSQ_ERR_NO_CONN) {
-            return;
-        }
-        if (rc) {
-            wr_log(WR_LOG_ERROR, "mqtt", "source: cannot subscribe to '%.*s': %s",
-                   WR_STR_ARG(sub->filter), mosquitto_strerror(rc));
-            return; // the tick tries again
-        }
-        sub->phase = WR_SUB_ASKED;
-        asked++;
-    }
-}
-
-static void send_unsubscribes(struct mqtt_source *s, struct mosquitto *m)
-{
-    size_t asked = under_way(s);
-    struct wr_sub *sub = NULL;
-    while (asked < ASKED_MAX && (sub = wr_subs_next(&s->subs, WR_SUB_LEAVE, NULL))) {
-        if (wr_subs_replaced(&s->subs, sub)) {
-            wr_subs_remove(&s->subs, sub);
-            continue;
-        }
-        int rc = mosquitto_unsubscribe_v5(m, &sub->mid, sub->filter.at, NULL);
-        if (rc == MOSQ_ERR_NO_CONN) {
-            return;
-        }
-        if (rc) {
-            wr_log(WR_LOG_ERROR, "mqtt", "source: cannot unsubscribe from '%.*s': %s",
-                   WR_STR_ARG(sub->filter), mosquitto_strerror(rc));
-            return;
-        }
-        wr_log(WR_LOG_INFO, "mqtt", "source: unsubscribes from '%.*s', which no rule wants",
-               WR_STR_ARG(sub->filter));
-        sub->phase = WR_SUB_LEFT;
-        asked++;
-    }
-}
-
-static void arrange(struct mqtt_source *s);
-
-static void on_quiet(uv_timer_t *timer)
-{
-    arrange(timer->data);
-}
-
-// Copies that the broker queued for a filter are told apart only as long as it counts as present; so
-// wait until they have come, though not for ever.
-static bool quiet_enough(struct mqtt_source *s)
-{
-    wr_mono now = wr_mono_now();
-    if (!told_apart(s) || wr_subs_next(&s->subs, WR_SUB_UNWANTED, NULL) == NULL) {
-        return true;
-    }
-    if (s->unwanted_since.us == 0) {
-        s->unwanted_since = now;
-    }
-    wr_mono since = s->last_message.us > s->unwanted_since.us ? s->last_message : s->unwanted_since;
-    if (wr_mono_since_us(since, now) >= QUIET_MS * 1000 ||
-        wr_mono_since_us(s->unwanted_since, now) >= QUIET_LONGEST_US) {
-        s->unwanted_since.us = 0;
-        return true;
-    }
-    uv_timer_start(&s->quiet, on_quiet, QUIET_MS, 0);
-    return false;
-}
-
-// The next step of subs.h's order, as far as it can be gone now.
-static void arrange(struct mqtt_source *s)
-{
-    struct mosquitto *m = s->up ? wr_client_mosquitto(s->client) : NULL;
-    bool ok;
-    if (!m || s->closing) {
-        return;
-    }
-    if (s->subs.plan_again && under_way(s) == 0) {
-        plan(s);
-    }
-    if (wr_subs_next(&s->subs, WR_SUB_ASK, NULL)) {
-        save(s, &ok);
-        if (ok) {
-            send_subscribes(s, m);
-        }
-        wr_client_flush_soon(s->client);
-        return;
-    }
-    if (wr_subs_next(&s->subs, WR_SUB_ASKED, NULL)) {
-        return;
-    }
-    if (quiet_enough(s)) {
-        wr_subs_leave(&s->subs);
-        save(s, &ok);
-        if (ok) {
-            send_unsubscribes(s, m);
-        }
-        wr_client_flush_soon(s->client);
-    }
-}
-
 static void on_subscribed(void *user, int mid, int granted)
 {
     struct mqtt_source *s = user;
-    wr_str refused = {0};
-    bool last = wr_subs_count(&s->subs, WR_SUB_ASKED) == 1;
-    if (!wr_subs_granted(&s->subs, mid, granted < 128, &refused)) {
-        return;
+    if (wr_interest_subscribed(&s->interest, mid, granted)) {
+        tell(s, true, "subscribed");
     }
-    if (refused.at) {
-        wr_log(WR_LOG_ERROR, "mqtt",
-               "source: the broker refuses the subscription to '%.*s': %s. Rules get no messages "
-               "through it; weir asks again in %d s",
-               WR_STR_ARG(refused), wr_reason_ack(s->session.v5, granted), FORGIVE_TICKS);
-        free((void *)(uintptr_t)refused.at);
-        s->ticks_to_forgive = FORGIVE_TICKS;
-        s->subs.plan_again = true;
-    } else if (granted == 0) {
-        wr_log(WR_LOG_WARN, "mqtt",
-               "source: the broker grants quality of service 0 only: messages may be lost");
-    }
-    if (last && s->base.events.state && !wr_subs_next(&s->subs, WR_SUB_ASK, NULL)) {
-        s->base.events.state(s->base.events.user, &s->base, true, "subscribed");
-    }
-    arrange(s);
 }
 
 static void on_unsubscribed(void *user, int mid)
 {
     struct mqtt_source *s = user;
-    if (wr_subs_left(&s->subs, mid)) {
-        arrange(s); // sends more, and saves
+    if (!s->closing) {
+        wr_interest_unsubscribed(&s->interest, mid);
     }
 }
 
 static void mqtt_want(struct wr_source *self, const wr_str *filters, size_t count)
 {
     struct mqtt_source *s = self_of(self);
-    wr_filters_release(&s->wanted);
-    wr_filters_copy(filters, count, &s->wanted);
     s->started = true;
-    if (s->up) {
-        plan(s);
-        arrange(s);
-    } else {
-        wr_client_kick(s->client);
-    }
+    wr_interest_want(&s->interest, filters, count);
+    wr_client_kick(s->client); // without effect when there is a connection
 }
 
 // ---- messages
@@ -424,8 +195,7 @@ static void on_message(void *user, const struct mosquitto_message *from,
         return;
     }
     if (is_known(s, from) ||
-        (told_apart(s) && !wr_copies_take(&s->subs.copies, wr_str_of(from->topic), arrival.ids,
-                                          arrival.id_count))) {
+        !wr_interest_take(&s->interest, wr_str_of(from->topic), arrival.ids, arrival.id_count)) {
         s->stats.duplicates_dropped++;
         return;
     }
@@ -479,7 +249,7 @@ static void on_drained(void *user)
     s->first = s->last = NULL;
     s->batch_count = 0;
     if (count) {
-        s->last_message = wr_mono_now();
+        wr_interest_heard(&s->interest);
         // Held before the flow sees it: whatever is settled inside must not count as the last.
         s->open++;
         s->base.events.batch(s->base.events.user, &s->base, batch, count);
@@ -502,8 +272,14 @@ static void mqtt_settled(struct wr_source *self, struct wr_message *m)
     wr_assert(m->token < s->slot_count && s->slots[m->token].m == m);
     struct slot slot = s->slots[m->token];
     give_slot(s, (uint32_t)m->token);
+    bool gone = slot.connection != s->connection || !s->up;
+    // One that expires could be gone at the broker and its identifier in use for another.
+    if (slot.mid && !slot.expires && !s->closing && (!gone || s->known.count < KNOWN_MAX)) {
+        remember(gone ? &s->known : &s->settled, slot.mid,
+                 content_hash(m->sql.topic, m->sql.payload));
+    }
     if (slot.spill) {
-        wr_spill_free(slot.spill);
+        wr_spill_free(slot.spill); // the content goes
         s->spills--;
     }
     if (s->closing && !s->client) { // only spills keep the source
@@ -512,12 +288,6 @@ static void mqtt_settled(struct wr_source *self, struct wr_message *m)
     }
     if (slot.mid == 0) {
         return;
-    }
-    bool gone = slot.connection != s->connection || !s->up;
-    // One that expires could be gone at the broker and its identifier in use for another.
-    if (!slot.expires && (!gone || s->known.count < KNOWN_MAX)) {
-        remember(gone ? &s->known : &s->settled, slot.mid,
-                 content_hash(m->sql.topic, m->sql.payload));
     }
     if (--s->open > 0) {
         return;
@@ -533,13 +303,6 @@ static void mqtt_settled(struct wr_source *self, struct wr_message *m)
 
 // ---- the connection
 
-static void tell(struct mqtt_source *s, bool up, const char *why)
-{
-    if (s->base.events.state && !s->closing) {
-        s->base.events.state(s->base.events.user, &s->base, up, why);
-    }
-}
-
 static bool may_connect(void *user)
 {
     struct mqtt_source *s = user;
@@ -550,21 +313,15 @@ static void on_up(void *user, const struct wr_client_session *session)
 {
     struct mqtt_source *s = user;
     s->up = true;
-    s->session = *session;
     if (!session->present) {
         s->known.count = 0;
     }
-    wr_log(WR_LOG_INFO, "mqtt", "source: connected as '%s', %s", s->state.client_id,
+    wr_log(WR_LOG_INFO, "mqtt", "source: connected as '%s', %s", s->interest.state.client_id,
            session->present ? "the broker kept the session" : "a new session");
-    if (s->config->mqtt_share_group[0] && !session->shared) {
-        wr_log(WR_LOG_ERROR, "mqtt",
-               "source: the broker does not support shared subscriptions: unset mqtt.share_group");
-    }
-    wr_subs_forgive(&s->subs);
-    wr_subs_connected(&s->subs, session->present);
-    plan(s);
     tell(s, true, session->present ? "connected, session resumed" : "connected, new session");
-    arrange(s);
+    if (!s->closing) {
+        wr_interest_up(&s->interest, s->client, session);
+    }
 }
 
 static void on_down(void *user, const char *why)
@@ -574,7 +331,7 @@ static void on_down(void *user, const char *why)
     s->connection++;
     s->unwritten = 0;
     uv_timer_stop(&s->hold);
-    uv_timer_stop(&s->quiet);
+    wr_interest_down(&s->interest, why);
     carry_over(s);
     tell(s, false, why);
 }
@@ -587,11 +344,9 @@ static void on_failed(void *user, const char *why)
 static void on_tick(void *user)
 {
     struct mqtt_source *s = user;
-    if (s->ticks_to_forgive && --s->ticks_to_forgive == 0) {
-        wr_subs_forgive(&s->subs);
-        plan(s);
+    if (!s->closing) {
+        wr_interest_tick(&s->interest);
     }
-    arrange(s);
 }
 
 static const struct wr_client_events client_events = {
@@ -614,7 +369,8 @@ static void end(struct mqtt_source *s)
     if (s->open_handles > 0 || s->client) {
         return;
     }
-    if (s->done) { // first time here: unsettled messages forget us, but for those whose bytes we hold
+    if (s->done) {
+        // Unsettled messages forget us, but for those whose bytes we hold.
         void (*done)(void *) = s->done;
         s->done = NULL;
         for (uint32_t i = 0; i < s->slot_count; i++) {
@@ -622,11 +378,6 @@ static void end(struct mqtt_source *s)
                 s->slots[i].m->source = NULL;
             }
         }
-        bool ok;
-        save(s, &ok);
-        wr_source_state_close(&s->state);
-        wr_subs_release(&s->subs);
-        wr_filters_release(&s->wanted);
         done(s->done_user);
     }
     if (s->spills == 0) {
@@ -637,18 +388,19 @@ static void end(struct mqtt_source *s)
     }
 }
 
-static void on_client_closed(void *user)
-{
-    struct mqtt_source *s = user;
-    s->client = NULL;
-    end(s);
-}
-
 static void on_handle_closed(uv_handle_t *handle)
 {
     struct mqtt_source *s = handle->data;
     s->open_handles--;
     end(s);
+}
+
+static void on_client_closed(void *user)
+{
+    struct mqtt_source *s = user;
+    s->client = NULL;
+    wr_interest_close(&s->interest, on_handle_closed,
+                      s); // now another process may have the session
 }
 
 // All is settled, or the grace is over: then the connection is held, and closing it writes nothing.
@@ -662,7 +414,6 @@ static void on_grace(uv_timer_t *timer)
         release(s);
     }
     uv_close((uv_handle_t *)&s->hold, on_handle_closed);
-    uv_close((uv_handle_t *)&s->quiet, on_handle_closed);
     uv_close((uv_handle_t *)&s->grace, on_handle_closed);
     wr_client_close(s->client, on_client_closed, s);
 }
@@ -686,35 +437,6 @@ static const struct wr_source_impl impl = {
 };
 
 // ---- open
-
-// The client id and the broker this session belongs to; subscriptions of another one are no concern.
-static void choose_session(struct mqtt_source *s)
-{
-    struct wr_source_state *state = &s->state;
-    const char *configured = s->config->mqtt_client_id;
-    struct wr_buf id = {0};
-    if (configured[0]) {
-        wr_buf_add(&id, wr_str_of(configured));
-    } else if (state->client_id) {
-        wr_buf_add(&id, wr_str_of(state->client_id));
-    } else {
-        uint64_t random = wr_jitter_next(&s->chance);
-        wr_buf_add(&id, WR_STR("weir-"));
-        wr_buf_add_hex(&id, &random, sizeof random);
-    }
-    bool same = state->client_id && wr_str_eq(wr_str_of(state->client_id), wr_buf_str(&id)) &&
-                state->broker &&
-                wr_str_eq(wr_str_of(state->broker), wr_str_of(s->config->mqtt_url));
-    if (!same) {
-        wr_subs_clear(&s->subs);
-        free(state->client_id);
-        free(state->broker);
-        state->client_id = wr_strdup(wr_buf_str(&id));
-        state->broker = wr_strdup(wr_str_of(s->config->mqtt_url));
-        s->subs.dirty = true;
-    }
-    wr_buf_release(&id);
-}
 
 static wr_err check_config(const struct wr_config *config, struct wr_fault *fault)
 {
@@ -763,25 +485,17 @@ wr_err wr_mqtt_source_open(uv_loop_t *loop, const struct wr_config *config,
     s->config = config;
     s->ack_received = wr_str_eq(wr_str_of(config->ack), WR_STR("received"));
     wr_jitter_init(&s->chance);
-    wr_subs_init(&s->subs);
-    err = wr_source_state_open(config->state_dir, &s->state, &s->subs, fault);
-    if (!err) {
-        choose_session(s);
-        err = s->subs.dirty ? wr_source_state_save(&s->state, &s->subs, fault) : WR_OK;
-    }
+    err = wr_interest_open(&s->interest, loop, config, fault);
     if (err) {
-        wr_source_state_close(&s->state);
-        wr_subs_release(&s->subs);
         free(s);
         return err;
     }
     uv_timer_init(loop, &s->hold);
-    uv_timer_init(loop, &s->quiet);
     uv_timer_init(loop, &s->grace);
-    s->hold.data = s->quiet.data = s->grace.data = s;
+    s->hold.data = s->grace.data = s;
     s->open_handles = 3;
     struct wr_client_options options = {.name = "source",
-                                        .client_id = s->state.client_id,
+                                        .client_id = s->interest.state.client_id,
                                         .batch = (int)config->mqtt_batch};
     s->client = wr_client_new(loop, config, &options, &client_events, s);
     *out = &s->base;
@@ -790,7 +504,7 @@ wr_err wr_mqtt_source_open(uv_loop_t *loop, const struct wr_config *config,
 
 const char *wr_mqtt_source_client_id(const struct wr_source *source)
 {
-    return ((const struct mqtt_source *)source)->state.client_id;
+    return ((const struct mqtt_source *)source)->interest.state.client_id;
 }
 
 void wr_mqtt_source_stats(const struct wr_source *source, struct wr_mqtt_stats *out)

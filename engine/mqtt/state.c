@@ -1,5 +1,5 @@
-// Reads and writes source.json. A reader that finds anything it does not know refuses the file: a wrong
-// identifier would make weir leave out messages.
+// Reads and writes source.json. A reader that finds anything it does not know refuses the file: a
+// wrong identifier would make weir leave out messages.
 #include "engine/mqtt/state.h"
 
 #include <errno.h>
@@ -49,10 +49,11 @@ static wr_err lock_folder(const char *state_dir, int *out, struct wr_fault *faul
 
 static wr_err damaged(const char *path, const char *what, struct wr_fault *fault)
 {
-    return wr_fault_set(fault, WR_ERR_CORRUPT,
-                        "'%s' is damaged: %s. Delete it to start with a new session: messages that the "
-                        "broker has queued for the old one are then not seen",
-                        path, what);
+    return wr_fault_set(
+        fault, WR_ERR_CORRUPT,
+        "'%s' is damaged: %s. Delete it to start with a new session: messages that the "
+        "broker has queued for the old one are then not seen",
+        path, what);
 }
 
 static wr_err read_subscription(const char *path, const json_t *item, uint32_t next_id,
@@ -103,8 +104,8 @@ static wr_err read_document(struct wr_source_state *state, const json_t *root, s
     }
     subs->next_id = (uint32_t)next_id;
     for (size_t i = 0; i < json_array_size(filters); i++) {
-        wr_err err = read_subscription(state->path, json_array_get(filters, i), subs->next_id, subs,
-                                       fault);
+        wr_err err =
+            read_subscription(state->path, json_array_get(filters, i), subs->next_id, subs, fault);
         if (err) {
             return err;
         }
@@ -151,6 +152,7 @@ wr_err wr_source_state_open(const char *state_dir, struct wr_source_state *state
         wr_source_state_close(&s);
         return err;
     }
+    wr_subs_lost(subs);
     *state = s;
     return WR_OK;
 }
@@ -171,14 +173,32 @@ static json_t *to_json(const struct wr_source_state *state, const struct wr_subs
     json_t *filters = json_array();
     for (size_t i = 0; i < subs->count; i++) {
         const struct wr_sub *sub = &subs->at[i];
-        json_array_append_new(
-            filters, json_pack("{s:s%, s:I, s:b, s:b}", "filter", sub->filter.at, sub->filter.len,
-                               "id", (json_int_t)sub->id, "granted", sub->granted, "leaving",
-                               sub->leaving));
+        json_array_append_new(filters, json_pack("{s:s%, s:I, s:b, s:b}", "filter", sub->filter.at,
+                                                 sub->filter.len, "id", (json_int_t)sub->id,
+                                                 "granted", sub->granted, "leaving", sub->leaving));
     }
     return json_pack("{s:i, s:s, s:s, s:I, s:o}", "version", VERSION, "clientId", state->client_id,
                      "broker", state->broker, "nextId", (json_int_t)subs->next_id, "filters",
                      filters);
+}
+
+// The whole text at once: jansson's own writer makes a system call of every token.
+static bool write_json(const json_t *root, int fd)
+{
+    char *text = json_dumps(root, JSON_INDENT(1));
+    if (!text) {
+        wr_out_of_memory(0);
+    }
+    size_t len = strlen(text), at = 0;
+    while (at < len) {
+        ssize_t n = write(fd, text + at, len - at);
+        if (n < 0 && errno != EINTR) {
+            break;
+        }
+        at += n > 0 ? (size_t)n : 0;
+    }
+    free(text);
+    return at == len;
 }
 
 static int sync_folder(const char *path)
@@ -203,18 +223,18 @@ wr_err wr_source_state_save(const struct wr_source_state *state, struct wr_subs 
     wr_buf_addf(&temp, "%s.new", state->path);
     const char *temp_path = wr_buf_terminated(&temp);
     int fd = open(temp_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    bool ok = fd >= 0 && json_dumpfd(root, fd, JSON_INDENT(1)) == 0 && fsync(fd) == 0;
+    bool ok = fd >= 0 && write_json(root, fd) && fsync(fd) == 0;
     if (fd >= 0) {
         ok = close(fd) == 0 && ok;
     }
     ok = ok && rename(temp_path, state->path) == 0 && sync_folder(state->path) == 0;
-    wr_err err = ok ? WR_OK
-                    : wr_fault_set(fault, WR_ERR_IO, "cannot write '%s': %s", state->path,
-                                   strerror(errno));
+    wr_err err =
+        ok ? WR_OK
+           : wr_fault_set(fault, WR_ERR_IO, "cannot write '%s': %s", state->path, strerror(errno));
     wr_buf_release(&temp);
     json_decref(root);
     if (ok) {
-        subs->dirty = false;
+        subs->dirty = subs->late = false;
     }
     return err;
 }

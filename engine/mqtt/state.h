@@ -1,6 +1,6 @@
-// source.json in the state folder: the client id, made once, so that the persistent session is found
-// again; and the filters subscribed to with their identifiers. dependencies.md 1.10.
-// Thread: loop. Blocks for the disk; used when filters change, not on the message path.
+// source.json in the state folder: the client id, made once, so that the persistent session is
+// found again; and the filters subscribed to with their identifiers. dependencies.md 1.10. Thread:
+// loop. Blocks for the disk; used when filters change, not on the message path.
 #ifndef WR_ENGINE_MQTT_STATE_H
 #define WR_ENGINE_MQTT_STATE_H
 
@@ -17,8 +17,8 @@ struct wr_source_state {
 };
 
 // Lock the folder and read the file into `state` and `subs` (initialised, empty). Without a file:
-// client_id and broker NULL. WR_ERR_BUSY: another weir uses the folder. WR_ERR_CORRUPT: damaged; the
-// fault says what to do. On failure nothing is held.
+// client_id and broker NULL. WR_ERR_BUSY: another weir uses the folder. WR_ERR_CORRUPT: damaged;
+// the fault says what to do. On failure nothing is held.
 wr_err wr_source_state_open(const char *state_dir, struct wr_source_state *state,
                             struct wr_subs *subs, struct wr_fault *fault) WR_MUST_CHECK;
 // Write the file anew: another file, fsync, rename, fsync of the folder.

@@ -86,6 +86,16 @@ void wr_subs_add_saved(struct wr_subs *s, wr_str filter, uint32_t id, bool grant
     sub->granted = granted;
     sub->leaving = leaving;
     sub->phase = leaving ? WR_SUB_LEAVE : WR_SUB_ASK;
+}
+
+void wr_subs_lost(struct wr_subs *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        struct wr_sub *sub = &s->at[i];
+        if (!sub->granted && !sub->leaving) {
+            sub->leaving = s->dirty = true;
+        }
+    }
     refresh_copies(s);
 }
 
@@ -93,15 +103,21 @@ static void remove_at(struct wr_subs *s, size_t index)
 {
     free_bytes(s->at[index].filter);
     s->count--;
-    memmove(&s->at[index], &s->at[index + 1], (s->count - index) * sizeof *s->at); // keeps the order
-    s->dirty = true;
+    memmove(&s->at[index], &s->at[index + 1],
+            (s->count - index) * sizeof *s->at); // keeps the order
 }
 
 void wr_subs_remove(struct wr_subs *s, struct wr_sub *sub)
 {
-    wr_copies_release(&s->copies); // borrows the filter
+    bool present = !sub->leaving;
+    if (present) {
+        wr_copies_release(&s->copies); // borrows the filter
+    }
     remove_at(s, (size_t)(sub - s->at));
-    refresh_copies(s);
+    s->late = true;
+    if (present) {
+        refresh_copies(s);
+    }
 }
 
 void wr_subs_connected(struct wr_subs *s, bool session_present)
@@ -109,13 +125,9 @@ void wr_subs_connected(struct wr_subs *s, bool session_present)
     wr_copies_release(&s->copies);
     for (size_t i = s->count; i-- > 0;) {
         struct wr_sub *sub = &s->at[i];
-        // One that was asked for and not granted may or may not be there: if its identifier counted as
-        // present, a copy under a higher one could be left out in vain. It gets a new one.
-        if (!sub->granted && !sub->leaving) {
-            sub->leaving = s->dirty = true;
-        }
         if (sub->leaving && !session_present) {
             remove_at(s, i);
+            s->dirty = true;
         } else {
             sub->phase = sub->leaving ? WR_SUB_LEAVE : WR_SUB_ASK;
         }
@@ -211,6 +223,22 @@ static struct wr_sub *find_mid(struct wr_subs *s, enum wr_sub_phase phase, int m
     return sub;
 }
 
+void wr_subs_refuse(struct wr_subs *s, wr_str filter)
+{
+    wr_str kept = copy(filter);
+    wr_copies_release(&s->copies);
+    for (size_t i = s->count; i-- > 0;) {
+        if (wr_str_eq(s->at[i].filter, kept)) {
+            remove_at(s, i);
+            s->dirty = true;
+        }
+    }
+    s->refused = wr_realloc(s->refused, (s->refused_count + 1) * sizeof *s->refused);
+    s->refused[s->refused_count++] = kept;
+    s->plan_again = true;
+    refresh_copies(s);
+}
+
 bool wr_subs_granted(struct wr_subs *s, int mid, bool granted, wr_str *refused)
 {
     struct wr_sub *sub = find_mid(s, WR_SUB_ASKED, mid);
@@ -218,15 +246,13 @@ bool wr_subs_granted(struct wr_subs *s, int mid, bool granted, wr_str *refused)
         return false;
     }
     if (granted) {
-        s->dirty |= !sub->granted;
+        s->late |= !sub->granted;
         sub->granted = true;
         sub->phase = WR_SUB_ON;
         return true;
     }
     *refused = copy(sub->filter);
-    s->refused = wr_realloc(s->refused, (s->refused_count + 1) * sizeof *s->refused);
-    s->refused[s->refused_count++] = copy(sub->filter);
-    wr_subs_remove(s, sub);
+    wr_subs_refuse(s, *refused);
     return true;
 }
 

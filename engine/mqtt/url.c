@@ -35,14 +35,15 @@ static wr_err parse_port(wr_str url, wr_str digits, int *port, struct wr_fault *
 // What people carry over from other programs, each with what to do instead.
 static wr_err check_authority(wr_str url, wr_str rest, struct wr_fault *fault)
 {
+    const char *user_end = rest.len ? memchr(rest.at, '@', rest.len) : NULL;
+    if (user_end) { // what is before it is not quoted: it may be a password
+        return wr_fault_at(fault, WR_ERR_UNSUPPORTED, url, (size_t)(user_end - url.at),
+                           "found a user name in the URL: set mqtt.username and "
+                           "mqtt.password_file instead");
+    }
     for (size_t i = 0; i < rest.len; i++) {
         size_t at = (size_t)(rest.at - url.at) + i;
         unsigned char c = (unsigned char)rest.at[i];
-        if (c == '@') {
-            return wr_fault_at(fault, WR_ERR_UNSUPPORTED, url, at,
-                               "found a user name in the URL: set mqtt.username and "
-                               "mqtt.password_file instead");
-        }
         if (c == '/' || c == '?' || c == '#') {
             return wr_fault_at(fault, WR_ERR_SYNTAX, url, at,
                                "found '%.*s' after the address, " EXPECTED,
@@ -124,7 +125,8 @@ wr_err wr_mqtt_url_parse(wr_str text, struct wr_mqtt_url *out, struct wr_fault *
         return err;
     }
     if (host.len == 0) {
-        return wr_fault_at(fault, WR_ERR_SYNTAX, text, (size_t)sign + 3, "found no host, " EXPECTED);
+        return wr_fault_at(fault, WR_ERR_SYNTAX, text, (size_t)sign + 3,
+                           "found no host, " EXPECTED);
     }
     if (host.len > WR_MQTT_HOST_MAX) {
         return wr_fault_at(fault, WR_ERR_LIMIT, text, (size_t)sign + 3,

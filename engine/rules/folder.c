@@ -239,7 +239,8 @@ static wr_err scan(struct wr_folder *f, bool mark, uint64_t *signature, struct w
 {
     DIR *dir = opendir(f->dir);
     if (!dir) {
-        return wr_fault_set(fault, WR_ERR_IO, "the rules folder %s cannot be opened: %s", f->dir,
+        return wr_fault_set(fault, WR_ERR_IO,
+                            "the rules folder %s cannot be opened: %s: check rules.dir", f->dir,
                             strerror(errno));
     }
     wr_err err = WR_OK;
@@ -309,7 +310,7 @@ static void on_loop_found(void *user, const char *path)
     char line[1024];
     snprintf(line, sizeof line,
              "rules may feed themselves through republish: %s; messages stop after "
-             "republish.max_hops",
+             "sinks.republish.max_hops",
              path);
     say(f, WR_LOG_WARN, line);
 }
@@ -418,7 +419,7 @@ static void watch(struct wr_folder *f)
     f->event.data = f->settle.data = f->poll.data = f;
     f->open_handles = 3;
     int err = uv_fs_event_start(&f->event, on_event, f->dir, 0);
-    if (err) {
+    if (err && err != UV_ENOENT) { // a missing folder is the load's to complain about
         wr_log(WR_LOG_WARN, "rules", "%s cannot be watched (%s); it is looked at every %d s",
                f->dir, uv_strerror(err), POLL_MS / 1000);
     }

@@ -129,6 +129,17 @@ static wr_err compile(struct builder *b)
         r->error_action = a;
         r->error_action_dynamic = a->template_count > 0;
     }
+    struct wr_fault found = {0};
+    if (b->options->no_lookups && wr_program_needs_host(r->program, &found)) {
+        wr_fault_set(b->fault, WR_ERR_UNSUPPORTED, "%s is not supported yet in weir run",
+                     found.text);
+        if (b->fault && found.line) {
+            b->fault->line = found.line;
+            b->fault->column = found.column;
+            place(b->fault, "sql", "", "");
+        }
+        return WR_ERR_UNSUPPORTED;
+    }
     return wr_program_seal(r->program_, b->fault);
 }
 

@@ -48,6 +48,9 @@ struct wr_rule_options {
     const struct wr_sink_impl *const *kinds; // NULL-terminated: wr_sink_list
     struct wr_metrics *metrics;
     uint64_t fuel; // 0: the default
+    // Refuse what a host would have to answer (look-ups, Protobuf), since there is none: refused
+    // when the rule is loaded is better than failed at every message.
+    bool no_lookups;
 };
 
 // Compile a document's text. `file_name` as in wr_document_parse(). The text of a fault in SQL

@@ -1,5 +1,5 @@
-// Zone files are small (a few KiB) and few are used: a list is enough. Misses are remembered too, since
-// names may come from payloads; their number is bounded.
+// Zone files are small (a few KiB) and few are used: a list is enough. Misses are remembered too,
+// since names may come from payloads; their number is bounded.
 #include "engine/rules/zones.h"
 
 #include "sql/base/err.h"

@@ -5,8 +5,8 @@
 
 #include "sql/base/str.h"
 
-// `user` is ignored: the files are the process's. False for a name that is no zone; names that could
-// leave the folder are none.
+// `user` is ignored: the files are the process's. False for a name that is no zone; names that
+// could leave the folder are none.
 bool wr_zones_find(void *user, wr_str name, wr_str *tzif);
 // Give everything back; at the end of the process.
 void wr_zones_release(void);

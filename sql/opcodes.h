@@ -1,17 +1,18 @@
 // The instruction set, as one table: OP(name, a, b, c). Included many times. An instruction is four
 // 16-bit fields {op, a, b, c}: wider than the classic single bytes, because a statement may hold
 // thousands of list items and no limit below WR_SQL_CODE_MAX would be explainable to its author.
-// Operand kinds (used by verifier and disassembler): REG a register that is read or written, CONST an
-// index of the constants, PATH of the paths, VAR of the SET variables, FUNC of the function table, JUMP
-// an absolute instruction, NUM a plain number, NONE nothing (must be 0). ARGS in `a` with the count in
-// `c`: registers a .. a+c-1 are the arguments, the result goes to a.
-// Each comment is the specification and what `weir explain` prints.
+// Operand kinds (used by verifier and disassembler): REG a register that is read or written, CONST
+// an index of the constants, PATH of the paths, VAR of the SET variables, FUNC of the function
+// table, JUMP an absolute instruction, NUM a plain number, NONE nothing (must be 0). ARGS in `a`
+// with the count in `c`: registers a .. a+c-1 are the arguments, the result goes to a. Each comment
+// is the specification and what `weir explain` prints.
 
 // a := constant b.
 OP(LOAD_CONST, REG, CONST, NONE)
 // a := the payload value at path b, decoded (and remembered decoded for the other rules).
 OP(LOAD_PATH, REG, PATH, NONE)
-// a := the payload value at path b; texts, Arrays and Objects are left as they stand in the message.
+// a := the payload value at path b; texts, Arrays and Objects are left as they stand in the
+// message.
 OP(LOAD_SOURCE, REG, PATH, NONE)
 // a := SET variable b.
 OP(LOAD_VAR, REG, VAR, NONE)

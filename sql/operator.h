@@ -1,6 +1,6 @@
-// The operators of sql.md section 6 on values; the VM's slow paths and the compiler's constant folding
-// are these same routines.
-// Thread: the arena's owner. Operands may be lazy and are forced in place.
+// The operators of sql.md section 6 on values; the VM's slow paths and the compiler's constant
+// folding are these same routines. Thread: the arena's owner. Operands may be lazy and are forced
+// in place.
 #ifndef WR_SQL_OPERATOR_H
 #define WR_SQL_OPERATOR_H
 

@@ -9,7 +9,8 @@
 
 #include "sql/base/banned.h"
 
-#define PROGRAM_BYTES_MAX (64u << 20) // tree, constants and code of the largest statement fit; bombs do not
+#define PROGRAM_BYTES_MAX \
+    (64u << 20) // tree, constants and code of the largest statement fit; bombs do not
 
 wr_err wr_sql_version_parse(wr_str text, enum wr_dialect *out, struct wr_fault *fault)
 {
@@ -101,9 +102,8 @@ wr_err wr_program_add_template(struct wr_program *p, wr_str text, uint32_t *id,
         }
         t.text = copy;
     }
-    struct wr_template_code *grown =
-        wr_arena_grow(&p->arena, p->templates.at, p->templates.len * sizeof t,
-                      (p->templates.len + 1) * sizeof t);
+    struct wr_template_code *grown = wr_arena_grow(
+        &p->arena, p->templates.at, p->templates.len * sizeof t, (p->templates.len + 1) * sizeof t);
     if (!grown || p->templates.len >= WR_SQL_CODE_MAX) {
         return wr_fault_set(fault, WR_ERR_LIMIT, "the rule has too many templates");
     }
@@ -257,6 +257,36 @@ enum wr_dialect wr_program_dialect(const struct wr_program *p)
 wr_str wr_program_version(const struct wr_program *p)
 {
     return p->version;
+}
+
+#define PROTO_DECODE_ARGS 6
+
+bool wr_program_needs_host(const struct wr_program *p, struct wr_fault *fault)
+{
+    uint32_t statement_end = p->code.len;
+    for (uint32_t i = 0; i < p->templates.len; i++) {
+        const struct wr_template_code *t = &p->templates.at[i];
+        if (!t->constant && t->entry < statement_end) {
+            statement_end = t->entry;
+        }
+    }
+    for (uint32_t i = 0; i < p->code.len; i++) {
+        const struct wr_ins *ins = &p->code.at[i];
+        bool is_call = ins->op == WR_OPC_CALL || ins->op == WR_OPC_LOOKUP;
+        const struct wr_function *f = is_call ? wr_function_at(ins->b) : NULL;
+        bool proto = f && strcmp(f->name, "decode") == 0 && ins->c == PROTO_DECODE_ARGS;
+        if (!f || (ins->op == WR_OPC_CALL && !proto)) {
+            continue;
+        }
+        const char *what = proto ? "decode(…, 'proto', …)" : f->name;
+        if (i < statement_end) {
+            wr_fault_at(fault, WR_ERR_UNSUPPORTED, p->statement.text, p->places.at[i], "%s", what);
+        } else {
+            wr_fault_set(fault, WR_ERR_UNSUPPORTED, "%s", what);
+        }
+        return true;
+    }
+    return false;
 }
 
 size_t wr_program_warning_count(const struct wr_program *p)

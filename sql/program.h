@@ -33,10 +33,10 @@ struct wr_template_code {
 };
 
 // A list that grows in the program's arena while it is compiled.
-#define WR_LIST(type)                                                                              \
-    struct {                                                                                       \
-        type *at;                                                                                  \
-        uint32_t len, cap;                                                                         \
+#define WR_LIST(type)      \
+    struct {               \
+        type *at;          \
+        uint32_t len, cap; \
     }
 
 struct wr_program {
@@ -61,8 +61,8 @@ struct wr_plan {
     const struct wr_program **programs;
     uint32_t **maps; // program path -> slot
     size_t program_count;
-    size_t path_count;  // slots that the reader fills
-    size_t slot_count;  // twice that when both dialects read: numbers are remembered decoded
+    size_t path_count; // slots that the reader fills
+    size_t slot_count; // twice that when both dialects read: numbers are remembered decoded
     bool mixed;
     int root_slot; // of the whole payload, or -1
 };

@@ -1,13 +1,17 @@
-// The SQL language as the engine sees it: compile a rule's statement and templates into one program,
-// read a message once for many programs, run, write the result. sql.md is the specification.
+// The SQL language as the engine sees it: compile a rule's statement and templates into one
+// program, read a message once for many programs, run, write the result. sql.md is the
+// specification.
 //
-//   start:    wr_program_new ─► wr_program_add_template… ─► wr_program_seal       (immutable from here)
-//             wr_plan_new(programs)                              what to read from a payload, for all
+//   start:    wr_program_new ─► wr_program_add_template… ─► wr_program_seal       (immutable from
+//   here)
+//             wr_plan_new(programs)                              what to read from a payload, for
+//             all
 //   message:  wr_sql_message_read ─► per program: wr_eval_start ─► wr_eval_run ─► wr_eval_output
 //                                    WR_EVAL_SUSPENDED: the host answers the look-up, run again
 //             per template: wr_eval_template ─► wr_eval_run ─► wr_eval_text
 //
-// Thread: a sealed program and a plan may be read by any thread; messages and evals belong to one loop.
+// Thread: a sealed program and a plan may be read by any thread; messages and evals belong to one
+// loop.
 #ifndef WR_SQL_SQL_H
 #define WR_SQL_SQL_H
 
@@ -40,9 +44,9 @@ struct wr_program_options {
 wr_err wr_program_new(wr_str sql, const struct wr_program_options *options, struct wr_program **out,
                       struct wr_fault *fault) WR_MUST_CHECK;
 
-// Compile a substitution template (sql.md 13) into the program, before sealing. Variables of SET are
-// visible, aliases are not. `*id` names it from now on. Fault places are offsets in `text`.
-// A text without `${` is a constant: wr_program_template_constant() tells.
+// Compile a substitution template (sql.md 13) into the program, before sealing. Variables of SET
+// are visible, aliases are not. `*id` names it from now on. Fault places are offsets in `text`. A
+// text without `${` is a constant: wr_program_template_constant() tells.
 wr_err wr_program_add_template(struct wr_program *p, wr_str text, uint32_t *id,
                                struct wr_fault *fault) WR_MUST_CHECK;
 
@@ -63,6 +67,11 @@ wr_str wr_program_version(const struct wr_program *p); // as sql_version() gives
 size_t wr_program_warning_count(const struct wr_program *p);
 const struct wr_fault *wr_program_warning(const struct wr_program *p, size_t index);
 
+// The first call, in the statement or in a template, that the host would have to answer: a look-up
+// of sql.md 11.6, or decode(…, 'proto', …). False: the program needs nothing from outside. The
+// fault names the function, and its place when it stands in the statement.
+bool wr_program_needs_host(const struct wr_program *p, struct wr_fault *fault);
+
 // The program as text, an instruction a line, with the paths it reads.
 void wr_program_disassemble(const struct wr_program *p, struct wr_buf *out);
 
@@ -80,11 +89,11 @@ struct wr_user_property {
 // A message as SQL sees it. The caller fills the first part, the bytes live as long as the arena's
 // content; wr_sql_message_read() fills the second. Absent texts have `at` NULL.
 struct wr_sql_message {
-    wr_str topic;           // as published, the Basic Ingest prefix included
-    wr_str payload;         // as published
-    int64_t timestamp_ms;   // when the engine saw it
-    bool basic_ingest;      // topic() drops the first three levels
-    bool over_mqtt;         // false: clientid() is n/a, traceid() is Undefined
+    wr_str topic;         // as published, the Basic Ingest prefix included
+    wr_str payload;       // as published
+    int64_t timestamp_ms; // when the engine saw it
+    bool basic_ingest;    // topic() drops the first three levels
+    bool over_mqtt;       // false: clientid() is n/a, traceid() is Undefined
     wr_str client_id, principal, source_ip, trace_id;
     wr_str content_type, response_topic;
     wr_str correlation_data; // the bytes, not base64
@@ -115,12 +124,12 @@ enum wr_eval_state {
 
 // Look-up functions of sql.md 11.6, and files that decode() needs.
 enum wr_lookup_kind {
-    WR_LOOKUP_LAMBDA,    // functionArn, payload
-    WR_LOOKUP_DYNAMODB,  // table, pk, value [, sk, value], role
-    WR_LOOKUP_SHADOW,    // thing [, shadow], role
-    WR_LOOKUP_SECRET,    // id, type [, key], role
-    WR_LOOKUP_REGISTRY,  // api, thing, role
-    WR_LOOKUP_ML,        // model, role, record
+    WR_LOOKUP_LAMBDA,   // functionArn, payload
+    WR_LOOKUP_DYNAMODB, // table, pk, value [, sk, value], role
+    WR_LOOKUP_SHADOW,   // thing [, shadow], role
+    WR_LOOKUP_SECRET,   // id, type [, key], role
+    WR_LOOKUP_REGISTRY, // api, thing, role
+    WR_LOOKUP_ML,       // model, role, record
 };
 
 // One call of a look-up. Lives in the message's arena. The host sets `result` (made in
@@ -143,16 +152,19 @@ struct wr_sql_host {
     wr_str account_id;
     // Fill `len` random bytes. NULL: the system's source. A test fixes chance here.
     void (*random)(void *user, void *at, size_t len);
-    // Begin a look-up. Answer at once (set `answered` before returning) or later; then the caller of
-    // wr_eval_run() sees WR_EVAL_SUSPENDED and runs again after `answered` is set. NULL: all fail.
+    // Begin a look-up. Answer at once (set `answered` before returning) or later; then the caller
+    // of wr_eval_run() sees WR_EVAL_SUSPENDED and runs again after `answered` is set. NULL: all
+    // fail.
     void (*lookup)(void *user, struct wr_lookup *lookup);
-    // The file of a tz database zone ("Europe/Berlin"), TZif bytes, lend until the host ends. False: no
-    // such zone. NULL: none but UTC is known. May be called while compiling and while running.
+    // The file of a tz database zone ("Europe/Berlin"), TZif bytes, lend until the host ends.
+    // False: no such zone. NULL: none but UTC is known. May be called while compiling and while
+    // running.
     bool (*zone)(void *user, wr_str name, wr_str *tzif);
 };
 
 // One run of one program on one message, then of its templates. Embedded by value or in the arena;
-// may be started again for the next program when it is not SUSPENDED and its results are not needed.
+// may be started again for the next program when it is not SUSPENDED and its results are not
+// needed.
 struct wr_eval {
     const struct wr_program *program;
     struct wr_sql_message *message;
@@ -168,7 +180,7 @@ struct wr_eval {
     uint32_t pc_;
     const uint32_t *map_; // program path -> slot of the plan
     wr_value vars_[WR_SQL_VARS_MAX];
-    bool passthrough_;        // the result is the payload itself: output is the original bytes
+    bool passthrough_; // the result is the payload itself: output is the original bytes
     bool in_template_;
     uint8_t dynamodb_calls_;
     bool template_undefined_; // an expression of the template was Undefined or Null

@@ -14,9 +14,9 @@ struct wr_template_part {
     size_t offset;
 };
 
-// Steps through `text` from `*at` (0 at first): true and *part for each part, false at the end or on a
-// fault (then fault->code is set; zero it before the first call). The expression's end is found with
-// the SQL lexer, so braces in strings and object literals do not end it.
+// Steps through `text` from `*at` (0 at first): true and *part for each part, false at the end or
+// on a fault (then fault->code is set; zero it before the first call). The expression's end is
+// found with the SQL lexer, so braces in strings and object literals do not end it.
 bool wr_template_next(wr_str text, size_t *at, struct wr_template_part *part,
                       struct wr_fault *fault);
 

@@ -11,7 +11,8 @@
 // A topic filter: not empty, no NUL, valid UTF-8, `+` and `#` alone in their level, `#` last.
 wr_err wr_topic_filter_check(wr_str filter, struct wr_fault *fault);
 
-// A topic to publish to: not empty, no wildcard, no NUL, valid UTF-8, at most WR_TOPIC_LEN_MAX bytes.
+// A topic to publish to: not empty, no wildcard, no NUL, valid UTF-8, at most WR_TOPIC_LEN_MAX
+// bytes.
 wr_err wr_topic_name_check(wr_str topic, struct wr_fault *fault);
 
 // AWS's matching: `a/#` does not match `a` but does match `a/`; `+` matches an empty level; filters

@@ -286,7 +286,8 @@ static bool guarded(struct run *r, uint32_t pc, uint32_t *handler)
 
 enum called { CALLED, CAUGHT, ENDED };
 
-static enum called failed_at(struct run *r, uint32_t pc, const struct wr_fault *fault, uint32_t *next)
+static enum called failed_at(struct run *r, uint32_t pc, const struct wr_fault *fault,
+                             uint32_t *next)
 {
     if (guarded(r, pc, next)) {
         return CAUGHT;
@@ -402,51 +403,51 @@ static void text_value(struct run *r, struct work *w, wr_value *v)
 
 // Dispatch by computed goto; -DWR_VM_SWITCH builds the twin, and tests run both.
 #ifdef WR_VM_SWITCH
-#define DISPATCH()                                                                                 \
-    for (;;)                                                                                       \
-        switch (ins = &code[pc++], ins->op)
-#define CASE(name) case WR_OPC_##name
-#define NEXT()     break
+#    define DISPATCH() \
+        for (;;)       \
+            switch (ins = &code[pc++], ins->op)
+#    define CASE(name) case WR_OPC_##name
+#    define NEXT()     break
 #else
-#define DISPATCH() goto *labels[(ins = &code[pc++])->op];
-#define CASE(name) on_##name
-#define NEXT()     goto *labels[(ins = &code[pc++])->op]
+#    define DISPATCH() goto *labels[(ins = &code[pc++])->op];
+#    define CASE(name) on_##name
+#    define NEXT()     goto *labels[(ins = &code[pc++])->op]
 #endif
 
 #define A (&regs[ins->a])
 #define B (&regs[ins->b])
 #define C (&regs[ins->c])
-#define STOP_UNLESS(ok)                                                                            \
-    if (WR_UNLIKELY(!(ok))) {                                                                      \
-        return;                                                                                    \
+#define STOP_UNLESS(ok)       \
+    if (WR_UNLIKELY(!(ok))) { \
+        return;               \
     }
-#define COMPARE(op)                                                                                \
-    {                                                                                              \
-        int t = compare(r, op, B, C);                                                              \
-        *A = truth_value(t);                                                                       \
-        STOP_UNLESS(r->end == WR_EVAL_READY)                                                       \
-        NEXT();                                                                                    \
+#define COMPARE(op)                          \
+    {                                        \
+        int t = compare(r, op, B, C);        \
+        *A = truth_value(t);                 \
+        STOP_UNLESS(r->end == WR_EVAL_READY) \
+        NEXT();                              \
     }
-#define REQUIRE(op)                                                                                \
-    {                                                                                              \
-        if (compare(r, op, B, C) != 1) {                                                           \
-            goto no_match;                                                                         \
-        }                                                                                          \
-        NEXT();                                                                                    \
+#define REQUIRE(op)                      \
+    {                                    \
+        if (compare(r, op, B, C) != 1) { \
+            goto no_match;               \
+        }                                \
+        NEXT();                          \
     }
-#define BINARY(op)                                                                                 \
-    {                                                                                              \
-        STOP_UNLESS(binary(r, op, A, B, C))                                                        \
-        NEXT();                                                                                    \
+#define BINARY(op)                          \
+    {                                       \
+        STOP_UNLESS(binary(r, op, A, B, C)) \
+        NEXT();                             \
     }
 
 WR_HOT static void run(struct run *r, uint32_t pc)
 {
 #ifndef WR_VM_SWITCH
     static const void *const labels[] = {
-#define OP(name, a, b, c) &&on_##name,
-#include "sql/opcodes.h"
-#undef OP
+#    define OP(name, a, b, c) &&on_##name,
+#    include "sql/opcodes.h"
+#    undef OP
     };
 #endif
     const struct wr_ins *code = r->p->code.at, *ins;
@@ -464,8 +465,7 @@ WR_HOT static void run(struct run *r, uint32_t pc)
         CASE(LOAD_VAR) : *A = r->e->vars_[ins->b];
         force(r, A);
         NEXT();
-        CASE(STORE_VAR) : STOP_UNLESS(store_var(r, ins->a, B))
-        NEXT();
+        CASE(STORE_VAR) : STOP_UNLESS(store_var(r, ins->a, B)) NEXT();
         CASE(MOVE) : *A = *B;
         NEXT();
         CASE(MEMBER) : *A = wr_operator_member(&r->num, B, wr_value_text(&consts[ins->c]));
@@ -474,23 +474,23 @@ WR_HOT static void run(struct run *r, uint32_t pc)
         CASE(INDEX) : *A = wr_operator_index(&r->num, B, C);
         force(r, A);
         NEXT();
-        CASE(AND) : BINARY(WR_OP_AND)
-        CASE(OR) : BINARY(WR_OP_OR)
-        CASE(NOT) : *A = wr_operator_not(B, &r->num);
+        CASE(AND)
+            : BINARY(WR_OP_AND) CASE(OR)
+            : BINARY(WR_OP_OR) CASE(NOT) : *A = wr_operator_not(B, &r->num);
         NEXT();
-        CASE(EQ) : COMPARE(WR_OP_EQ)
-        CASE(NE) : COMPARE(WR_OP_NE)
-        CASE(LT) : COMPARE(WR_OP_LT)
-        CASE(LE) : COMPARE(WR_OP_LE)
-        CASE(GT) : COMPARE(WR_OP_GT)
-        CASE(GE) : COMPARE(WR_OP_GE)
-        CASE(IN) : BINARY(WR_OP_IN)
-        CASE(ADD) : BINARY(WR_OP_ADD)
-        CASE(SUB) : BINARY(WR_OP_SUB)
-        CASE(MUL) : BINARY(WR_OP_MUL)
-        CASE(DIV) : BINARY(WR_OP_DIV)
-        CASE(MOD) : BINARY(WR_OP_MOD)
-        CASE(NEG) : *A = wr_operator_neg(B, &r->num);
+        CASE(EQ)
+            : COMPARE(WR_OP_EQ) CASE(NE)
+            : COMPARE(WR_OP_NE) CASE(LT)
+            : COMPARE(WR_OP_LT) CASE(LE)
+            : COMPARE(WR_OP_LE) CASE(GT)
+            : COMPARE(WR_OP_GT) CASE(GE)
+            : COMPARE(WR_OP_GE) CASE(IN)
+            : BINARY(WR_OP_IN) CASE(ADD)
+            : BINARY(WR_OP_ADD) CASE(SUB)
+            : BINARY(WR_OP_SUB) CASE(MUL)
+            : BINARY(WR_OP_MUL) CASE(DIV)
+            : BINARY(WR_OP_DIV) CASE(MOD)
+            : BINARY(WR_OP_MOD) CASE(NEG) : *A = wr_operator_neg(B, &r->num);
         NEXT();
         CASE(CAST) : *A = wr_convert_cast(&r->num, B, (enum wr_cast_type)ins->c);
         NEXT();
@@ -531,13 +531,13 @@ WR_HOT static void run(struct run *r, uint32_t pc)
             goto no_match;
         }
         NEXT();
-        CASE(REQUIRE_EQ) : REQUIRE(WR_OP_EQ)
-        CASE(REQUIRE_NE) : REQUIRE(WR_OP_NE)
-        CASE(REQUIRE_LT) : REQUIRE(WR_OP_LT)
-        CASE(REQUIRE_LE) : REQUIRE(WR_OP_LE)
-        CASE(REQUIRE_GT) : REQUIRE(WR_OP_GT)
-        CASE(REQUIRE_GE) : REQUIRE(WR_OP_GE)
-        CASE(ARRAY_NEW) : work_new(r, A, WORK_ARRAY);
+        CASE(REQUIRE_EQ)
+            : REQUIRE(WR_OP_EQ) CASE(REQUIRE_NE)
+            : REQUIRE(WR_OP_NE) CASE(REQUIRE_LT)
+            : REQUIRE(WR_OP_LT) CASE(REQUIRE_LE)
+            : REQUIRE(WR_OP_LE) CASE(REQUIRE_GT)
+            : REQUIRE(WR_OP_GT) CASE(REQUIRE_GE)
+            : REQUIRE(WR_OP_GE) CASE(ARRAY_NEW) : work_new(r, A, WORK_ARRAY);
         NEXT();
         CASE(ARRAY_PUSH) :
         {

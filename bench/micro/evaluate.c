@@ -1,5 +1,6 @@
-// How long does one message take from bytes to outgoing bytes, no rule matching or matching? Beside it in
-// the same run: a scan of the same bytes (floor) and jansson's parse of them (what a tree costs).
+// How long does one message take from bytes to outgoing bytes, no rule matching or matching? Beside
+// it in the same run: a scan of the same bytes (floor) and jansson's parse of them (what a tree
+// costs).
 #include "sql/base/clock.h"
 #include "sql/sql.h"
 
@@ -22,13 +23,13 @@ static void make_messages(void)
     uint64_t seed = 42;
     for (int i = 0; i < MESSAGES; i++) {
         seed = seed * 6364136223846793005u + 1442695040888963407u;
-        int n = snprintf(payloads[i], sizeof payloads[i],
-                         "{\"device\":\"sensor-%03d\",\"site\":\"plant-%d\",\"temp\":%d.%d,\"humidity\":%d,"
-                         "\"battery\":0.%02d,\"status\":\"%s\",\"seq\":%d,\"tags\":[\"a\",\"b\"],"
-                         "\"pos\":{\"lat\":52.%05d,\"lon\":13.%05d}}",
-                         i, i % 7, (int)(seed >> 60) * 2 + (i % 10 == 0 ? 40 : 0), i % 10, 30 + i % 50,
-                         i % 100, i % 3 ? "ok" : "warn", i, (int)(seed >> 40 & 0xffff),
-                         (int)(seed >> 20 & 0xffff));
+        int n = snprintf(
+            payloads[i], sizeof payloads[i],
+            "{\"device\":\"sensor-%03d\",\"site\":\"plant-%d\",\"temp\":%d.%d,\"humidity\":%d,"
+            "\"battery\":0.%02d,\"status\":\"%s\",\"seq\":%d,\"tags\":[\"a\",\"b\"],"
+            "\"pos\":{\"lat\":52.%05d,\"lon\":13.%05d}}",
+            i, i % 7, (int)(seed >> 60) * 2 + (i % 10 == 0 ? 40 : 0), i % 10, 30 + i % 50, i % 100,
+            i % 3 ? "ok" : "warn", i, (int)(seed >> 40 & 0xffff), (int)(seed >> 20 & 0xffff));
         texts[i] = (wr_str){payloads[i], (size_t)n};
     }
 }
@@ -60,7 +61,8 @@ static void rule_release(struct rule *r)
 
 static void evaluate(struct rule *r, wr_str text)
 {
-    struct wr_sql_message m = {.topic = WR_STR("plant/3/sensor"), .payload = text, .format_indicator = -1};
+    struct wr_sql_message m = {
+        .topic = WR_STR("plant/3/sensor"), .payload = text, .format_indicator = -1};
     struct wr_eval e = {0};
     wr_str bytes;
     bool json;
@@ -119,11 +121,12 @@ int main(void)
     } rules[] = {
         {"filter and 4 columns, 10 % match",
          "SELECT device, temp, humidity, pos.lat AS lat FROM 'plant/+/sensor' WHERE temp > 39"},
-        {"4 columns, all match", "SELECT device, temp, humidity, pos.lat AS lat FROM 'plant/+/sensor'"},
+        {"4 columns, all match",
+         "SELECT device, temp, humidity, pos.lat AS lat FROM 'plant/+/sensor'"},
         {"no column, none match", "SELECT device FROM 'plant/+/sensor' WHERE temp > 1000"},
-        {"functions",
-         "SELECT upper(status) AS s, concat(device, '/', site) AS id, topic(2) AS plant, round(temp) AS t "
-         "FROM 'plant/+/sensor'"},
+        {"functions", "SELECT upper(status) AS s, concat(device, '/', site) AS id, topic(2) AS "
+                      "plant, round(temp) AS t "
+                      "FROM 'plant/+/sensor'"},
     };
     make_messages();
     double floor = measure(scan, NULL), tree = measure(parse_tree, NULL);
@@ -133,8 +136,8 @@ int main(void)
         struct rule r;
         rule_init(&r, rules[i].sql);
         double ns = measure(evaluate, &r);
-        printf("%-36s %8.1f ns/message  %5.1f x floor, %.2f x jansson\n", rules[i].name, ns, ns / floor,
-               ns / tree);
+        printf("%-36s %8.1f ns/message  %5.1f x floor, %.2f x jansson\n", rules[i].name, ns,
+               ns / floor, ns / tree);
         rule_release(&r);
     }
     return 0;

@@ -231,8 +231,11 @@ class Process:
 
     def say(self, line):
         """A line to its standard input."""
-        self.popen.stdin.write(line + "\n")
-        self.popen.stdin.flush()
+        try:
+            self.popen.stdin.write(line + "\n")
+            self.popen.stdin.flush()
+        except BrokenPipeError:
+            raise Failed(f"{self.name} ended ({self.popen.wait()}):\n" + self.stderr[-2000:]) from None
 
     def alive(self):
         return self.popen.poll() is None
@@ -312,7 +315,8 @@ def show_logs(limit=25):
     """The tail of what the processes of a failed test said."""
     for p in _processes:
         tap.note(f"--- {p.name} ({'alive' if p.alive() else p.popen.returncode})")
-        for line in p.err_lines[-limit:]:
+        lines = [x for x in p.err_lines if " status: {" not in x]  # answers to the test's questions
+        for line in lines[-limit:]:
             tap.note("    " + line)
 
 
@@ -413,7 +417,7 @@ class Broker:
 
     def publish(self, topic, payload, qos=1, retain=False, version=5, properties=(), options=()):
         """One message. properties: rows for mosquitto_pub -D PUBLISH, like ("user-property", "k", "v")."""
-        args = ["mosquitto_pub", "-h", HOST, "-p", self.port, "-t", topic, "-q", qos, "-s"]
+        args = ["mosquitto_pub", "-h", HOST, "-p", self.port, "-t", topic, "-q", qos, "-s" if payload else "-n"]
         args += ["-V", "5" if version == 5 else "311"] + (["-r"] if retain else [])
         for row in properties:
             args += ["-D", "PUBLISH", *row]

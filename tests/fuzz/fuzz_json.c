@@ -1,5 +1,5 @@
-// Any bytes as JSON: the path reader and the tree maker give the same verdict, the canonical text of a
-// tree reads back to an equal tree, and what a path finds is what the tree holds.
+// Any bytes as JSON: the path reader and the tree maker give the same verdict, the canonical text
+// of a tree reads back to an equal tree, and what a path finds is what the tree holds.
 #include "sql/base/err.h"
 #include "sql/base/json.h"
 
@@ -30,7 +30,8 @@ static wr_value member(wr_value v, wr_str key, struct wr_arena *arena)
     return found ? *found : wr_undefined();
 }
 
-// Compared as canonical text: it shows every digit, and leaves numbers out of range out on both sides.
+// Compared as canonical text: it shows every digit, and leaves numbers out of range out on both
+// sides.
 static void agree(wr_value x, wr_value y, struct wr_arena *arena)
 {
     struct wr_buf texts[2] = {0};
@@ -59,7 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!err && kind == WR_JSON_VALID) {
         agree(values[slots[0]], tree, &arena);
         agree(values[slots[1]], member(tree, WR_STR("a"), &arena), &arena);
-        agree(values[slots[2]], member(member(tree, WR_STR("a"), &arena), WR_STR("b"), &arena), &arena);
+        agree(values[slots[2]], member(member(tree, WR_STR("a"), &arena), WR_STR("b"), &arena),
+              &arena);
         agree(values[slots[3]], member(tree, WR_STR("c\n"), &arena), &arena);
         struct wr_buf out = {0};
         wr_json_write(&out, &tree, &arena, WR_SQL_2016);

@@ -1,5 +1,6 @@
-// Any bytes as statement and payload: "statement NUL payload". Compiles in both versions, runs, writes the
-// result; also takes the statement for a template. Must not crash, leak, or go past its limits.
+// Any bytes as statement and payload: "statement NUL payload". Compiles in both versions, runs,
+// writes the result; also takes the statement for a template. Must not crash, leak, or go past its
+// limits.
 #include "sql/sql.h"
 
 #include <stdlib.h>
@@ -29,7 +30,8 @@ static void run(struct wr_program *p, wr_str payload, bool with_template, uint32
     struct wr_arena arena;
     wr_arena_init(&arena, MEMORY_BYTES);
     struct wr_plan *plan = wr_plan_new((const struct wr_program *const *)&p, 1);
-    struct wr_sql_message m = {.topic = WR_STR("a/b/c"), .payload = payload, .format_indicator = -1};
+    struct wr_sql_message m = {
+        .topic = WR_STR("a/b/c"), .payload = payload, .format_indicator = -1};
     struct wr_eval e = {0};
     wr_str bytes;
     bool json;

@@ -29,18 +29,22 @@ def count(test):
         elif case:
             passed += 1
     cases = passed + failed + skipped
-    if test["result"] in ("TIMEOUT", "ERROR", "INTERRUPT"):
-        failed += 1
-        why.append(f"{test['result'].lower()}, exit status {test.get('returncode')}")
+    status = test.get("returncode") or 0
+    trouble = None
+    if test["result"] in ("TIMEOUT", "INTERRUPT"):
+        trouble = "out of time" if test["result"] == "TIMEOUT" else "interrupted"
+    elif status < 0 or status > 128:
+        trouble = f"ended by signal {-status if status < 0 else status - 128}"
     elif planned is None:
-        failed += 1
-        why.append("no TAP plan")
+        trouble = f"no TAP plan, exit status {status}"
     elif planned and cases != planned:
-        failed += 1
-        why.append(f"{cases} cases, {planned} planned")
+        trouble = f"{cases} cases, {planned} planned, exit status {status}"
+    # A TAP test whose exit status is not 0 is an error to meson even when its `not ok` lines say why.
     elif test["result"] not in ("OK", "SKIP", "EXPECTEDFAIL") and not failed:
+        trouble = f"exit status {status}"
+    if trouble:
         failed += 1
-        why.append(f"exit status {test.get('returncode')}")
+        why.append(trouble)
     return passed, failed, skipped, why
 
 

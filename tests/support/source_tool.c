@@ -1,11 +1,13 @@
-// The MQTT source by itself, for tests/e2e/test_source.py: prints what it delivers, settles when told.
+// The MQTT source by itself, for tests/e2e/test_source.py: prints what it delivers, settles when
+// told.
 //
 //   source_tool [--hold MS] [--manual] [--file PATH] [config options] FILTER...
 //
-// stdout: {"message": {...}}, {"state": ...}, {"stats": {...}}. stdin, a line each: `want FILTER...`,
-// `settle` (all that is unsettled, with --manual), `stats`, `publish TOPIC TEXT [HOPS]`, `quit`.
-// --hold settles each message after MS; --file appends every payload to PATH, with one write, before
-// the message is settled, so that a killed process has lost nothing it settled.
+// stdout: {"message": {...}}, {"state": ...}, {"stats": {...}}. stdin, a line each: `want
+// FILTER...`, `settle` (all that is unsettled, with --manual), `stats`, `publish TOPIC TEXT
+// [HOPS]`, `quit`.
+// --hold settles each message after MS; --file appends every payload to PATH, with one write,
+// before the message is settled, so that a killed process has lost nothing it settled.
 #include "engine/mqtt/mqtt.h"
 
 #include <fcntl.h>
@@ -68,8 +70,9 @@ static void add_text(const char *name, wr_str value)
 
 static void print_message(const struct wr_message *m)
 {
-    wr_buf_addf(&tool.out, "{\"message\": {\"qos\": %u, \"retain\": %d, \"hops\": %u, \"bytes\": %zu",
-                m->qos, m->retain, m->hops, m->sql.payload.len);
+    wr_buf_addf(&tool.out,
+                "{\"message\": {\"qos\": %u, \"retain\": %d, \"hops\": %u, \"bytes\": %zu", m->qos,
+                m->retain, m->hops, m->sql.payload.len);
     add_text("topic", m->sql.topic);
     if (m->sql.payload.len <= 4096) {
         add_text("payload", m->sql.payload);
@@ -319,7 +322,8 @@ int main(int count, char **args)
     wr_err err = wr_config_load(NULL, &left, rest, &tool.config, &fault);
     if (!err) {
         tool.pool = wr_message_pool_new((size_t)tool.config->message_memory, 1024);
-        err = wr_mqtt_source_open(&tool.loop, tool.config, tool.pool, &events, &tool.source, &fault);
+        err =
+            wr_mqtt_source_open(&tool.loop, tool.config, tool.pool, &events, &tool.source, &fault);
     }
     if (err) {
         fprintf(stderr, "source_tool: %s\n", fault.text);

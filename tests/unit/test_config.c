@@ -296,7 +296,10 @@ static void test_table(void **state)
 static void test_settings(void **state)
 {
     struct wr_fault fault = {0};
-    struct wr_config *c = load("sinks:\n"
+    struct wr_config *c = load("region: eu-central-1\n"
+                               "account_id: \"000000000001\"\n"
+                               "sinks:\n"
+                               "  lambda: {account_id: \"000000000002\"}\n"
                                "  s3: {fsync: On, lanes: 3}\n"
                                "  dynamoDBv2:\n"
                                "    busy_timeout: 3s\n"
@@ -312,6 +315,10 @@ static void test_settings(void **state)
     CHECK_INT("int", wr_settings_int(s3, "lanes"), 3);
     CHECK_STR("default", Z(wr_settings_get(s3, "content_type")), S(""));
     CHECK_STR("no such setting", Z(wr_settings_get(s3, "nothing")), S(""));
+
+    const struct wr_settings *lambda = wr_config_sink(c, wr_sink_find(S("lambda")));
+    CHECK_STR("weir's own", Z(wr_settings_get(lambda, "region")), S("eu-central-1"));
+    CHECK_STR("the sink's wins", Z(wr_settings_get(lambda, "account_id")), S("000000000002"));
 
     const struct wr_settings *db = wr_config_sink(c, wr_sink_find(S("dynamoDBv2")));
     CHECK_INT("duration", wr_settings_int(db, "busy_timeout"), 3000);

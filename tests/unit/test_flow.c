@@ -82,6 +82,14 @@ static void runs_rules_on_messages(void **state)
          "fake n {\"a\":1} 1\n"},
         {"basic ingest to another", {RULE("SELECT 1 AS a", ONE("n"))}, "$aws/rules/zz/a", "{}", ""},
         {"payload over the limit", {RULE("SELECT 1 AS a FROM 't'", ONE("n"))}, "t", NULL, ""},
+        {"a rule that takes all memory leaves the others theirs",
+         {RULE("SELECT replace(concat(rpad(s, 1000), rpad(s, 1000)), ' ', rpad(s, 1000)) AS a FROM "
+               "'t'",
+               ONE("x")),
+          RULE("SELECT upper(s) AS a, concat(s, n) AS b FROM 't'", ONE("y"))},
+         "t",
+         "{\"s\":\"q\\u0065\",\"n\":1}",
+         "fake y {\"a\":\"QE\",\"b\":\"qe1\"} 1\n"},
     };
     static char large[2048];
     memset(large, 'x', sizeof large - 1);

@@ -1,4 +1,5 @@
-// Programs run end to end through sql.h: results, look-ups that answer late, guards, limits, damage.
+// Programs run end to end through sql.h: results, look-ups that answer late, guards, limits,
+// damage.
 #include "sql/sql.h"
 
 #include "sql/explain.h"
@@ -102,7 +103,8 @@ static void late_answer_resumes(void **state)
     struct bench b;
     struct late late = {0};
     setup(&b, name,
-          "SET @r = aws_lambda('f', {'n': n}) SELECT n, @r.x AS x, get_thing_shadow('t', 'role').y AS y "
+          "SET @r = aws_lambda('f', {'n': n}) SELECT n, @r.x AS x, get_thing_shadow('t', 'role').y "
+          "AS y "
           "FROM 'a/b' WHERE @r.x > 1",
           S("{\"n\":5}"), ARENA_LIMIT);
     b.host.user = &late;
@@ -152,24 +154,25 @@ static const struct {
     enum wr_eval_state state;
     const char *output;
 } failures[] = {
-    {"failure fails the rule", "SELECT aws_lambda('f', 1) AS r FROM 'a'", true, WR_EVAL_FAILED, NULL},
+    {"failure fails the rule", "SELECT aws_lambda('f', 1) AS r FROM 'a'", true, WR_EVAL_FAILED,
+     NULL},
     {"get_or_default catches", "SELECT get_or_default(aws_lambda('f', 1), 'd') AS r FROM 'a'", true,
      WR_EVAL_MATCHED, "{\"r\":\"d\"}"},
-    {"get_or_default without default", "SELECT get_or_default(aws_lambda('f', 1)) AS r FROM 'a'", true,
-     WR_EVAL_MATCHED, "{}"},
+    {"get_or_default without default", "SELECT get_or_default(aws_lambda('f', 1)) AS r FROM 'a'",
+     true, WR_EVAL_MATCHED, "{}"},
     {"the inner guard catches",
      "SELECT get_or_default(get_or_default(aws_lambda('f', 1), 1) + 1, 5) AS r FROM 'a'", true,
      WR_EVAL_MATCHED, "{\"r\":2}"},
     {"a failure outside of the guard",
-     "SELECT get_or_default(missing, 1) AS a, aws_lambda('f', 1) AS r FROM 'a'", true, WR_EVAL_FAILED,
-     NULL},
+     "SELECT get_or_default(missing, 1) AS a, aws_lambda('f', 1) AS r FROM 'a'", true,
+     WR_EVAL_FAILED, NULL},
     {"in WHERE", "SELECT 1 AS one FROM 'a' WHERE aws_lambda('f', 1) = 4", false, WR_EVAL_MATCHED,
      "{\"one\":1}"},
     {"in a nested query", "SELECT (SELECT VALUE aws_lambda('f', x) FROM l) AS r FROM 'a'", false,
      WR_EVAL_MATCHED, "{\"r\":[4,4]}"},
     {"an earlier term that is false asks nobody",
-     "SELECT 1 AS one FROM 'a' WHERE missing = 1 AND aws_lambda('f', 1) = 4", true, WR_EVAL_NO_MATCH,
-     NULL},
+     "SELECT 1 AS one FROM 'a' WHERE missing = 1 AND aws_lambda('f', 1) = 4", true,
+     WR_EVAL_NO_MATCH, NULL},
 };
 
 static void lookup_failures(void **state)
@@ -211,7 +214,8 @@ static void fuel_ends_long_loops(void **state)
     wr_buf_add_char(&payload, ']');
     struct bench b;
     setup(&b, name,
-          "SET @a = * SELECT (SELECT VALUE (SELECT VALUE 1 FROM @a AS y WHERE y = 2) FROM @a AS x) AS r "
+          "SET @a = * SELECT (SELECT VALUE (SELECT VALUE 1 FROM @a AS y WHERE y = 2) FROM @a AS x) "
+          "AS r "
           "FROM 'a'",
           wr_buf_str(&payload), ARENA_LIMIT);
     CHECK_INT(name, start(&b), WR_EVAL_FAILED);
@@ -223,10 +227,11 @@ static void fuel_ends_long_loops(void **state)
 // Whatever allocation meets the arena's limit, the answer is the full one or a failure by limit.
 static void every_allocation_may_fail(void **state)
 {
-    const char *sql = "SET @v = {'k': lower(s)} SELECT *, concat(s, d, '-') AS c, (SELECT n FROM l WHERE "
-                      "n > 0) AS q, @v.k AS x.y, topic(1) AS x.z, d * 12345678901234567890 AS big, "
-                      "regexp_replace(s, 'l+', '<$0>') AS re, [a, {'b': s}] AS arr FROM 'a/b' WHERE d > "
-                      "0.5 AND s <> 'zzz' AND d IN [1.5, 2.5]";
+    const char *sql =
+        "SET @v = {'k': lower(s)} SELECT *, concat(s, d, '-') AS c, (SELECT n FROM l WHERE "
+        "n > 0) AS q, @v.k AS x.y, topic(1) AS x.z, d * 12345678901234567890 AS big, "
+        "regexp_replace(s, 'l+', '<$0>') AS re, [a, {'b': s}] AS arr FROM 'a/b' WHERE d > "
+        "0.5 AND s <> 'zzz' AND d IN [1.5, 2.5]";
     wr_str payload = S("{\"s\":\"he\\u006clo\",\"d\":1.50,\"a\":[1,{\"z\":null}],\"l\":[{\"n\":1},"
                        "{\"n\":0},{\"n\":123456789012345678901234567890}]}");
     char expected[2048] = "";
@@ -263,8 +268,9 @@ static void every_allocation_may_fail(void **state)
 
 static void damaged_programs_are_refused(void **state)
 {
-    const char *sql = "SET @v = a SELECT b.c, lower(d) AS e, (SELECT f FROM g) AS h, {'x': 1, 'y': a} AS o "
-                      "FROM 'a' WHERE a > 1 AND get_or_default(aws_lambda('f', a), 1) = 1";
+    const char *sql =
+        "SET @v = a SELECT b.c, lower(d) AS e, (SELECT f FROM g) AS h, {'x': 1, 'y': a} AS o "
+        "FROM 'a' WHERE a > 1 AND get_or_default(aws_lambda('f', a), 1) = 1";
     struct wr_program *whole = compile("damage", sql, "2016-03-23");
     uint32_t len = whole->code.len;
     wr_program_free(whole);
@@ -302,8 +308,8 @@ static void templates_expand(void **state)
     struct wr_program *p = compile("templates", "SET @v = n * 2 SELECT n AS alias FROM 'a/b'", "");
     uint32_t ids[WR_COUNT(templates)];
     for (size_t i = 0; i < WR_COUNT(templates); i++) {
-        CHECK_INT(templates[i].name, wr_program_add_template(p, Z(templates[i].text), &ids[i], NULL),
-                  WR_OK);
+        CHECK_INT(templates[i].name,
+                  wr_program_add_template(p, Z(templates[i].text), &ids[i], NULL), WR_OK);
         wr_str constant;
         CHECK_INT(templates[i].name, wr_program_template_constant(p, ids[i], &constant),
                   templates[i].constant);
@@ -363,8 +369,8 @@ static void versions_share_a_message(void **state)
 static void explains_the_deciding_term(void **state)
 {
     struct bench b;
-    setup(&b, "explain", "SELECT * FROM 'a/b' WHERE kind = 'hot' AND temp > 30 + 5", S("{\"kind\":\"hot\",\"temp\":25}"),
-          ARENA_LIMIT);
+    setup(&b, "explain", "SELECT * FROM 'a/b' WHERE kind = 'hot' AND temp > 30 + 5",
+          S("{\"kind\":\"hot\",\"temp\":25}"), ARENA_LIMIT);
     CHECK_INT("explain", start(&b), WR_EVAL_NO_MATCH);
     struct wr_buf out = {0};
     wr_explain_where(b.p, &b.m, &b.host, &out);
@@ -374,12 +380,38 @@ static void explains_the_deciding_term(void **state)
     teardown(&b);
 }
 
+static const struct {
+    const char *name, *sql;
+    bool needs;
+    const char *what;
+    uint32_t column;
+} hosts[] = {
+    {"nothing", "SELECT upper(a) AS b FROM 'a'", false, "", 0},
+    {"a look-up", "SELECT 1 AS a FROM 'a' WHERE aws_lambda('f', 1) = 2", true, "aws_lambda", 30},
+    {"Protobuf", "SELECT decode(*, 'proto', 'b', 'k', 'p', 'T') AS d FROM 'a'", true,
+     "decode(…, 'proto', …)", 8},
+    {"base64", "SELECT decode(a, 'base64') AS d FROM 'a'", false, "", 0},
+};
+
+static void needs_of_programs(void **state)
+{
+    for (size_t i = 0; i < WR_COUNT(hosts); i++) {
+        struct wr_program *p = compile(hosts[i].name, hosts[i].sql, "2016-03-23");
+        struct wr_fault fault = {0};
+        CHECK_INT(hosts[i].name, wr_program_needs_host(p, &fault), hosts[i].needs);
+        CHECK_STR(hosts[i].name, Z(fault.text), Z(hosts[i].what));
+        CHECK_INT(hosts[i].name, fault.column, hosts[i].column);
+        wr_program_free(p);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        T(late_answer_resumes),       T(two_messages_interleave),  T(lookup_failures),
-        T(fuel_ends_long_loops),      T(every_allocation_may_fail), T(damaged_programs_are_refused),
-        T(templates_expand),          T(versions_share_a_message), T(explains_the_deciding_term),
+        T(late_answer_resumes),  T(two_messages_interleave),   T(lookup_failures),
+        T(fuel_ends_long_loops), T(every_allocation_may_fail), T(damaged_programs_are_refused),
+        T(templates_expand),     T(versions_share_a_message),  T(explains_the_deciding_term),
+        T(needs_of_programs),
     };
     return TEST_MAIN(tests);
 }

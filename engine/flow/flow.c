@@ -47,11 +47,12 @@ WR_COLD static void drop(struct wr_flow *f, struct wr_message *m, struct wr_rule
     for (size_t i = 0; group && i < group->count; i++) {
         wr_str filter = group->rules[i]->filter;
         if (wr_rule_set_first_complaint(set, filter)) {
-            wr_log(WR_LOG_WARN, "flow",
-                   "filter %.*s: a message was not evaluated: %s (topic %.*s, %zu bytes); "
-                   "further ones are counted",
-                   WR_STR_ARG(filter), wr_drop_text(why), WR_STR_ARG(m->sql.topic),
-                   m->sql.payload.len);
+            wr_log(
+                WR_LOG_WARN, "flow",
+                "filter %.*s: a message was not evaluated: %s (topic %.*s, %zu bytes; payload_max "
+                "is %zu); further ones are counted",
+                WR_STR_ARG(filter), wr_drop_text(why), WR_STR_ARG(m->sql.topic), m->sql.payload.len,
+                f->options.payload_max);
         }
     }
 }

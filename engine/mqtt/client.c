@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -34,8 +36,9 @@ struct link {
     uv_poll_t poll;
     bool polling; // poll is initialised
     bool working; // in the pool
-    bool late;    // the deadline came while it was in the pool
-    bool up;      // CONNACK, success
+    bool tls;
+    bool late; // the deadline came while it was in the pool
+    bool up;   // CONNACK, success
     bool v5;
     int port, keepalive_s;
     int64_t expiry_s;  // session expiry; 0: none
@@ -494,6 +497,11 @@ bool wr_client_held(const struct wr_client *c)
 
 // ---- connecting
 
+// libmosquitto prepares OpenSSL within the first connect with TLS, guarded by nothing: until one
+// has come through, such connects go one by one. Held in the pool only, by connect_in_pool().
+static pthread_mutex_t tls_first = PTHREAD_MUTEX_INITIALIZER;
+static atomic_bool tls_ready;
+
 static void connect_in_pool(uv_work_t *work)
 {
     struct link *l = work->data;
@@ -502,9 +510,17 @@ static void connect_in_pool(uv_work_t *work)
         mosquitto_property_add_int32(&props, MQTT_PROP_SESSION_EXPIRY_INTERVAL,
                                      (uint32_t)l->expiry_s);
     }
+    bool alone = l->tls && !tls_ready;
+    if (alone) {
+        pthread_mutex_lock(&tls_first);
+    }
     errno = 0;
     l->rc = mosquitto_connect_bind_v5(l->m, l->host, l->port, l->keepalive_s, NULL, props);
     l->error = errno;
+    if (alone) {
+        tls_ready |= l->rc == MOSQ_ERR_SUCCESS;
+        pthread_mutex_unlock(&tls_first);
+    }
     mosquitto_property_free_all(&props);
 }
 
@@ -557,6 +573,7 @@ static void start_link(struct wr_client *c)
     set_callbacks(l->m);
     l->v5 = wr_mqtt_is_v5(c->config);
     l->port = c->url.port;
+    l->tls = c->url.tls;
     l->keepalive_s = (int)c->config->mqtt_keepalive_s;
     l->expiry_s = c->clean ? 0 : c->config->mqtt_session_expiry_s;
     memcpy(l->host, c->url.host, sizeof l->host);

@@ -298,6 +298,17 @@ class Process:
         self.stop()
 
 
+def children_of(pid):
+    """The processes whose parent is `pid`; from /proc, since a bare machine has no ps."""
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            stat = read_file(f"/proc/{name}/stat")
+            if stat and stat.rsplit(")", 1)[1].split()[1] == str(pid):
+                found.append(int(name))
+    return found
+
+
 def run(args, cwd=None, env=None, stdin=None, timeout=None):
     """Run to its end: (exit status, stdout, stderr)."""
     full = dict(os.environ)

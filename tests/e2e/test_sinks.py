@@ -10,7 +10,7 @@ import re
 
 import support
 from support import Broker, tap, wait_for
-from weir import (EXAMPLES, ROLE, Weir, binary, dynamodb, dynamodb_v2, function, republish, rule, s3)
+from weir import (EXAMPLES, Weir, binary, dynamodb, dynamodb_v2, function, republish, rule, s3)
 
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x80\xfe"
 
@@ -206,8 +206,7 @@ def test_lambda_processes_end():
         weir = Weir(broker, {"python": rule("SELECT * FROM 'py'", function("alarm"))}, functions())
         broker.publish("py", '{"temp": 1}')
         weir.wait_settled(1)
-        _, out, _ = support.run(["ps", "-o", "pid=", "--ppid", str(weir.process.pid)])
-        children = [int(x) for x in out.split()]
+        children = support.children_of(weir.process.pid)
         tap.check(children, "the function's process is warm")
         weir.stop()
         wait_for(lambda: not any(alive(c) for c in children), "the function's process to end")

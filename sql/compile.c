@@ -723,12 +723,9 @@ wr_err wr_compile_statement(struct wr_program *p, struct wr_fault *fault)
     bool payload = only && only->expr->kind == WR_NODE_STAR && (s->select.value || only->star);
     select_list(&c, &s->select, 0);
     c.place = s->select.begin;
-    if (s->select.value && p->dialect == WR_SQL_2015 && !payload) {
-        // sql.md 7: no top-level Array in this version. The VM looks when it runs.
-        emit(&c, WR_OPC_RESULT, 0, 1, 0);
-    } else {
-        emit(&c, payload ? WR_OPC_RESULT_PAYLOAD : WR_OPC_RESULT, 0, 0, 0);
-    }
+    // sql.md 7: VALUE gives no top-level Array in 2015-10-08. The VM looks when it runs.
+    bool no_array = s->select.value && p->dialect == WR_SQL_2015;
+    emit(&c, payload ? WR_OPC_RESULT_PAYLOAD : WR_OPC_RESULT, 0, no_array, 0);
     return ended(&c, s->text, fault);
 }
 

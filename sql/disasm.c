@@ -3,17 +3,6 @@
 
 #include "sql/base/banned.h"
 
-enum kind { NONE, REG, CONST, PATH, VAR, FUNC, JUMP, NUM, ARGS };
-
-static const struct {
-    const char *name;
-    enum kind kinds[3];
-} instructions[] = {
-#define OP(name, a, b, c) {#name, {a, b, c}},
-#include "sql/opcodes.h"
-#undef OP
-};
-
 static void add_path(struct wr_buf *out, const struct wr_path *path)
 {
     wr_buf_add_char(out, '*');
@@ -36,33 +25,34 @@ static void add_constant(const struct wr_program *p, struct wr_buf *out, uint32_
     wr_arena_release(&scratch);
 }
 
-static void add_operand(const struct wr_program *p, struct wr_buf *out, enum kind kind, uint16_t v)
+static void add_operand(const struct wr_program *p, struct wr_buf *out, enum wr_operand_kind kind,
+                        uint16_t v)
 {
     switch (kind) {
-    case NONE:
+    case WR_OPERAND_NONE:
         return;
-    case REG:
-    case ARGS:
+    case WR_OPERAND_REG:
+    case WR_OPERAND_ARGS:
         wr_buf_addf(out, " r%u", v);
         return;
-    case CONST:
+    case WR_OPERAND_CONST:
         wr_buf_add_char(out, ' ');
         add_constant(p, out, v);
         return;
-    case PATH:
+    case WR_OPERAND_PATH:
         wr_buf_add_char(out, ' ');
         add_path(out, &p->paths.at[v]);
         return;
-    case VAR:
+    case WR_OPERAND_VAR:
         wr_buf_addf(out, " @%.*s", WR_STR_ARG(p->statement.assigns[v].name));
         return;
-    case FUNC:
+    case WR_OPERAND_FUNC:
         wr_buf_addf(out, " %s", wr_function_at(v)->name);
         return;
-    case JUMP:
+    case WR_OPERAND_JUMP:
         wr_buf_addf(out, " -> %u", v);
         return;
-    case NUM:
+    case WR_OPERAND_NUM:
         wr_buf_addf(out, " %u", v);
         return;
     }
@@ -86,10 +76,10 @@ void wr_program_disassemble(const struct wr_program *p, struct wr_buf *out)
                 wr_buf_addf(out, "; template %u: %.*s\n", t, WR_STR_ARG(p->templates.at[t].text));
             }
         }
-        wr_buf_addf(out, "%5u  %-16s", at, instructions[ins->op].name);
-        add_operand(p, out, instructions[ins->op].kinds[0], ins->a);
-        add_operand(p, out, instructions[ins->op].kinds[1], ins->b);
-        add_operand(p, out, instructions[ins->op].kinds[2], ins->c);
+        wr_buf_addf(out, "%5u  %-16s", at, wr_op_table[ins->op].name);
+        add_operand(p, out, wr_op_table[ins->op].kinds[0], ins->a);
+        add_operand(p, out, wr_op_table[ins->op].kinds[1], ins->b);
+        add_operand(p, out, wr_op_table[ins->op].kinds[2], ins->c);
         wr_buf_add_char(out, '\n');
     }
     for (uint32_t i = 0; i < p->guards.len; i++) {

@@ -112,8 +112,9 @@ OP(NEXT, REG, REG, JUMP)
 OP(EXISTS, REG, REG, NONE)
 // End: the rule matches with result a. With b = 1 a top-level Array is Undefined (2015-10-08).
 OP(RESULT, REG, NUM, NONE)
-// End: the rule matches, the result is the payload itself, byte for byte.
-OP(RESULT_PAYLOAD, REG, NONE, NONE)
+// End: the rule matches, the result is the payload itself, byte for byte. With b = 1 an Array is
+// Undefined (2015-10-08).
+OP(RESULT_PAYLOAD, REG, NUM, NONE)
 // a := an empty text.
 OP(TEXT_NEW, REG, NONE, NONE)
 // Append constant b to the text a.

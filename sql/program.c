@@ -124,13 +124,8 @@ bool wr_program_template_constant(const struct wr_program *p, uint32_t id, wr_st
 
 // ---- verifying
 
-enum kind { NONE, REG, CONST, PATH, VAR, FUNC, JUMP, NUM, ARGS };
-
-static const struct {
-    const char *name;
-    enum kind kinds[3];
-} instructions[] = {
-#define OP(name, a, b, c) {#name, {a, b, c}},
+const struct wr_op_info wr_op_table[WR_OPC_COUNT] = {
+#define OP(name, a, b, c) {#name, {WR_OPERAND_##a, WR_OPERAND_##b, WR_OPERAND_##c}},
 #include "sql/opcodes.h"
 #undef OP
 };
@@ -180,25 +175,25 @@ static bool call_fits(const struct wr_program *p, const struct wr_ins *ins)
            (f->max_args == 255 || ins->c <= f->max_args);
 }
 
-static bool operand_fits(const struct wr_program *p, enum kind kind, uint32_t v)
+static bool operand_fits(const struct wr_program *p, enum wr_operand_kind kind, uint32_t v)
 {
     switch (kind) {
-    case NONE:
+    case WR_OPERAND_NONE:
         return v == 0;
-    case REG:
-    case ARGS:
+    case WR_OPERAND_REG:
+    case WR_OPERAND_ARGS:
         return v < p->reg_count;
-    case CONST:
+    case WR_OPERAND_CONST:
         return v < p->consts.len;
-    case PATH:
+    case WR_OPERAND_PATH:
         return v < p->paths.len;
-    case VAR:
+    case WR_OPERAND_VAR:
         return v < p->statement.assign_count;
-    case FUNC:
+    case WR_OPERAND_FUNC:
         return v < wr_function_count();
-    case JUMP:
+    case WR_OPERAND_JUMP:
         return v < p->code.len;
-    case NUM:
+    case WR_OPERAND_NUM:
         return true;
     }
     return false;
@@ -209,7 +204,7 @@ static bool instruction_fits(const struct wr_program *p, const struct wr_ins *in
     if (ins->op >= WR_OPC_COUNT) {
         return false;
     }
-    const enum kind *kinds = instructions[ins->op].kinds;
+    const enum wr_operand_kind *kinds = wr_op_table[ins->op].kinds;
     return operand_fits(p, kinds[0], ins->a) && operand_fits(p, kinds[1], ins->b) &&
            operand_fits(p, kinds[2], ins->c) && constant_fits(p, ins) && call_fits(p, ins);
 }
@@ -259,8 +254,6 @@ wr_str wr_program_version(const struct wr_program *p)
     return p->version;
 }
 
-#define PROTO_DECODE_ARGS 6
-
 bool wr_program_needs_host(const struct wr_program *p, struct wr_fault *fault)
 {
     uint32_t statement_end = p->code.len;
@@ -272,13 +265,10 @@ bool wr_program_needs_host(const struct wr_program *p, struct wr_fault *fault)
     }
     for (uint32_t i = 0; i < p->code.len; i++) {
         const struct wr_ins *ins = &p->code.at[i];
-        bool is_call = ins->op == WR_OPC_CALL || ins->op == WR_OPC_LOOKUP;
-        const struct wr_function *f = is_call ? wr_function_at(ins->b) : NULL;
-        bool proto = f && strcmp(f->name, "decode") == 0 && ins->c == PROTO_DECODE_ARGS;
-        if (!f || (ins->op == WR_OPC_CALL && !proto)) {
+        if (ins->op != WR_OPC_LOOKUP) {
             continue;
         }
-        const char *what = proto ? "decode(…, 'proto', …)" : f->name;
+        const char *what = wr_function_at(ins->b)->name;
         if (i < statement_end) {
             wr_fault_at(fault, WR_ERR_UNSUPPORTED, p->statement.text, p->places.at[i], "%s", what);
         } else {

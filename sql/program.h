@@ -67,6 +67,26 @@ struct wr_plan {
     int root_slot; // of the whole payload, or -1
 };
 
+// What an operand means (opcodes.h).
+enum wr_operand_kind {
+    WR_OPERAND_NONE,
+    WR_OPERAND_REG,
+    WR_OPERAND_CONST,
+    WR_OPERAND_PATH,
+    WR_OPERAND_VAR,
+    WR_OPERAND_FUNC,
+    WR_OPERAND_JUMP,
+    WR_OPERAND_NUM,
+    WR_OPERAND_ARGS,
+};
+
+// The instruction set by opcode.
+struct wr_op_info {
+    const char *name;
+    enum wr_operand_kind kinds[3]; // of a, b, c
+};
+extern const struct wr_op_info wr_op_table[WR_OPC_COUNT];
+
 // compile.c: the statement's code, then a template's. Fill p; faults as in sql.h.
 wr_err wr_compile_statement(struct wr_program *p, struct wr_fault *fault) WR_MUST_CHECK;
 wr_err wr_compile_template(struct wr_program *p, wr_str text, struct wr_template_code *out,

@@ -27,6 +27,7 @@
 #define WR_SQL_VAR_BYTES    (128 * 1024) // all values together, as minified JSON (documented)
 #define WR_SQL_CODE_MAX     65535        // instructions, constants, registers: two operand bytes
 #define WR_SQL_FUEL_DEFAULT 10000000     // instructions and inner steps one evaluation may take
+#define WR_SQL_OBJECT_MAX   (32 * 1024)  // bytes of a Protobuf descriptor file (documented)
 
 struct wr_program;
 
@@ -68,8 +69,8 @@ size_t wr_program_warning_count(const struct wr_program *p);
 const struct wr_fault *wr_program_warning(const struct wr_program *p, size_t index);
 
 // The first call, in the statement or in a template, that the host would have to answer: a look-up
-// of sql.md 11.6, or decode(…, 'proto', …). False: the program needs nothing from outside. The
-// fault names the function, and its place when it stands in the statement.
+// of sql.md 11.6. False: there is none. The fault names the function, and its place when it stands
+// in the statement.
 bool wr_program_needs_host(const struct wr_program *p, struct wr_fault *fault);
 
 // The program as text, an instruction a line, with the paths it reads.
@@ -122,7 +123,7 @@ enum wr_eval_state {
     WR_EVAL_SUSPENDED, // a look-up is under way: call wr_eval_run() again once it is answered
 };
 
-// Look-up functions of sql.md 11.6, and files that decode() needs.
+// Look-up functions of sql.md 11.6.
 enum wr_lookup_kind {
     WR_LOOKUP_LAMBDA,   // functionArn, payload
     WR_LOOKUP_DYNAMODB, // table, pk, value [, sk, value], role
@@ -160,6 +161,10 @@ struct wr_sql_host {
     // False: no such zone. NULL: none but UTC is known. May be called while compiling and while
     // running.
     bool (*zone)(void *user, wr_str name, wr_str *tzif);
+    // An object of S3, whole, lend until the host ends: small, read once and kept; may block when
+    // it is read. Of one longer than WR_SQL_OBJECT_MAX only `len` is asked. False: no such object.
+    // NULL: none.
+    bool (*object)(void *user, wr_str bucket, wr_str key, wr_str *bytes);
 };
 
 // One run of one program on one message, then of its templates. Embedded by value or in the arena;

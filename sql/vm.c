@@ -605,8 +605,8 @@ WR_HOT static void run(struct run *r, uint32_t pc)
         NEXT();
         CASE(RESULT) : result(r, A, ins->b);
         return;
-        CASE(RESULT_PAYLOAD) : r->e->passthrough_ = true;
-        result(r, A, false);
+        CASE(RESULT_PAYLOAD) : result(r, A, ins->b);
+        r->e->passthrough_ = r->e->result.type != WR_UNDEFINED;
         return;
         CASE(TEXT_NEW) : work_new(r, A, WORK_TEXT);
         {

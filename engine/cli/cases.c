@@ -1,8 +1,6 @@
 // Answers conformance cases: each on its own rule, nothing carried over.
 #include "engine/cli/cases.h"
 
-#include "engine/cli/case_host.h"
-#include "engine/cli/message_line.h"
 #include "sql/base/json.h"
 #include "sql/topic.h"
 
@@ -12,15 +10,7 @@
 
 #define CASE_BYTES_MAX (256u << 20) // a case with the largest payload and all that is made from it
 
-struct answer {
-    const char *outcome;
-    wr_str payload; // statement cases
-    wr_str text;    // template cases
-    bool has_payload, has_text;
-    struct wr_fault fault; // invalid, error
-};
-
-static void write_answer(const struct answer *a, wr_str id, FILE *out)
+static void write_answer(const struct wr_case_answer *a, wr_str id, FILE *out)
 {
     struct wr_buf b = {0};
     wr_buf_add(&b, WR_STR("{\"id\":"));
@@ -47,13 +37,7 @@ static void write_answer(const struct answer *a, wr_str id, FILE *out)
     wr_buf_release(&b);
 }
 
-static bool topic_fits(const struct wr_program *p, const struct wr_sql_message *m)
-{
-    wr_str filter = wr_program_filter(p);
-    return m->basic_ingest || (filter.len && wr_topic_matches(filter, m->topic));
-}
-
-static void failed(struct answer *a, const char *outcome, const struct wr_fault *fault)
+static void failed(struct wr_case_answer *a, const char *outcome, const struct wr_fault *fault)
 {
     a->outcome = outcome;
     if (fault) {
@@ -61,24 +45,69 @@ static void failed(struct answer *a, const char *outcome, const struct wr_fault 
     }
 }
 
-static void run_template(struct wr_eval *e, uint32_t id, struct answer *a)
+wr_err wr_case_init(struct wr_case *c, const struct wr_program *program, const struct wr_line *line,
+                    struct wr_arena *arena, struct wr_fault *fault)
 {
-    wr_eval_run(e); // for the variables; whether WHERE holds does not matter here
-    wr_eval_template(e, id);
-    if (wr_eval_run(e) != WR_EVAL_MATCHED || wr_eval_text(e, &a->text, NULL)) {
-        failed(a, "error", &e->fault);
-        return;
+    static const wr_value none = {.type = WR_UNDEFINED};
+    *c = (struct wr_case){.context = wr_line_member(&line->object, "context", arena)};
+    wr_err err = wr_line_message(line, c->context.type == WR_OBJECT ? &c->context : &none, arena,
+                                 &c->message, fault);
+    if (err) {
+        return err;
     }
-    a->outcome = "output";
-    a->has_text = true;
+    wr_case_host_init(&c->host, &c->context, arena);
+    c->plan = wr_plan_new(&program, 1);
+    c->read = !wr_sql_message_read(&c->message, c->plan, arena);
+    if (c->read) {
+        wr_eval_start(&c->eval, &c->message, 0, &c->host.host);
+    } else {
+        c->eval.program = program;
+    }
+    return WR_OK;
 }
 
-static void run_statement(struct wr_eval *e, struct answer *a)
+void wr_case_release(struct wr_case *c)
 {
-    bool json;
-    switch (wr_eval_run(e)) {
+    wr_plan_free(c->plan);
+    c->plan = NULL;
+}
+
+bool wr_case_topic_fits(const struct wr_case *c)
+{
+    wr_str filter = wr_program_filter(c->eval.program);
+    return c->message.basic_ingest || (filter.len && wr_topic_matches(filter, c->message.topic));
+}
+
+bool wr_case_template(struct wr_case *c, uint32_t id, wr_str *text, bool *undefined)
+{
+    if (!c->read) {
+        wr_fault_set(&c->eval.fault, WR_ERR_LIMIT, "no memory for the message");
+        return false;
+    }
+    wr_eval_template(&c->eval, id);
+    if (wr_eval_run(&c->eval) != WR_EVAL_MATCHED) {
+        return false;
+    }
+    if (wr_eval_text(&c->eval, text, undefined)) {
+        wr_fault_set(&c->eval.fault, WR_ERR_LIMIT, "no memory left for the text");
+        return false;
+    }
+    return true;
+}
+
+void wr_case_statement(struct wr_case *c, struct wr_case_answer *a)
+{
+    if (!wr_case_topic_fits(c)) {
+        a->outcome = "nomatch";
+        return;
+    }
+    if (!c->read) {
+        failed(a, "error", NULL);
+        return;
+    }
+    switch (wr_eval_run(&c->eval)) {
     case WR_EVAL_MATCHED:
-        if (wr_eval_output(e, &a->payload, &json)) {
+        if (wr_eval_output(&c->eval, &a->payload, &a->json)) {
             break;
         }
         a->outcome = "output";
@@ -92,42 +121,55 @@ static void run_statement(struct wr_eval *e, struct answer *a)
     case WR_EVAL_SUSPENDED: // this host answers at once
         break;
     }
-    failed(a, "error", &e->fault);
+    failed(a, "error", &c->eval.fault);
 }
 
-static wr_err evaluate(struct wr_program *p, const struct wr_line *line, bool is_template,
-                       uint32_t template_id, struct wr_arena *arena, struct answer *a,
-                       struct wr_fault *fault)
+// The template of a template case; whether topic and WHERE hold does not matter here.
+static void run_template(struct wr_case *c, uint32_t id, struct wr_case_answer *a)
 {
-    static const wr_value none = {.type = WR_UNDEFINED};
-    wr_value context = wr_line_member(&line->object, "context", arena);
-    struct wr_sql_message m;
-    wr_err err =
-        wr_line_message(line, context.type == WR_OBJECT ? &context : &none, arena, &m, fault);
-    if (err) {
-        return err;
+    if (c->read) {
+        wr_eval_run(&c->eval); // for the variables
     }
-    if (!is_template && !topic_fits(p, &m)) {
-        a->outcome = "nomatch";
+    if (!wr_case_template(c, id, &a->text, NULL)) {
+        failed(a, "error", &c->eval.fault);
+        return;
+    }
+    a->outcome = "output";
+    a->has_text = true;
+}
+
+wr_err wr_case_evaluate(wr_str sql, wr_str template, const struct wr_line *line,
+                        struct wr_arena *arena, struct wr_case_answer *a, struct wr_fault *fault)
+{
+    *a = (struct wr_case_answer){.outcome = "invalid"};
+    struct wr_program_options options = {.sql_version =
+                                             wr_line_text(&line->object, "sqlVersion", arena)};
+    struct wr_program *p = NULL;
+    uint32_t template_id = 0;
+    wr_err err = wr_program_new(sql.at ? sql : WR_STR("SELECT *"), &options, &p, &a->fault);
+    if (!err && template.at) {
+        err = wr_program_add_template(p, template, &template_id, &a->fault);
+    }
+    if (!err) {
+        err = wr_program_seal(p, &a->fault);
+    }
+    if (err) {
+        wr_program_free(p);
         return WR_OK;
     }
-    struct wr_case_host host;
-    wr_case_host_init(&host, &context, arena);
-    const struct wr_program *programs[] = {p};
-    struct wr_plan *plan = wr_plan_new(programs, 1);
-    struct wr_eval e = {0};
-    if (wr_sql_message_read(&m, plan, arena)) {
-        failed(a, "error", NULL);
-    } else {
-        wr_eval_start(&e, &m, 0, &host.host);
-        if (is_template) {
-            run_template(&e, template_id, a);
-        } else {
-            run_statement(&e, a);
-        }
+    a->fault.code = WR_OK;
+    struct wr_case c;
+    err = wr_case_init(&c, p, line, arena, fault);
+    if (!err && template.at) {
+        run_template(&c, template_id, a);
+        a->text = wr_str_dup(arena, a->text); // may be the program's
+    } else if (!err) {
+        wr_case_statement(&c, a);
+        a->payload = wr_str_dup(arena, a->payload);
     }
-    wr_plan_free(plan);
-    return WR_OK;
+    wr_case_release(&c);
+    wr_program_free(p);
+    return err;
 }
 
 static wr_err answer_line(wr_str text, struct wr_arena *arena, FILE *out, struct wr_fault *fault)
@@ -143,29 +185,12 @@ static wr_err answer_line(wr_str text, struct wr_arena *arena, FILE *out, struct
     if (!sql.at && !template.at) {
         return wr_fault_set(fault, WR_ERR_MISSING, "expected a member sql or template");
     }
-    struct answer a = {.outcome = "invalid"};
-    struct wr_program_options options = {.sql_version =
-                                             wr_line_text(&line.object, "sqlVersion", arena)};
-    struct wr_program *p = NULL;
-    uint32_t template_id = 0;
-    err = wr_program_new(sql.at ? sql : WR_STR("SELECT *"), &options, &p, &a.fault);
-    if (!err && template.at) {
-        err = wr_program_add_template(p, template, &template_id, &a.fault);
-    }
+    struct wr_case_answer a;
+    err = wr_case_evaluate(sql, template, &line, arena, &a, fault);
     if (!err) {
-        err = wr_program_seal(p, &a.fault);
+        write_answer(&a, id, out);
     }
-    if (!err) {
-        a.fault.code = WR_OK;
-        err = evaluate(p, &line, template.at, template_id, arena, &a, fault);
-        if (err) {
-            wr_program_free(p);
-            return err;
-        }
-    }
-    write_answer(&a, id, out);
-    wr_program_free(p);
-    return WR_OK;
+    return err;
 }
 
 wr_err wr_cases_answer(FILE *in, FILE *out, struct wr_fault *fault)

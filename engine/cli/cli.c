@@ -65,6 +65,26 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  weir eval \"SELECT * FROM '#' WHERE level > 3\" -t a/b -p @message.json\n",
      false, wr_cli_eval},
 #endif
+#ifdef WR_HAVE_CLI_TEST
+    {"test", "PATH... [--filter TEXT] [--tap] [--junit FILE] [--coverage] [--update]",
+     "run suites of cases for rules: passes, differences, coverage",
+     "  PATH                 a suite, or a folder with suites: files *.jsonl, a case a line\n"
+     "  --filter TEXT        only cases whose id holds TEXT; with * ? [] a pattern for the whole "
+     "id\n"
+     "  --tap                results as TAP\n"
+     "  --junit FILE         results also as JUnit XML\n"
+     "  --coverage           which conditions and items of each rule the cases have seen\n"
+     "  --coverage-html FILE the same as a page\n"
+     "  --min-coverage N     exit 1 below N percent\n"
+     "  --update             take what came out as expected: shows it and asks\n"
+     "\n"
+     "Exit 0: every case passed. 1: one failed, or coverage is below the minimum. 2: bad input.\n"
+     "\n"
+     "examples:\n"
+     "  weir test examples/tests\n"
+     "  weir test tests --coverage --min-coverage 90 --junit report.xml\n",
+     false, wr_cli_test},
+#endif
     {"sinks", "[NAME] [--json]", "what each sink can be told, in rules and in weir.yaml",
      "  --json               for programs\n"
      "\n"

@@ -20,6 +20,7 @@
 #include "engine/mqtt/mqtt.h"
 #include "engine/observe/log.h"
 #include "engine/rules/folder.h"
+#include "engine/rules/objects.h"
 #include "engine/rules/zones.h"
 #include "sql/base/json.h"
 
@@ -51,6 +52,7 @@ struct daemon {
     struct wr_publisher *publisher;
     struct wr_mqtt_stats last_stats; // once the source is closed
     struct wr_sql_host sql;
+    struct wr_objects *objects;
     uv_signal_t signals[SIGNAL_COUNT];
     uv_timer_t status_timer, drain_timer;
     wr_mono started, drain_end;
@@ -475,6 +477,9 @@ static void open_flow(struct daemon *d)
                                            .publish_user = d};
     d->sinks = wr_sinks_new(&sinks);
     d->sql = (struct wr_sql_host){.account_id = wr_str_of(c->account_id), .zone = wr_zones_find};
+    d->objects = wr_objects_new(d->state.path);
+    d->sql.user = d->objects;
+    d->sql.object = wr_objects_find;
     size_t payload_max = (size_t)c->payload_max;
     const struct wr_flow_options flow = {
         .loop = &d->loop,
@@ -547,6 +552,7 @@ static void daemon_release(struct daemon *d)
     wr_metrics_free(d->metrics);
     wr_state_dir_close(&d->state);
     wr_zones_release();
+    wr_objects_free(d->objects);
 }
 
 static int run(struct wr_config *config, const char *status_file)

@@ -195,6 +195,12 @@ static bool flow_zone(void *user, wr_str name, wr_str *tzif)
     return f->outer.zone(f->outer.user, name, tzif);
 }
 
+static bool flow_object(void *user, wr_str bucket, wr_str key, wr_str *bytes)
+{
+    struct wr_flow *f = user;
+    return f->outer.object(f->outer.user, bucket, key, bytes);
+}
+
 static void on_due(struct wr_retry *retry, struct wr_retry_entry *e)
 {
     wr_engine_record_submit(WR_CONTAINER(e, struct wr_engine_record, retry));
@@ -211,7 +217,8 @@ struct wr_flow *wr_flow_new(const struct wr_flow_options *options)
                                   .account_id = f->outer.account_id,
                                   .random = f->outer.random ? flow_random : NULL,
                                   .lookup = flow_lookup,
-                                  .zone = f->outer.zone ? flow_zone : NULL};
+                                  .zone = f->outer.zone ? flow_zone : NULL,
+                                  .object = f->outer.object ? flow_object : NULL};
     f->topics = wr_topic_cache_new(TOPIC_CACHE_SETS);
     wr_jitter_init(&f->jitter);
     wr_retry_init(&f->retry, options->loop, on_due);

@@ -37,7 +37,7 @@ struct wr_flow_options {
     struct wr_metrics *metrics;
     struct wr_sinks *sinks;
     const struct wr_sql_host
-        *sql; // account, random, zones; its `lookup` is not used. NULL: the defaults
+        *sql; // account, random, zones, objects; its `lookup` is not used. NULL: the defaults
     const struct wr_flow_host *host; // NULL: look-ups fail, "not available"
     size_t payload_max;
     bool aws_limits;      // topics too (sql.md 14)

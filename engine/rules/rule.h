@@ -48,8 +48,8 @@ struct wr_rule_options {
     const struct wr_sink_impl *const *kinds; // NULL-terminated: wr_sink_list
     struct wr_metrics *metrics;
     uint64_t fuel; // 0: the default
-    // Refuse what a host would have to answer (look-ups, Protobuf), since there is none: refused
-    // when the rule is loaded is better than failed at every message.
+    // Refuse look-ups, since nothing answers them: refused when the rule is loaded is better than
+    // failed at every message.
     bool no_lookups;
 };
 

@@ -95,15 +95,54 @@ static uint32_t *index_new(struct wr_arena *arena, const struct wr_member *membe
 
 // ---- equality
 
-// The members of `b` may stand in another order. Both have the same number of unique keys.
+// Undefined, or a number that proves out of range: inside an Array or Object it is not there.
+static bool absent(const wr_value *v, struct wr_arena *arena, enum wr_dialect dialect)
+{
+    wr_value copy = *v;
+    if (copy.type == WR_NUMBER) {
+        wr_value_force(&copy, arena, dialect);
+    }
+    return copy.type == WR_UNDEFINED;
+}
+
+static uint32_t present(const wr_value *object, struct wr_arena *arena, enum wr_dialect dialect)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < object->len; i++) {
+        n += !absent(&object->as.members[i].value, arena, dialect);
+    }
+    return n;
+}
+
+static bool arrays_equal(const wr_value *a, const wr_value *b, struct wr_arena *arena,
+                         enum wr_dialect dialect)
+{
+    uint32_t i = 0, k = 0;
+    while (i < a->len || k < b->len) {
+        if (i < a->len && k < b->len &&
+            wr_value_equal(&a->as.items[i], &b->as.items[k], arena, dialect)) {
+            i++;
+            k++;
+        } else if (i < a->len && absent(&a->as.items[i], arena, dialect)) {
+            i++;
+        } else if (k < b->len && absent(&b->as.items[k], arena, dialect)) {
+            k++;
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+// The members of `b` may stand in another order. Keys are unique.
 static bool objects_equal(const wr_value *a, const wr_value *b, struct wr_arena *arena,
                           enum wr_dialect dialect)
 {
     const struct wr_member *x = a->as.members, *y = b->as.members;
-    uint32_t *index = NULL, cap = 0;
+    uint32_t *index = NULL, cap = 0, found = 0;
     for (uint32_t i = 0; i < a->len; i++) {
         const wr_value *other = NULL;
-        if (wr_str_eq(x[i].key, y[i].key)) {
+        if (i < b->len && wr_str_eq(x[i].key, y[i].key)) {
             other = &y[i].value;
         } else if (b->len <= INDEX_FROM) {
             other = wr_object_get(b, x[i].key);
@@ -112,11 +151,13 @@ static bool objects_equal(const wr_value *a, const wr_value *b, struct wr_arena 
             uint32_t at = index ? *index_place(index, cap, y, x[i].key) : 0;
             other = at ? &y[at - 1].value : NULL;
         }
-        if (!other || !wr_value_equal(&x[i].value, other, arena, dialect)) {
+        if (other && wr_value_equal(&x[i].value, other, arena, dialect)) {
+            found++;
+        } else if (!absent(&x[i].value, arena, dialect)) {
             return false;
         }
     }
-    return true;
+    return found == b->len || found == present(b, arena, dialect);
 }
 
 bool wr_value_equal(const wr_value *a, const wr_value *b, struct wr_arena *arena,
@@ -144,17 +185,9 @@ bool wr_value_equal(const wr_value *a, const wr_value *b, struct wr_arena *arena
     case WR_RAW:
         return wr_str_eq(wr_value_text(&x), wr_value_text(&y));
     case WR_ARRAY:
-        if (x.len != y.len) {
-            return false;
-        }
-        for (uint32_t i = 0; i < x.len; i++) {
-            if (!wr_value_equal(&x.as.items[i], &y.as.items[i], arena, dialect)) {
-                return false;
-            }
-        }
-        return true;
+        return arrays_equal(&x, &y, arena, dialect);
     case WR_OBJECT:
-        return x.len == y.len && objects_equal(&x, &y, arena, dialect);
+        return objects_equal(&x, &y, arena, dialect);
     }
     return false;
 }

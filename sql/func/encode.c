@@ -1,6 +1,8 @@
 // encode() and decode(): sql.md 11.3 and 10.
 #include "sql/func/bodies.h"
 
+#include "sql/func/proto.h"
+
 #include "sql/base/json.h"
 #include "sql/base/utf8.h"
 
@@ -59,14 +61,55 @@ static wr_value decode_base64(struct wr_call *c, wr_value *arg)
     return c->num.arena->over ? wr_undefined() : wr_call_built(&b);
 }
 
+static wr_value no_protobuf(struct wr_call *c, const char *what)
+{
+    c->failed = true;
+    wr_fault_set(&c->fault, WR_ERR_TYPE, "decode: %s", what);
+    return wr_undefined();
+}
+
+// The payload's bytes, or base64 text; nothing from nothing, all else fails the rule.
+static wr_value decode_proto(struct wr_call *c, wr_value *args, uint32_t payload_args)
+{
+    wr_str bytes, names[4];
+    for (uint32_t i = 0; i < WR_COUNT(names); i++) {
+        wr_value_force(&args[i + 2], c->num.arena, c->num.dialect);
+        if (args[i + 2].type != WR_STRING) {
+            return no_protobuf(c, "bucket, key, proto name and message type have to be Strings");
+        }
+        names[i] = wr_value_text(&args[i + 2]);
+    }
+    wr_value_force(&args[0], c->num.arena, c->num.dialect);
+    if ((payload_args & 1) && c->eval) {
+        bytes = c->eval->message->payload;
+    } else if (args[0].type == WR_RAW) {
+        bytes = wr_value_text(&args[0]);
+    } else if (args[0].type == WR_STRING) {
+        struct wr_buf b;
+        wr_buf_init_arena(&b, c->num.arena);
+        c->steps += args[0].len;
+        if (!wr_buf_add_unbase64(&b, wr_value_text(&args[0]))) {
+            return no_protobuf(c, "the text is not base64");
+        }
+        if (b.over) {
+            return wr_undefined();
+        }
+        bytes = wr_buf_str(&b);
+    } else if (args[0].type == WR_UNDEFINED || args[0].type == WR_NULL) {
+        return wr_undefined();
+    } else {
+        return no_protobuf(c, "a Protobuf message is the payload (*) or base64 text");
+    }
+    return wr_proto_call(c, bytes, names);
+}
+
 wr_value wr_encode_decode(struct wr_call *c, wr_value *args, uint32_t count, uint32_t payload_args)
 {
     if (count == 2 && scheme_is(c, &args[1], WR_STR("base64"))) {
         return decode_base64(c, &args[0]);
     }
     if (count == 6 && scheme_is(c, &args[1], WR_STR("proto"))) {
-        c->failed = true;
-        wr_fault_set(&c->fault, WR_ERR_UNSUPPORTED, "decode(…, 'proto', …) is not supported yet");
+        return decode_proto(c, args, payload_args);
     }
     return wr_undefined();
 }

@@ -121,11 +121,16 @@ DOUBLE_FUNCTION(sinh, sinh)
 DOUBLE_FUNCTION(cosh, cosh)
 DOUBLE_FUNCTION(tanh, tanh)
 
+// A whole number of more than 34 digits is a rounded Decimal: it has no bits to speak of.
+static bool has_bits(const wr_value *n)
+{
+    return n->type == WR_NUMBER && wr_num_is_int(n);
+}
+
 static wr_value bits(struct wr_call *c, wr_value *args, char op)
 {
     wr_value a = wr_convert_int(&c->num, &args[0]), b = wr_convert_int(&c->num, &args[1]);
-    return a.type == WR_NUMBER && b.type == WR_NUMBER ? wr_num_bits(&c->num, op, &a, &b)
-                                                      : wr_undefined();
+    return has_bits(&a) && has_bits(&b) ? wr_num_bits(&c->num, op, &a, &b) : wr_undefined();
 }
 
 wr_value wr_math_bitand(struct wr_call *c, wr_value *args, uint32_t count, uint32_t payload_args)
@@ -146,7 +151,7 @@ wr_value wr_math_bitxor(struct wr_call *c, wr_value *args, uint32_t count, uint3
 wr_value wr_math_bitnot(struct wr_call *c, wr_value *args, uint32_t count, uint32_t payload_args)
 {
     wr_value n = wr_convert_int(&c->num, &args[0]);
-    return n.type == WR_NUMBER ? wr_num_bitnot(&c->num, &n) : wr_undefined();
+    return has_bits(&n) ? wr_num_bitnot(&c->num, &n) : wr_undefined();
 }
 
 wr_value wr_math_nanvl(struct wr_call *c, wr_value *args, uint32_t count, uint32_t payload_args)

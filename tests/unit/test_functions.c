@@ -344,7 +344,7 @@ static void structure(void **state)
     struct wr_call c = {.num = {&arena, WR_SQL_2016}, .eval = &eval};
     call(&c, "decode", args, 6);
     CHECK_INT("decode proto", c.failed, true);
-    CHECK_STR("decode proto", Z(c.fault.text), S("decode(…, 'proto', …) is not supported yet"));
+    CHECK_STR("decode proto", Z(c.fault.text), S("decode: the text is not base64"));
 }
 
 // A transform result of more than 128 KiB is Undefined, one of 128 KiB is not.

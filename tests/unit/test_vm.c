@@ -388,8 +388,7 @@ static const struct {
 } hosts[] = {
     {"nothing", "SELECT upper(a) AS b FROM 'a'", false, "", 0},
     {"a look-up", "SELECT 1 AS a FROM 'a' WHERE aws_lambda('f', 1) = 2", true, "aws_lambda", 30},
-    {"Protobuf", "SELECT decode(*, 'proto', 'b', 'k', 'p', 'T') AS d FROM 'a'", true,
-     "decode(…, 'proto', …)", 8},
+    {"Protobuf", "SELECT decode(*, 'proto', 'b', 'k', 'p', 'T') AS d FROM 'a'", false, "", 0},
     {"base64", "SELECT decode(a, 'base64') AS d FROM 'a'", false, "", 0},
 };
 

@@ -85,7 +85,8 @@ bool wr_wire_next(struct wr_wire *w, struct wr_wire_item *item)
     if (w->at == w->end || !varint(w, &tag)) {
         return false;
     }
-    if (tag > UINT32_MAX || tag >> 3 == 0) {
+    tag = (uint32_t)tag; // as Google's decoders: what a fifth byte has beyond 32 bits is lost
+    if (w->at - from > 5 || tag >> 3 == 0) {
         return wr_wire_fail(w, from, "a field number out of range");
     }
     *item = (struct wr_wire_item){.number = (uint32_t)(tag >> 3),

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "engine/config.h"
+#include "engine/cli/help.h"
 #include "engine/rules/document.h"
 
 #include "sql/base/banned.h"
@@ -117,8 +117,20 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  weir local cat s3 my-bucket 2024/readings.json\n"
      "  weir local tail dynamodb Readings --json\n",
      false, wr_cli_local},
-    {"help", "[COMMAND]", "this list, or one command's options and examples", "", false,
-     wr_cli_help},
+    {"help", "[COMMAND | functions [NAME] | options [NAME] | sql]",
+     "this list, one command, or what SQL and weir.yaml know",
+     "  COMMAND              its options and examples\n"
+     "  functions [NAME]     the functions of SQL; of one, or of a family: more\n"
+     "  options [NAME]       the options of weir.yaml\n"
+     "  sql                  the grammar\n"
+     "  --json               functions, options: for programs\n"
+     "  --markdown           functions FAMILY, options, sql: what the pages of docs/ hold\n"
+     "\n"
+     "examples:\n"
+     "  weir help run\n"
+     "  weir help functions trim\n"
+     "  weir help options mqtt.url\n",
+     false, wr_cli_help},
     {"version", "", "the version of weir", "", false, wr_cli_version},
     {0},
 };
@@ -142,39 +154,8 @@ static void list_commands(FILE *to)
     for (const struct wr_cli_command *c = wr_cli_commands; c->name; c++) {
         fprintf(to, "  %-9s %s\n", c->name, c->summary);
     }
-    fprintf(to, "\n'weir help COMMAND' says more.\n");
-}
-
-// "--mqtt-client-id" of "mqtt.client_id".
-static void print_option_name(const char *name)
-{
-    printf("--");
-    for (; *name; name++) {
-        putchar(*name == '.' || *name == '_' ? '-' : *name);
-    }
-}
-
-static void list_config(void)
-{
-    printf(
-        "\noptions of weir.yaml (in the file mqtt.url: as option --mqtt-url, in the environment\n"
-        "WEIR_MQTT_URL; later wins: default, file, environment, option):\n\n");
-    for (size_t i = 0; i < wr_config_option_count(); i++) {
-        const struct wr_config_option *o = wr_config_option_at(i);
-        printf("  ");
-        print_option_name(o->name);
-        printf("  %s", o->type);
-        if (*o->range) {
-            // "60..65535 s", but "10ms..1h" has its units.
-            bool bare = strspn(o->range, "0123456789.") == strlen(o->range);
-            printf(" %s%s%s", o->range, bare && *o->unit ? " " : "", bare ? o->unit : "");
-        }
-        if (*o->fallback) {
-            printf(", default %s", o->fallback);
-        }
-        printf("\n      %s\n", o->help);
-    }
-    printf("\nsinks.NAME.SETTING: 'weir sinks' lists them.\n");
+    fprintf(to, "\n'weir help COMMAND' says more; 'weir help functions', 'weir help options' and "
+                "'weir help sql' too.\n");
 }
 
 static void describe(const struct wr_cli_command *c)
@@ -185,9 +166,18 @@ static void describe(const struct wr_cli_command *c)
         printf("\n%s", c->details);
     }
     if (c->takes_config) {
-        list_config();
+        wr_help_list_options();
     }
 }
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} topics[] = {
+    {"functions", wr_help_functions},
+    {"options", wr_help_options},
+    {"sql", wr_help_sql},
+};
 
 static int unknown(const char *name)
 {
@@ -196,6 +186,9 @@ static int unknown(const char *name)
     for (const struct wr_cli_command *c = wr_cli_commands; c->name; c++) {
         wr_assert(count < COMMANDS_MAX);
         names[count++] = c->name;
+    }
+    for (size_t i = 0; i < WR_COUNT(topics); i++) {
+        names[count++] = topics[i].name;
     }
     names[count] = NULL;
     const char *near = wr_name_nearest(wr_str_of(name), names);
@@ -209,6 +202,11 @@ static int unknown(const char *name)
 
 int wr_cli_help(int argc, char **argv)
 {
+    for (size_t i = 0; argc > 1 && i < WR_COUNT(topics); i++) {
+        if (strcmp(argv[1], topics[i].name) == 0) {
+            return topics[i].run(argc - 1, argv + 1);
+        }
+    }
     if (argc > 2) {
         return wr_cli_wrong("help", "expected one command, found also ", argv[2]);
     }

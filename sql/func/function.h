@@ -36,7 +36,7 @@ struct wr_function {
     uint8_t min_args, max_args; // 255: any number
     uint8_t flags;
     uint8_t lookup;        // enum wr_lookup_kind
-    const char *signature; // "substring(String, Int [, Int])"
+    const char *signature; // "substring(text String, start Int [, end Int])"; " | " between forms
     const char *help;      // one sentence
 };
 

@@ -3,6 +3,7 @@
 
 #include "engine/cli/message_line.h"
 #include "engine/rules/zones.h"
+#include "sql/base/buf.h"
 #include "sql/base/json.h"
 
 #include "sql/base/banned.h"
@@ -155,10 +156,27 @@ static void answer(void *user, struct wr_lookup *l)
     l->answered = true;
 }
 
+// Objects stand in the context as base64.
+static bool object(void *user, wr_str bucket, wr_str key, wr_str *bytes)
+{
+    struct wr_case_host *h = user;
+    wr_value buckets = wr_line_member(h->context, "s3", h->arena);
+    wr_value keys = member(&buckets, bucket, h->arena);
+    wr_value found = member(&keys, key, h->arena);
+    struct wr_buf b;
+    wr_buf_init_arena(&b, h->arena);
+    if (found.type != WR_STRING || !wr_buf_add_unbase64(&b, wr_value_text(&found))) {
+        return false;
+    }
+    *bytes = wr_buf_str(&b);
+    return true;
+}
+
 void wr_case_host_init(struct wr_case_host *h, const wr_value *context, struct wr_arena *arena)
 {
     *h = (struct wr_case_host){.context = context, .arena = arena};
-    h->host = (struct wr_sql_host){.user = h, .lookup = answer, .zone = wr_zones_find};
+    h->host =
+        (struct wr_sql_host){.user = h, .lookup = answer, .zone = wr_zones_find, .object = object};
     h->host.account_id = wr_line_text(context, "accountId", arena);
     if (!h->host.account_id.at) {
         h->host.account_id = WR_STR("123456789012");

@@ -1,5 +1,5 @@
 // Look-ups answered from a case's context (tests/corpus/FORMAT.md): lambda, dynamodb, secrets,
-// shadows, registry, ml. For `weir eval --cases`. Thread: the arena's owner.
+// shadows, registry, ml; objects from s3. For `weir eval --cases`. Thread: the arena's owner.
 #ifndef WR_ENGINE_CLI_CASE_HOST_H
 #define WR_ENGINE_CLI_CASE_HOST_H
 

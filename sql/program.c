@@ -39,8 +39,27 @@ static void warn(struct wr_program *p, size_t at, const char *text)
     }
 }
 
+// `SELECT value - 1`, `SELECT value[0]`: written like the use of a field, but VALUE is the keyword.
+static bool value_looks_like_a_field(const struct wr_statement *s)
+{
+    if (!s->select.value) {
+        return false;
+    }
+    wr_str text = s->text;
+    size_t at = s->select.items[0].begin;
+    bool close = text.at[at - 1] != ' ' && text.at[at - 1] != '\t' && text.at[at - 1] != '\n' &&
+                 text.at[at - 1] != '\r';
+    bool minus = text.at[at] == '-' && at + 1 < text.len && (close || text.at[at + 1] == ' ');
+    return minus || (text.at[at] == '[' && close);
+}
+
 static void add_warnings(struct wr_program *p)
 {
+    if (value_looks_like_a_field(&p->statement)) {
+        warn(p, p->statement.select.items[0].begin,
+             "VALUE is the keyword of SELECT VALUE here; a field of that name stands in "
+             "parentheses: (value)");
+    }
     if (p->dialect == WR_SQL_2015) {
         warn(p, 0,
              "SQL version 2015-10-08 (also the default without awsIotSqlVersion) damages nested "

@@ -375,6 +375,32 @@ def test_commands():
     tap.check("standard output" in err, err)
 
 
+def test_help_topics():
+    """help functions, options, sql: names in any spelling, near misses, wrong usage; JSON that parses"""
+    code, out, err = weir("help", "functions", "TRIM")
+    tap.equal((code, err), (0, ""), "a function in any case")
+    tap.check(out.startswith("trim(text String)\n"), out)
+    for topic, members in (("functions", {"name", "signature", "examples"}), ("options", {"name", "default", "help"})):
+        entries = json.loads(weir("help", topic, "--json")[1])
+        tap.check(all(members <= entry.keys() for entry in entries), f"{topic}: members of the JSON")
+        plain = weir("help", topic)[1].replace("--", "").replace("-", ".").replace("_", ".")
+        for entry in entries:
+            tap.check(entry["name"].replace("_", ".") in plain, f"help {topic} lists {entry['name']}")
+    one = weir("help", "options", "mqtt.client_id")
+    tap.equal(one[0], 0, "an option")
+    for spelling in ("--mqtt-client-id", "WEIR_MQTT_CLIENT_ID"):
+        tap.equal(weir("help", "options", spelling), one, spelling)
+    tap.check("SET assign" in weir("help", "sql")[1], "the grammar")
+    for args, said in ((("functions", "rtrm"), "did you mean 'rtrim'?"), (("functions", "string"), "did you mean 'strings'?"),
+                       (("options", "mqtt.urk"), "did you mean 'mqtt.url'?"), (("functions", "--nope"), "--nope"),
+                       (("functions", "trim", "ltrim"), "ltrim"), (("options", "a", "b"), "b"), (("sql", "x"), "x"),
+                       (("functions", "--markdown"), "family"), (("functions", "--markdown", "nope"), "nope"),
+                       (("functions", "--json", "x"), "x")):
+        code, out, err = weir("help", *args)
+        tap.equal((code, out), (2, ""), f"weir help {args}: a usage error")
+        tap.check(said in err, f"weir help {args}: {err!r}")
+
+
 def test_eval():
     """eval: exit codes 0, 1, 2; caret, found and expected; results apart from diagnostics"""
     tap.equal(weir("eval", "SELECT a.b AS c FROM 'x'", "-p", '{"a":{"b":1.5}}'), (0, '{"c":1.5}\n', ""),

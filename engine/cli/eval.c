@@ -87,7 +87,9 @@ static int show(struct wr_eval *e, const struct wr_sql_host *host)
         if (wr_eval_output(e, &bytes, &json)) {
             break;
         }
-        fwrite(bytes.at, 1, bytes.len, stdout);
+        if (bytes.len) {
+            fwrite(bytes.at, 1, bytes.len, stdout);
+        }
         if (bytes.len == 0) {
             fprintf(stderr, "(matched; the outgoing payload is empty: the value is Undefined)\n");
         } else if (json || isatty(STDOUT_FILENO)) {

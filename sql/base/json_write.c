@@ -24,7 +24,7 @@ static void write_escape(struct wr_buf *b, unsigned char c)
 
 void wr_json_write_string(struct wr_buf *b, wr_str s)
 {
-    const char *p = s.at, *end = s.at + s.len;
+    const char *p = s.at ? s.at : "", *end = p + s.len;
     wr_buf_add_char(b, '"');
     while (p < end) {
         unsigned high = 0;

@@ -1,42 +1,7 @@
 // Parameters of a record: constants as they are, templates expanded against the original message.
 #include "engine/flow/run.h"
 
-#include "engine/rules/params.h"
-
 #include "sql/base/banned.h"
-
-// A table of parameters that may be written to, with its own arrays of pairs.
-static struct wr_param *copy_params(struct wr_run *r, const struct wr_rule_action *a)
-{
-    struct wr_arena *arena = &r->message->arena;
-    struct wr_param *params = wr_arena_alloc(arena, a->param_count * sizeof *params);
-    if (!params) {
-        return NULL;
-    }
-    memcpy(params, a->params, a->param_count * sizeof *params);
-    for (size_t i = 0; i < a->param_count; i++) {
-        size_t size = params[i].count * sizeof(wr_str);
-        if (size == 0) {
-            continue;
-        }
-        wr_str *pairs = wr_arena_alloc(arena, 2 * size);
-        if (!pairs) {
-            return NULL;
-        }
-        memcpy(pairs, params[i].keys, size);
-        memcpy(pairs + params[i].count, params[i].values, size);
-        params[i].keys = pairs;
-        params[i].values = pairs + params[i].count;
-    }
-    return params;
-}
-
-// The arrays are our copy (copy_params), so writing through them is allowed.
-static void put_pair(const wr_str *base, size_t index, wr_str text)
-{
-    wr_str *at = (wr_str *)(uintptr_t)base;
-    at[index] = text;
-}
 
 static const char *option_name(const struct wr_engine_record *er, const struct wr_template_use *use)
 {
@@ -60,33 +25,6 @@ WR_COLD static void fail(struct wr_engine_record *er, const struct wr_template_u
                           text.over ? WR_STR("Failed to resolve a template") : wr_buf_str(&text));
 }
 
-static bool store(struct wr_engine_record *er, const struct wr_template_use *use, wr_str text,
-                  bool undefined)
-{
-    struct wr_param *p = &er->params[use->param];
-    p->undefined |= undefined;
-    switch (use->part) {
-    case WR_PART_KEY:
-        put_pair(p->keys, use->pair, text);
-        return true;
-    case WR_PART_VALUE:
-        put_pair(p->values, use->pair, text);
-        return true;
-    case WR_PART_TEXT:
-        break;
-    }
-    const struct wr_option *option = &er->action->impl->options[use->param];
-    if (option->type != WR_OPT_STRING) {
-        struct wr_fault fault;
-        if (wr_param_check(option, text, &p->number, &fault)) {
-            fail(er, use, fault.text);
-            return false;
-        }
-    }
-    p->text = text;
-    return true;
-}
-
 // What the template at the cursor came to. False: the action has failed.
 static bool take(struct wr_run *r, struct wr_engine_record *er, const struct wr_template_use *use)
 {
@@ -104,7 +42,12 @@ static bool take(struct wr_run *r, struct wr_engine_record *er, const struct wr_
         fail(er, use, "an expression that is Undefined or Null");
         return false;
     }
-    return store(er, use, text, undefined);
+    struct wr_fault fault;
+    if (wr_rule_action_put(er->action, er->params, use, text, undefined, &fault)) {
+        fail(er, use, fault.text);
+        return false;
+    }
+    return true;
 }
 
 bool wr_expand(struct wr_run *r, struct wr_engine_record *er)
@@ -115,7 +58,7 @@ bool wr_expand(struct wr_run *r, struct wr_engine_record *er)
         return true;
     }
     if (!er->params) {
-        er->params = copy_params(r, a);
+        er->params = wr_rule_action_params(a, &r->message->arena);
         if (!er->params) {
             fail(er, NULL, "no memory left for this message");
             return true;

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "engine/rules/params.h"
 #include "sql/template.h"
 
 #include "sql/base/banned.h"
@@ -174,6 +175,46 @@ wr_err wr_rule_new(wr_str text, const char *file_name, const struct wr_rule_opti
     }
     *out = r;
     return WR_OK;
+}
+
+struct wr_param *wr_rule_action_params(const struct wr_rule_action *a, struct wr_arena *arena)
+{
+    struct wr_param *params = wr_arena_alloc(arena, (a->param_count + 1) * sizeof *params);
+    for (size_t i = 0; params && i < a->param_count; i++) {
+        params[i] = a->params[i];
+        size_t size = params[i].count * sizeof(wr_str);
+        wr_str *pairs = size ? wr_arena_alloc(arena, 2 * size) : NULL;
+        if (size && !pairs) {
+            return NULL;
+        }
+        if (size) {
+            memcpy(pairs, params[i].keys, size);
+            memcpy(pairs + params[i].count, params[i].values, size);
+            params[i].keys = pairs;
+            params[i].values = pairs + params[i].count;
+        }
+    }
+    return params;
+}
+
+wr_err wr_rule_action_put(const struct wr_rule_action *a, struct wr_param *params,
+                          const struct wr_template_use *use, wr_str text, bool undefined,
+                          struct wr_fault *fault)
+{
+    struct wr_param *p = &params[use->param];
+    p->undefined |= undefined;
+    if (use->part != WR_PART_TEXT) { // the arrays are wr_rule_action_params()'s
+        wr_str *at = (wr_str *)(uintptr_t)(use->part == WR_PART_KEY ? p->keys : p->values);
+        at[use->pair] = text;
+        return WR_OK;
+    }
+    const struct wr_option *option = &a->impl->options[use->param];
+    wr_err err =
+        option->type == WR_OPT_STRING ? WR_OK : wr_param_check(option, text, &p->number, fault);
+    if (!err) {
+        p->text = text;
+    }
+    return err;
 }
 
 void wr_rule_lock(struct wr_rule *r)

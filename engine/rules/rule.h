@@ -58,6 +58,15 @@ struct wr_rule_options {
 // Only JSON syntax faults have fault->line. Give: with one lock.
 wr_err wr_rule_new(wr_str text, const char *file_name, const struct wr_rule_options *options,
                    struct wr_rule **out, struct wr_fault *fault) WR_MUST_CHECK;
+// The action's parameters as a table that may be written to, with pairs of its own, made in
+// `arena`. NULL when that is full.
+struct wr_param *wr_rule_action_params(const struct wr_rule_action *a, struct wr_arena *arena);
+// Put what template `use` came to into such a table; the text is borrowed. `undefined`: an
+// expression of it was Undefined or Null. Fault: the parameter cannot take it. No allocation.
+wr_err wr_rule_action_put(const struct wr_rule_action *a, struct wr_param *params,
+                          const struct wr_template_use *use, wr_str text, bool undefined,
+                          struct wr_fault *fault) WR_MUST_CHECK;
+
 void wr_rule_lock(struct wr_rule *r);
 void wr_rule_unlock(struct wr_rule *r); // the last one frees; NULL is accepted
 

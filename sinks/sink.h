@@ -24,7 +24,9 @@ enum wr_option_type {
     WR_OPT_INT,    // min..max
     WR_OPT_CHOICE, // one of `choices`, compared exactly unless WR_OPT_NOCASE
     WR_OPT_PAIRS,  // list of {key, value} objects; or for WR_OPT_MAP a JSON object of strings
-    WR_OPT_LIST,   // list of objects whose leaves are strings: `fields` names them
+    WR_OPT_LIST,   // list of objects: `fields` is the table of one entry's members. A parameter
+                   // holds it flat: keys[i] is where a leaf stands, as in
+                   // "[0].propertyValues[1].value.doubleValue", values[i] its text
 };
 
 #define WR_OPT_REQUIRED 1u  // the rule is refused without it
@@ -33,22 +35,27 @@ enum wr_option_type {
 #define WR_OPT_MAP      8u  // PAIRS: written as a JSON object
 #define WR_OPT_IGNORED  16u // accepted, checked, and without effect here (roleArn)
 #define WR_OPT_KEYS     32u // PAIRS: templates are accepted in the keys too
+#define WR_OPT_NESTED   64u // refused without it once the object it is a member of is given
 
-// One thing a sink can be told. A table ends with a zeroed entry. Names of nested members are
-// dotted: "putItem.tableName", "headers.userProperties".
+// One thing a sink can be told. A table has at most WR_OPTIONS_MAX entries and ends with a zeroed
+// one. Names of nested members are dotted: "putItem.tableName", "headers.userProperties".
+#define WR_OPTIONS_MAX 64 // a bit each while a document is read
 struct wr_option {
     const char *name;
     enum wr_option_type type;
     unsigned flags;
     const char *fallback; // default as it would be written, or NULL
-    int64_t min, max;     // INT: value. STRING: bytes of a constant (0, 0: no limit)
+    int64_t min, max;     // INT: value. STRING: bytes of a constant. PAIRS, LIST: how many entries.
+                          // (0, 0: no limit)
     const char *unit;     // "ms", "bytes", NULL
     const char *choices;  // CHOICE: "a|b|c"
     const char *help;     // one sentence
+    const struct wr_option *fields; // LIST: what one entry has
 };
 
 // A value after templates were expanded. `set` is false when the rule does not give the parameter
-// and it has no default. PAIRS fill keys/values, the others text (BOOL and INT also number).
+// and it has no default. PAIRS and LIST fill keys/values, the others text (BOOL and INT also
+// number).
 struct wr_param {
     bool set;
     bool undefined; // a template in it was Undefined or Null
@@ -158,7 +165,9 @@ struct wr_sink_impl {
                                       // "functions.*.command" stands for any name in place of *.
     int resource_option;              // index into options of the primary name
     // May be NULL: further checks of one action when its rule is loaded. `params[i].set` as in the
-    // document, text unexpanded; `constant[i]` is false where the text holds a template.
+    // document, text unexpanded; `constant[i]` is false where the text holds a template. A fault's
+    // text begins with the member: "key: …". WR_ERR_FAILED: AWS takes such a rule, and its
+    // destination then refuses every record.
     wr_err (*check)(const struct wr_param *params, const bool *constant, struct wr_fault *fault);
     // Fill self->state. Called once before the first submit.
     wr_err (*open)(struct wr_sink *self, const struct wr_settings *settings,
@@ -180,6 +189,10 @@ struct wr_sink {
 // The built-in sinks, NULL-terminated (sinks/list.c).
 extern const struct wr_sink_impl *const wr_sink_list[];
 const struct wr_sink_impl *wr_sink_find(wr_str name);
+// Every action that AWS has, NULL-terminated (sinks/shapes/shapes.c): the built-in sinks, and for
+// the others what their members are, without open, submit and close. For what looks at rules and
+// does not run them.
+extern const struct wr_sink_impl *const wr_sink_shapes[];
 // Index of an option in a table, or -1.
 int wr_option_find(const struct wr_option *options, wr_str name);
 

@@ -99,46 +99,49 @@ static bool in_list(const char *name, const char *const *list)
     return false;
 }
 
-static wr_err unknown_member(const char *where, const char *name, const char *const *known,
-                             struct wr_fault *fault)
+// A document while it is read.
+struct reader {
+    struct wr_document *d;
+    struct wr_faults faults;
+};
+
+static wr_err unknown_member(struct reader *r, const char *where, const char *name,
+                             const char *const *known)
 {
     const char *near = wr_name_nearest(wr_str_of(name), known);
-    const char *dot = *where ? "." : "";
-    if (near) {
-        return wr_fault_set(fault, WR_ERR_UNKNOWN,
-                            "%s%s%.80s: there is no such member; did you mean \"%s\"?", where, dot,
-                            name, near);
-    }
-    return wr_fault_set(fault, WR_ERR_UNKNOWN, "%s%s%.80s: there is no such member", where, dot,
-                        name);
+    char path[128];
+    snprintf(path, sizeof path, "%s%s%.80s", where, *where ? "." : "", name);
+    return near ? wr_faults_add(&r->faults, WR_ERR_UNKNOWN, path,
+                                "there is no such member; did you mean \"%s\"?", near)
+                : wr_faults_add(&r->faults, WR_ERR_UNKNOWN, path, "there is no such member");
 }
 
-static wr_err only_members(const json_t *object, const char *where, const char *const *known,
-                           struct wr_fault *fault)
+static wr_err only_members(struct reader *r, const json_t *object, const char *const *known)
 {
     // jansson's iterators take non-const objects even for reading.
     json_t *o = WR_JSON_MUTABLE(object);
     for (void *i = json_object_iter(o); i; i = json_object_iter_next(o, i)) {
         const char *name = json_object_iter_key(i);
-        if (!in_list(name, known)) {
-            return unknown_member(where, name, known, fault);
+        wr_err err = in_list(name, known) ? WR_OK : unknown_member(r, "", name, known);
+        if (err) {
+            return err;
         }
     }
     return WR_OK;
 }
 
-static wr_err text_member(const json_t *object, const char *name, bool required,
-                          struct wr_document *d, wr_str *out, struct wr_fault *fault)
+static wr_err text_member(struct reader *r, const json_t *object, const char *name, bool required,
+                          wr_str *out)
 {
     const json_t *v = json_object_get(object, name);
     if (!v || json_is_null(v)) {
-        return required ? wr_fault_set(fault, WR_ERR_MISSING, "%s: missing", name) : WR_OK;
+        return required ? wr_faults_add(&r->faults, WR_ERR_MISSING, name, "missing") : WR_OK;
     }
     if (!json_is_string(v)) {
-        return wr_fault_set(fault, WR_ERR_TYPE, "%s: expected a string, found %s", name,
-                            wr_json_kind_name(v));
+        return wr_faults_add(&r->faults, WR_ERR_TYPE, name, "expected a string, found %s",
+                             wr_json_kind_name(v));
     }
-    *out = wr_str_dup(&d->arena, (wr_str){json_string_value(v), json_string_length(v)});
+    *out = wr_str_dup(&r->d->arena, (wr_str){json_string_value(v), json_string_length(v)});
     return WR_OK;
 }
 
@@ -172,76 +175,94 @@ static const struct wr_sink_impl *kind_find(const struct wr_sink_impl *const *ki
     return NULL;
 }
 
-static wr_err read_action(struct wr_document *d, const json_t *v, const char *where,
-                          const struct wr_sink_impl *const *kinds, struct wr_document_action *out,
-                          struct wr_fault *fault)
+static wr_err unknown_kind(struct reader *r, const char *where, const char *name)
 {
+    if (!in_list(name, aws_kinds)) {
+        return unknown_member(r, where, name, aws_kinds);
+    }
+    char path[64];
+    snprintf(path, sizeof path, "%s.%s", where, name);
+    return wr_faults_add(&r->faults, WR_ERR_UNSUPPORTED, path,
+                         "this kind of action is not supported yet");
+}
+
+// *read: `out` is an action, whose parameters may have had faults.
+static wr_err read_action(struct reader *r, const json_t *v, const char *where,
+                          struct wr_document_action *out, bool *read)
+{
+    *read = false;
     if (!json_is_object(v)) {
-        return wr_fault_set(fault, WR_ERR_TYPE, "%s: expected an object, found %s", where,
-                            wr_json_kind_name(v));
+        return wr_faults_add(&r->faults, WR_ERR_TYPE, where, "expected an object, found %s",
+                             wr_json_kind_name(v));
     }
     size_t members = json_object_size(v);
     if (members != 1) {
-        return wr_fault_set(fault, WR_ERR_RANGE,
-                            "%s: expected exactly one member, the kind of action, found %zu", where,
-                            members);
+        return wr_faults_add(&r->faults, WR_ERR_RANGE, where,
+                             "expected exactly one member, the kind of action, found %zu", members);
     }
     json_t *o = WR_JSON_MUTABLE(v);
     void *at = json_object_iter(o);
     const char *name = json_object_iter_key(at);
-    out->impl = kind_find(kinds, name);
+    out->impl = kind_find(r->faults.options->kinds, name);
     if (!out->impl) {
-        if (in_list(name, aws_kinds)) {
-            return wr_fault_set(fault, WR_ERR_UNSUPPORTED,
-                                "%s.%s: this kind of action is not supported yet", where, name);
-        }
-        return unknown_member(where, name, aws_kinds, fault);
+        return unknown_kind(r, where, name);
     }
     struct wr_buf path = {0};
     wr_buf_addf(&path, "%s.%s", where, name);
-    out->path = wr_str_dup(&d->arena, wr_buf_str(&path)).at;
+    out->path = wr_str_dup(&r->d->arena, wr_buf_str(&path)).at;
     wr_buf_release(&path);
-    return wr_params_read(&d->arena, json_object_iter_value(at), out, fault);
+    *read = true;
+    return wr_params_read(&r->d->arena, json_object_iter_value(at), out, &r->faults);
 }
 
-static wr_err read_actions(struct wr_document *d, const json_t *payload,
-                           const struct wr_sink_impl *const *kinds, struct wr_fault *fault)
+static wr_err read_error_action(struct reader *r, const json_t *payload)
 {
+    const json_t *v = json_object_get(payload, "errorAction");
+    if (!v || json_is_null(v)) {
+        return WR_OK;
+    }
+    if (json_is_array(v)) {
+        return wr_faults_add(&r->faults, WR_ERR_TYPE, "errorAction",
+                             "expected one action, an object, found a list");
+    }
+    return read_action(r, v, "errorAction", &r->d->error_action, &r->d->has_error_action);
+}
+
+static wr_err read_actions(struct reader *r, const json_t *payload)
+{
+    struct wr_document *d = r->d;
     const json_t *list = json_object_get(payload, "actions");
     if (!list) {
-        return wr_fault_set(fault, WR_ERR_MISSING, "actions: missing");
+        return wr_faults_add(&r->faults, WR_ERR_MISSING, "actions", "missing");
     }
     if (!json_is_array(list)) {
-        return wr_fault_set(fault, WR_ERR_TYPE, "actions: expected a list, found %s",
-                            wr_json_kind_name(list));
+        return wr_faults_add(&r->faults, WR_ERR_TYPE, "actions", "expected a list, found %s",
+                             wr_json_kind_name(list));
     }
     if (json_array_size(list) > WR_RULE_ACTIONS_MAX) {
-        return wr_fault_set(fault, WR_ERR_LIMIT, "actions: at most %d are allowed, found %zu",
-                            WR_RULE_ACTIONS_MAX, json_array_size(list));
-    }
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        char where[32];
-        snprintf(where, sizeof where, "actions[%zu]", i);
-        wr_err err = read_action(d, json_array_get(list, i), where, kinds, &d->actions[i], fault);
+        wr_err err =
+            wr_faults_add(&r->faults, WR_ERR_LIMIT, "actions", "at most %d are allowed, found %zu",
+                          WR_RULE_ACTIONS_MAX, json_array_size(list));
         if (err) {
             return err;
         }
-        d->action_count++;
     }
-    const json_t *error_action = json_object_get(payload, "errorAction");
-    if (!error_action || json_is_null(error_action)) {
-        return WR_OK;
+    for (size_t i = 0; i < json_array_size(list) && i < WR_RULE_ACTIONS_MAX; i++) {
+        char where[32];
+        bool read;
+        snprintf(where, sizeof where, "actions[%zu]", i);
+        wr_err err =
+            read_action(r, json_array_get(list, i), where, &d->actions[d->action_count], &read);
+        if (err) {
+            return err;
+        }
+        d->action_count += read;
     }
-    if (json_is_array(error_action)) {
-        return wr_fault_set(fault, WR_ERR_TYPE,
-                            "errorAction: expected one action, an object, found a list");
-    }
-    d->has_error_action = true;
-    return read_action(d, error_action, "errorAction", kinds, &d->error_action, fault);
+    return WR_OK;
 }
 
 // The quota's count: the members it names, as compact JSON in UTF-8.
-static wr_err check_size(const json_t *payload, struct wr_fault *fault)
+static wr_err check_size(struct reader *r, const json_t *payload)
 {
     static const char *const counted[] = {"sql", "actions", "errorAction", "awsIotSqlVersion",
                                           "description"};
@@ -255,54 +276,68 @@ static wr_err check_size(const json_t *payload, struct wr_fault *fault)
     size_t size = json_dumpb(copy, NULL, 0, JSON_COMPACT);
     json_decref(copy);
     if (size > WR_DOCUMENT_MAX) {
-        return wr_fault_set(fault, WR_ERR_LIMIT,
-                            "the rule has %zu bytes (statement, actions, error action, version and "
-                            "description as JSON), at most %d are allowed",
-                            size, WR_DOCUMENT_MAX);
+        return wr_faults_add(&r->faults, WR_ERR_LIMIT, "",
+                             "the rule has %zu bytes (statement, actions, error action, version "
+                             "and description as JSON), at most %d are allowed",
+                             size, WR_DOCUMENT_MAX);
     }
     return WR_OK;
 }
 
-static wr_err read_payload(struct wr_document *d, const json_t *payload,
-                           const struct wr_sink_impl *const *kinds, struct wr_fault *fault)
+static wr_err read_payload(struct reader *r, const json_t *payload)
 {
-    wr_err err = only_members(payload, "", payload_members, fault);
+    struct wr_document *d = r->d;
+    wr_err err = only_members(r, payload, payload_members);
     if (!err) {
-        err = text_member(payload, "sql", true, d, &d->sql, fault);
+        err = text_member(r, payload, "sql", true, &d->sql);
     }
     if (!err) {
-        err = text_member(payload, "description", false, d, &d->description, fault);
+        err = text_member(r, payload, "description", false, &d->description);
     }
     if (!err) {
-        err = text_member(payload, "awsIotSqlVersion", false, d, &d->sql_version, fault);
+        err = text_member(r, payload, "awsIotSqlVersion", false, &d->sql_version);
     }
     if (err) {
         return err;
     }
     const json_t *disabled = json_object_get(payload, "ruleDisabled");
-    if (disabled && !json_is_null(disabled)) {
-        if (!json_is_boolean(disabled)) {
-            return wr_fault_set(fault, WR_ERR_TYPE,
-                                "ruleDisabled: expected true or false, found %s",
-                                wr_json_kind_name(disabled));
-        }
-        d->disabled = json_is_true(disabled);
+    if (disabled && !json_is_null(disabled) && !json_is_boolean(disabled)) {
+        err = wr_faults_add(&r->faults, WR_ERR_TYPE, "ruleDisabled",
+                            "expected true or false, found %s", wr_json_kind_name(disabled));
     }
-    err = check_size(payload, fault);
-    return err ? err : read_actions(d, payload, kinds, fault);
+    d->disabled = json_is_true(disabled);
+    if (!err) {
+        err = check_size(r, payload);
+    }
+    if (!err) {
+        err = read_actions(r, payload);
+    }
+    return err ? err : read_error_action(r, payload);
 }
 
-static wr_err read_name(struct wr_document *d, const json_t *root, const char *file_name,
-                        struct wr_fault *fault)
+// `fault` says "ruleName: …".
+static wr_err bad_name(struct reader *r, const struct wr_fault *fault, const char *prefix)
 {
+    const char *colon = strstr(fault->text, ": ");
+    if (r->faults.options->report && colon) {
+        return wr_faults_add(&r->faults, fault->code, "ruleName", "%s%s%s", prefix,
+                             *prefix ? ": " : "", colon + 2);
+    }
+    return wr_faults_add(&r->faults, fault->code, prefix, "%s", fault->text);
+}
+
+static wr_err read_name(struct reader *r, const json_t *root, const char *file_name)
+{
+    struct wr_document *d = r->d;
+    struct wr_fault fault = {0};
     const json_t *name = json_object_get(root, "ruleName");
     if (name) {
         if (!json_is_string(name)) {
-            return wr_fault_set(fault, WR_ERR_TYPE, "ruleName: expected a string, found %s",
-                                wr_json_kind_name(name));
+            return wr_faults_add(&r->faults, WR_ERR_TYPE, "ruleName", "expected a string, found %s",
+                                 wr_json_kind_name(name));
         }
         d->name = wr_str_dup(&d->arena, wr_str_of(json_string_value(name)));
-        return wr_rule_name_check(d->name, fault);
+        return wr_rule_name_check(d->name, &fault) ? bad_name(r, &fault, "") : WR_OK;
     }
     const char *slash = strrchr(file_name, '/');
     wr_str base = wr_str_of(slash ? slash + 1 : file_name);
@@ -310,39 +345,54 @@ static wr_err read_name(struct wr_document *d, const json_t *root, const char *f
         base.len -= strlen(".json");
     }
     d->name = wr_str_dup(&d->arena, base);
-    wr_err err = wr_rule_name_check(d->name, fault);
-    if (err) {
-        wr_fault_prefix(fault, "the document has no ruleName and its file's name does not serve");
-    }
-    return err;
+    return wr_rule_name_check(d->name, &fault)
+               ? bad_name(r, &fault,
+                          "the document has no ruleName and its file's name does not serve")
+               : WR_OK;
 }
 
-static wr_err read_root(struct wr_document *d, const json_t *root, const char *file_name,
-                        const struct wr_sink_impl *const *kinds, struct wr_fault *fault)
+static wr_err read_root(struct reader *r, const json_t *root, const char *file_name)
 {
     if (!json_is_object(root)) {
-        return wr_fault_set(fault, WR_ERR_TYPE, "expected an object, found %s",
-                            wr_json_kind_name(root));
+        return wr_faults_add(&r->faults, WR_ERR_TYPE, "", "expected an object, found %s",
+                             wr_json_kind_name(root));
     }
     const json_t *payload = json_object_get(root, "topicRulePayload");
     if (!payload) {
         if (json_object_get(root, "ruleName")) {
-            return wr_fault_set(fault, WR_ERR_MISSING,
-                                "topicRulePayload: missing; a document with a ruleName wraps the "
-                                "rule in it");
+            return wr_faults_add(&r->faults, WR_ERR_MISSING, "topicRulePayload",
+                                 "missing; a document with a ruleName wraps the rule in it");
         }
-        wr_err err = read_name(d, root, file_name, fault);
-        return err ? err : read_payload(d, root, kinds, fault);
+        wr_err err = read_name(r, root, file_name);
+        return err ? err : read_payload(r, root);
     }
-    wr_err err = only_members(root, "", wrapper_members, fault);
+    wr_err err = only_members(r, root, wrapper_members);
     if (!err && !json_is_object(payload)) {
-        err = wr_fault_set(fault, WR_ERR_TYPE, "topicRulePayload: expected an object, found %s",
-                           wr_json_kind_name(payload));
+        return wr_faults_add(&r->faults, WR_ERR_TYPE, "topicRulePayload",
+                             "expected an object, found %s", wr_json_kind_name(payload));
     }
     if (!err) {
-        err = read_name(d, root, file_name, fault);
+        err = read_name(r, root, file_name);
     }
-    return err ? err : read_payload(d, payload, kinds, fault);
+    return err ? err : read_payload(r, payload);
+}
+
+wr_err wr_document_read(const struct json_t *root, const char *file_name,
+                        const struct wr_document_options *options, struct wr_document **out,
+                        struct wr_fault *fault)
+{
+    struct reader r = {.d = wr_zalloc(sizeof *r.d), .faults = {.options = options, .first = fault}};
+    wr_arena_init(&r.d->arena, 16 * (size_t)WR_DOCUMENT_FILE_MAX);
+    wr_err err = read_root(&r, root, file_name);
+    if (!err && r.d->arena.over) {
+        err = wr_fault_set(fault, WR_ERR_LIMIT, "the document takes too much memory");
+    }
+    if (err) {
+        wr_document_free(r.d);
+        return err;
+    }
+    *out = r.d;
+    return WR_OK;
 }
 
 wr_err wr_document_parse(wr_str text, const char *file_name,
@@ -365,19 +415,10 @@ wr_err wr_document_parse(wr_str text, const char *file_name,
         }
         return err;
     }
-    struct wr_document *d = wr_zalloc(sizeof *d);
-    wr_arena_init(&d->arena, 16 * (size_t)WR_DOCUMENT_FILE_MAX);
-    wr_err err = read_root(d, root, file_name, kinds, fault);
+    const struct wr_document_options options = {.kinds = kinds};
+    wr_err err = wr_document_read(root, file_name, &options, out, fault);
     json_decref(root);
-    if (!err && d->arena.over) {
-        err = wr_fault_set(fault, WR_ERR_LIMIT, "the document takes too much memory");
-    }
-    if (err) {
-        wr_document_free(d);
-        return err;
-    }
-    *out = d;
-    return WR_OK;
+    return err;
 }
 
 void wr_document_free(struct wr_document *d)

@@ -37,6 +37,15 @@ struct wr_document {
     struct wr_document_action error_action;
 };
 
+// How a document is read. Without `report` the first fault ends it. With it every fault is told,
+// at the path of its member ("actions[0].s3.key"; "" for the whole), and reading goes on behind it:
+// what had a fault is then missing from the document.
+struct wr_document_options {
+    const struct wr_sink_impl *const *kinds; // NULL-terminated: wr_sink_list, wr_sink_shapes
+    void (*report)(void *user, const char *path, const struct wr_fault *fault);
+    void *user;
+};
+
 // 1..128 of A-Z a-z 0-9 _
 wr_err wr_rule_name_check(wr_str name, struct wr_fault *fault) WR_MUST_CHECK;
 
@@ -47,6 +56,12 @@ wr_err wr_rule_name_check(wr_str name, struct wr_fault *fault) WR_MUST_CHECK;
 wr_err wr_document_parse(wr_str text, const char *file_name,
                          const struct wr_sink_impl *const *kinds, struct wr_document **out,
                          struct wr_fault *fault) WR_MUST_CHECK;
+
+// The same from JSON that was read already; jansson's json_t.
+struct json_t;
+wr_err wr_document_read(const struct json_t *root, const char *file_name,
+                        const struct wr_document_options *options, struct wr_document **out,
+                        struct wr_fault *fault) WR_MUST_CHECK;
 void wr_document_free(struct wr_document *d);
 
 // The name that AWS gives to what somebody may have meant by `name`, among the names in `known`

@@ -2,11 +2,11 @@
 // items of SELECT had a value. For `weir test`, not for the message path: every place is compiled
 // and run as a statement of its own, so that coverage cannot disagree with the program.
 //
-// Places: each operand of WHERE that is not itself AND, OR or NOT; each WHEN of a CASE outside of
-// nested queries (true: the arm was taken, false: it was tried and not taken); each item of SELECT.
-// Literals are no conditions. Both sides of AND and OR always run (sql.md 6), so every operand of
-// WHERE is seen whenever WHERE is.
-// Thread: the owner's.
+// Places: each operand of WHERE that is not itself AND, OR or NOT; each WHEN of a CASE (true: the
+// arm was taken, false: it was tried and not taken); each item of the statement's SELECT. What is
+// the same for every message (1 = 1) is no condition. Both sides of AND and OR always run (sql.md
+// 6), so every operand of WHERE is seen whenever WHERE is. In nested queries each row counts; there
+// a WHEN counts also for rows that an earlier arm took. Thread: the owner's.
 #ifndef WR_SQL_COVERAGE_H
 #define WR_SQL_COVERAGE_H
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "sinks/dynamodb/item.h"
+#include "sinks/dynamodb/number.h"
 #include "sinks/dynamodb/store.h"
 #include "sinks/lib/later.h"
 
@@ -319,6 +320,26 @@ static wr_err check_table(const struct wr_param *table, bool constant, const cha
                    : WR_OK;
 }
 
+// A constant key that DynamoDB would refuse.
+static wr_err check_key(const struct wr_param *params, const bool *constant, int value, int type,
+                        struct wr_fault *fault)
+{
+    wr_str text = params[value].text;
+    struct wr_dynamodb_number number;
+    if (!params[value].set || !constant[value]) {
+        return WR_OK;
+    }
+    if (text.len == 0) {
+        return wr_fault_set(fault, WR_ERR_FAILED, "%s: empty, which no key can be",
+                            v1_options[value].name);
+    }
+    bool numeric = constant[type] && wr_str_eq(params[type].text, WR_STR("NUMBER"));
+    const char *trouble = numeric ? wr_dynamodb_number_parse(text, &number) : NULL;
+    return trouble ? wr_fault_set(fault, WR_ERR_FAILED, "%s: found \"%.*s\", expected a number: %s",
+                                  v1_options[value].name, WR_STR_ARG(text), trouble)
+                   : WR_OK;
+}
+
 static wr_err v1_check(const struct wr_param *params, const bool *constant, struct wr_fault *fault)
 {
     static const int names[] = {V1_HASH_FIELD, V1_RANGE_FIELD, V1_PAYLOAD_FIELD};
@@ -341,7 +362,9 @@ static wr_err v1_check(const struct wr_param *params, const bool *constant, stru
             }
         }
     }
-    return check_table(&params[V1_TABLE], constant[V1_TABLE], "tableName", fault);
+    wr_err err = check_key(params, constant, V1_HASH_VALUE, V1_HASH_TYPE, fault);
+    err = err ? err : check_key(params, constant, V1_RANGE_VALUE, V1_RANGE_TYPE, fault);
+    return err ? err : check_table(&params[V1_TABLE], constant[V1_TABLE], "tableName", fault);
 }
 
 static wr_err v2_check(const struct wr_param *params, const bool *constant, struct wr_fault *fault)

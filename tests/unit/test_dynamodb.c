@@ -595,6 +595,7 @@ static void test_checks(void **state)
     static const struct {
         const char *name, *option, *text;
         bool constant, good;
+        const char *hash_type; // NULL: STRING
     } cases[] = {
         {"nothing special", "payloadField", "p", true, true},
         {"sort key without value", "rangeKeyField", "at", true, false},
@@ -603,6 +604,11 @@ static void test_checks(void **state)
         {"bad table", "tableName", "a b", true, false},
         {"table from a template", "tableName", "${topic(1)}", false, true},
         {"empty payload field", "payloadField", "", true, false},
+        {"key", "hashKeyValue", "12", true, true},
+        {"empty key", "hashKeyValue", "", true, false},
+        {"numeric key", "hashKeyValue", "1.5E3", true, true, "NUMBER"},
+        {"numeric key that is none", "hashKeyValue", "12a", true, false, "NUMBER"},
+        {"numeric key from a template", "hashKeyValue", "${a}", false, true, "NUMBER"},
     };
     for (size_t i = 0; i < WR_COUNT(cases); i++) {
         struct wr_param params[FAKE_PARAMS_MAX] = {0};
@@ -611,6 +617,8 @@ static void test_checks(void **state)
         const struct wr_option *o = wr_sink_dynamodb.options;
         params[wr_option_find(o, S("tableName"))] = (struct wr_param){true, .text = S("t_1")};
         params[wr_option_find(o, S("hashKeyField"))] = (struct wr_param){true, .text = S("id")};
+        params[wr_option_find(o, S("hashKeyType"))] = (struct wr_param){
+            true, .text = cases[i].hash_type ? Z(cases[i].hash_type) : S("STRING")};
         int at = wr_option_find(o, Z(cases[i].option));
         params[at] = (struct wr_param){true, .text = Z(cases[i].text)};
         constant[at] = cases[i].constant;

@@ -66,23 +66,28 @@ const struct wr_cli_command wr_cli_commands[] = {
      false, wr_cli_eval},
 #endif
 #ifdef WR_HAVE_CLI_TEST
-    {"test", "PATH... [--filter TEXT] [--tap] [--junit FILE] [--coverage] [--update]",
-     "run suites of cases for rules: passes, differences, coverage",
+    {"test", "PATH... [OPTION]...", "run suites of cases for rules: passes, differences, coverage",
      "  PATH                 a suite, or a folder with suites: files *.jsonl, a case a line\n"
      "  --filter TEXT        only cases whose id holds TEXT; with * ? [] a pattern for the whole "
      "id\n"
+     "  --fail-fast          end at the first case that does not pass\n"
      "  --tap                results as TAP\n"
+     "  --json               results and coverage as one JSON object\n"
      "  --junit FILE         results also as JUnit XML\n"
-     "  --coverage           which conditions and items of each rule the cases have seen\n"
-     "  --coverage-html FILE the same as a page\n"
+     "  --coverage           which conditions, items and templates of each rule the cases have "
+     "seen\n"
+     "  --coverage-html FILE the same as a page; --coverage-json FILE for programs\n"
      "  --min-coverage N     exit 1 below N percent\n"
-     "  --update             take what came out as expected: shows it and asks\n"
+     "  --update             take what came out of failed cases as expected: shows it and asks\n"
+     "  --yes                the answer to --update\n"
      "\n"
-     "Exit 0: every case passed. 1: one failed, or coverage is below the minimum. 2: bad input.\n"
+     "Exit 0: every case passed, or was updated. 1: one failed, or coverage is below the minimum.\n"
+     "2: wrong usage, or a suite or a case that is none. docs/testing.md says what a case holds.\n"
      "\n"
      "examples:\n"
      "  weir test examples/tests\n"
-     "  weir test tests --coverage --min-coverage 90 --junit report.xml\n",
+     "  weir test tests --coverage --min-coverage 90 --junit report.xml\n"
+     "  weir test tests --filter 'kiln-*' --update\n",
      false, wr_cli_test},
 #endif
     {"sinks", "[NAME] [--json]", "what each sink can be told, in rules and in weir.yaml",

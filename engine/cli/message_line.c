@@ -39,8 +39,7 @@ wr_str wr_line_text(const wr_value *object, const char *name, struct wr_arena *a
     return v.len ? wr_value_text(&v) : (wr_str){"", 0};
 }
 
-// `json` without the blanks between its tokens.
-static wr_str minified(wr_str json, struct wr_arena *arena)
+wr_str wr_line_minified(wr_str json, struct wr_arena *arena)
 {
     char *to = wr_arena_alloc(arena, json.len + 1);
     size_t n = 0;
@@ -60,8 +59,7 @@ static wr_str minified(wr_str json, struct wr_arena *arena)
     return (wr_str){to, to ? n : 0};
 }
 
-// Member `name` as it is written in the line.
-static wr_str spelt(const struct wr_line *line, const char *name, struct wr_arena *arena)
+wr_str wr_line_spelt(const struct wr_line *line, const char *name, struct wr_arena *arena)
 {
     wr_str key = wr_str_of(name);
     struct wr_path path = {&key, 1};
@@ -80,7 +78,7 @@ static wr_str spelt(const struct wr_line *line, const char *name, struct wr_aren
     case WR_NUMBER:
     case WR_ARRAY:
     case WR_OBJECT:
-        return minified((wr_str){v.as.text, v.len}, arena);
+        return wr_line_minified((wr_str){v.as.text, v.len}, arena);
     case WR_UNDEFINED:
     case WR_RAW:
         break;
@@ -106,7 +104,7 @@ static wr_err payload(const struct wr_line *line, struct wr_arena *arena, wr_str
         *out = b.at ? wr_buf_str(&b) : (wr_str){"", 0};
         return WR_OK;
     }
-    wr_str json = spelt(line, "payload", arena);
+    wr_str json = wr_line_spelt(line, "payload", arena);
     if (!json.at) {
         return wr_fault_set(fault, WR_ERR_MISSING,
                             "expected one of payload, payloadText, payloadBase64");

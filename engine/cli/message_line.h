@@ -21,6 +21,12 @@ wr_value wr_line_member(const wr_value *object, const char *name, struct wr_aren
 // A STRING member's text, or {NULL, 0}.
 wr_str wr_line_text(const wr_value *object, const char *name, struct wr_arena *arena);
 
+// Valid JSON without the blanks between its tokens.
+wr_str wr_line_minified(wr_str json, struct wr_arena *arena);
+// Member `name` as it is written in the line, without the blanks between its tokens; {NULL, 0}
+// without. Texts keep their quotes and escapes.
+wr_str wr_line_spelt(const struct wr_line *line, const char *name, struct wr_arena *arena);
+
 // Fill the caller's part of `m` from the line's members and from `context` (an OBJECT, or
 // Undefined). The payload is handed on as it is spelt, without the blanks between its tokens.
 wr_err wr_line_message(const struct wr_line *line, const wr_value *context, struct wr_arena *arena,

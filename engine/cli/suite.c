@@ -1,31 +1,34 @@
-// Finds and reads suites; refuses what no case may hold.
+// Finds and reads suites. What a case may hold: suite_check.c.
 #include "engine/cli/suite.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "engine/rules/document.h"
-#include "sql/base/json.h"
-
 #include "sql/base/banned.h"
 
-static const char *const case_members[] = {"id",      "area",    "source",      "basis",
-                                           "sql",     "rule",    "template",    "sqlVersion",
-                                           "topic",   "payload", "payloadText", "payloadBase64",
-                                           "context", "expect",  "note",        NULL};
-static const char *const expect_members[] = {"outcome",     "json",    "tolerance", "text",
-                                             "base64",      "matches", "at",        "actions",
-                                             "errorAction", NULL};
-static const char *const context_members[] = {
-    "mqtt",           "clientId",  "principal",   "sourceIp",
-    "traceId",        "accountId", "timestamp",   "qos",
-    "retain",         "ruleName",  "basicIngest", "userProperties",
-    "mqttProperties", "lambda",    "dynamodb",    "secrets",
-    "shadows",        "registry",  "ml",          NULL};
-static const char *const outcomes[] = {"output", "nomatch", "invalid", "error", NULL};
+static void add_fault(struct wr_suite *s, const char *format, ...) WR_PRINTF(2, 3);
+
+static void add_fault(struct wr_suite *s, const char *format, ...)
+{
+    if (++s->fault_count > WR_SUITE_FAULTS_MAX) {
+        return;
+    }
+    char *text = NULL;
+    va_list args;
+    va_start(args, format);
+    int len = vasprintf(&text, format, args);
+    va_end(args);
+    if (len < 0) {
+        wr_out_of_memory(0);
+    }
+    wr_buf_add(&s->faults, (wr_str){text, (size_t)len});
+    wr_buf_add_char(&s->faults, '\n');
+    free(text);
+}
 
 wr_err wr_suite_read_file(const char *path, size_t max, char **text, size_t *len,
                           struct wr_fault *fault)
@@ -61,186 +64,109 @@ wr_err wr_suite_read_file(const char *path, size_t max, char **text, size_t *len
     return WR_OK;
 }
 
-wr_str wr_suite_span(wr_str line, const char *name)
+wr_str wr_suite_spelt(wr_str line, const struct wr_path *path)
 {
-    wr_str key = wr_str_of(name);
-    struct wr_path path = {&key, 1};
     uint32_t slot;
     wr_value v = wr_undefined();
-    struct wr_paths *paths = wr_paths_new(&path, 1, &slot);
+    struct wr_paths *paths = wr_paths_new(path, 1, &slot);
     wr_json_read(paths, line, &v, NULL);
     wr_paths_free(paths);
-    bool span = v.type == WR_OBJECT || v.type == WR_ARRAY;
-    return span ? (wr_str){v.as.text, v.len} : (wr_str){NULL, 0};
-}
-
-wr_err wr_suite_check_members(const wr_value *object, const char *where, const char *const *known,
-                              struct wr_fault *fault)
-{
-    for (uint32_t i = 0; i < object->len; i++) {
-        wr_str key = object->as.members[i].key;
-        size_t k = 0;
-        while (known[k] && !wr_str_eq(wr_str_of(known[k]), key)) {
-            k++;
-        }
-        if (known[k]) {
-            continue;
-        }
-        const char *near = wr_name_nearest(key, known);
-        return wr_fault_set(fault, WR_ERR_UNKNOWN, "%s has an unknown member '%.*s'%s%s%s", where,
-                            WR_STR_ARG(key), near ? ", did you mean '" : "", near ? near : "",
-                            near ? "'?" : "");
+    switch ((enum wr_type)v.type) {
+    case WR_NULL:
+        return WR_STR("null");
+    case WR_BOOLEAN:
+        return v.as.truth ? WR_STR("true") : WR_STR("false");
+    case WR_STRING:
+        return (wr_str){v.as.text - 1, v.len + 2u}; // the quotes stand around it
+    case WR_NUMBER:
+    case WR_ARRAY:
+    case WR_OBJECT:
+        return (wr_str){v.as.text, v.len};
+    case WR_UNDEFINED:
+    case WR_RAW:
+        break;
     }
-    return WR_OK;
+    return (wr_str){NULL, 0};
 }
 
 // ---- one line
 
-static bool has(const wr_value *object, const char *name)
+static void add_case(struct wr_suite *s, size_t number, wr_str text, struct wr_arena *arena)
 {
-    return wr_object_get(object, wr_str_of(name)) != NULL;
-}
-
-static wr_err check_expect(const wr_value *object, struct wr_arena *arena, struct wr_fault *fault)
-{
-    wr_value expect = wr_line_member(object, "expect", arena);
-    if (expect.type != WR_OBJECT) {
-        return wr_fault_set(fault, WR_ERR_MISSING, "expected a member expect, an object");
-    }
-    wr_err err = wr_suite_check_members(&expect, "expect", expect_members, fault);
-    if (err) {
-        return err;
-    }
-    wr_str outcome = wr_line_text(&expect, "outcome", arena);
-    size_t i = 0;
-    while (outcomes[i] && !wr_str_eq(wr_str_of(outcomes[i]), outcome)) {
-        i++;
-    }
-    if (has(&expect, "outcome") && !outcomes[i]) {
-        return wr_fault_set(fault, WR_ERR_UNKNOWN,
-                            "expect.outcome: expected output, nomatch, invalid or error");
-    }
-    if (expect.len == 0) {
-        return wr_fault_set(fault, WR_ERR_MISSING, "expect expects nothing");
-    }
-    static const char *const texts[] = {"text", "base64", "matches", "at"};
-    for (i = 0; i < WR_COUNT(texts); i++) {
-        if (has(&expect, texts[i]) && !wr_line_text(&expect, texts[i], arena).at) {
-            return wr_fault_set(fault, WR_ERR_TYPE, "expect.%s: expected a string", texts[i]);
-        }
-    }
-    if (has(&expect, "tolerance") &&
-        wr_line_member(&expect, "tolerance", arena).type != WR_NUMBER) {
-        return wr_fault_set(fault, WR_ERR_TYPE, "expect.tolerance: expected a number");
-    }
-    if (!has(object, "rule") && (has(&expect, "actions") || has(&expect, "errorAction"))) {
-        return wr_fault_set(fault, WR_ERR_MISSING,
-                            "expect.actions and expect.errorAction need a member rule");
-    }
-    return WR_OK;
-}
-
-static wr_err check_case(const wr_value *object, struct wr_arena *arena, struct wr_fault *fault)
-{
-    wr_err err = wr_suite_check_members(object, "the case", case_members, fault);
-    if (err) {
-        return err;
-    }
-    if (wr_line_text(object, "id", arena).len == 0) {
-        return wr_fault_set(fault, WR_ERR_MISSING, "expected a member id, a string");
-    }
-    static const char *const texts[] = {"sql",   "template",    "sqlVersion",
-                                        "topic", "payloadText", "payloadBase64"};
-    for (size_t i = 0; i < WR_COUNT(texts); i++) {
-        if (has(object, texts[i]) && !wr_line_text(object, texts[i], arena).at) {
-            return wr_fault_set(fault, WR_ERR_TYPE, "%s: expected a string", texts[i]);
-        }
-    }
-    bool rule = has(object, "rule"), other = has(object, "sql") || has(object, "template");
-    if (rule == other) {
-        return wr_fault_set(fault, WR_ERR_MISSING,
-                            rule ? "rule stands alone: without sql and template"
-                                 : "expected one of rule, sql, template");
-    }
-    if (rule && has(object, "sqlVersion")) {
-        return wr_fault_set(fault, WR_ERR_EXISTS, "a rule's version is its awsIotSqlVersion");
-    }
-    wr_value v = wr_line_member(object, "rule", arena);
-    if (rule && v.type != WR_STRING && v.type != WR_OBJECT) {
-        return wr_fault_set(fault, WR_ERR_TYPE,
-                            "rule: expected the path of a document, or the document");
-    }
-    v = wr_line_member(object, "context", arena);
-    if (v.type != WR_UNDEFINED && v.type != WR_OBJECT) {
-        return wr_fault_set(fault, WR_ERR_TYPE, "context: expected an object");
-    }
-    if (v.type == WR_OBJECT) {
-        err = wr_suite_check_members(&v, "context", context_members, fault);
-    }
-    return err ? err : check_expect(object, arena, fault);
-}
-
-static wr_err add_case(struct wr_suite *s, size_t file, size_t number, wr_str text,
-                       struct wr_arena *arena, struct wr_fault *fault)
-{
+    const char *file = s->files[s->file_count - 1].name;
     struct wr_line line;
-    wr_err err = wr_line_read(text, arena, &line, fault);
-    if (!err) {
-        err = check_case(&line.object, arena, fault);
+    struct wr_fault fault = {0};
+    if (wr_line_read(text, arena, &line, &fault)) {
+        add_fault(s, "%s:%zu:%u: %s; a suite has one case a line, a JSON object", file, number,
+                  fault.column ? fault.column : 1, fault.text);
+        return;
     }
-    if (err) {
-        return err;
+    if (wr_suite_check_case(&line.object, arena, &fault)) {
+        wr_str id = wr_line_text(&line.object, "id", arena);
+        add_fault(s, "%s:%zu: %.*s%s%s", file, number, WR_STR_ARG(id), id.len ? ": " : "",
+                  fault.text);
+        return;
     }
     if (s->count == s->cap_) {
         s->cap_ = s->cap_ ? 2 * s->cap_ : 64;
         s->cases = wr_realloc(s->cases, s->cap_ * sizeof *s->cases);
     }
     s->cases[s->count++] =
-        (struct wr_suite_case){.file = file,
+        (struct wr_suite_case){.file = s->file_count - 1,
                                .number = number,
                                .line = text,
                                .id = wr_strdup(wr_line_text(&line.object, "id", arena))};
-    return WR_OK;
 }
 
-// ---- files and folders
-
-static wr_err add_file(struct wr_suite *s, const char *path, struct wr_fault *fault)
+static void add_lines(struct wr_suite *s, wr_str file)
 {
-    if (s->file_count == WR_SUITE_FILES_MAX) {
-        return wr_fault_set(fault, WR_ERR_LIMIT, "%s: more than %d suites", path,
-                            WR_SUITE_FILES_MAX);
-    }
-    struct wr_suite_file file = {0};
-    wr_err err = wr_suite_read_file(path, WR_SUITE_FILE_MAX, &file.text, &file.len, fault);
-    if (err) {
-        return err;
-    }
-    file.name = wr_strdup(wr_str_of(path));
-    s->files = wr_realloc(s->files, (s->file_count + 1) * sizeof *s->files);
-    s->files[s->file_count++] = file;
     struct wr_arena arena;
     wr_arena_init(&arena, WR_SUITE_CASE_BYTES);
     size_t number = 0;
-    for (size_t at = 0; !err && at < file.len;) {
-        const char *end = memchr(file.text + at, '\n', file.len - at);
-        size_t next = end ? (size_t)(end - file.text) + 1 : file.len;
-        wr_str text = {file.text + at, next - at};
-        while (text.len && strchr(" \t\r\n", text.at[text.len - 1])) {
+    for (size_t at = 0; at < file.len;) {
+        const char *end = memchr(file.at + at, '\n', file.len - at);
+        size_t next = end ? (size_t)(end - file.at) + 1 : file.len;
+        wr_str text = wr_str_cut(file, at, next);
+        while (text.len && memchr(" \t\r\n", text.at[text.len - 1], 4)) {
             text.len--;
         }
         number++;
         at = next;
         if (text.len) {
-            err = add_case(s, s->file_count - 1, number, text, &arena, fault);
+            add_case(s, number, text, &arena);
             wr_arena_reset(&arena);
         }
     }
     wr_arena_release(&arena);
-    if (err) {
-        wr_fault_prefix(fault, "%s:%zu", path, number);
+}
+
+// ---- files and folders
+
+static void add_file(struct wr_suite *s, const char *path, const struct stat *is)
+{
+    for (size_t i = 0; i < s->file_count; i++) {
+        if (s->files[i].device == is->st_dev && s->files[i].inode == is->st_ino) {
+            return;
+        }
     }
-    return err;
+    if (s->file_count == WR_SUITE_FILES_MAX) {
+        add_fault(s, "%s: more than %d suites in one run", path, WR_SUITE_FILES_MAX);
+        return;
+    }
+    struct wr_suite_file file = {.device = is->st_dev, .inode = is->st_ino};
+    struct wr_fault fault = {0};
+    if (wr_suite_read_file(path, WR_SUITE_FILE_MAX, &file.text, &file.len, &fault)) {
+        add_fault(s, "%s", fault.text);
+        return;
+    }
+    file.name = wr_strdup(wr_str_of(path));
+    s->files = wr_realloc(s->files, (s->file_count + 1) * sizeof *s->files);
+    s->files[s->file_count++] = file;
+    size_t cases = s->count, faults = s->fault_count;
+    add_lines(s, (wr_str){file.text, file.len});
+    if (s->count == cases && s->fault_count == faults) {
+        add_fault(s, "%s: no case in it; a suite has one case a line, a JSON object", path);
+    }
 }
 
 static int visible(const struct dirent *e)
@@ -248,48 +174,52 @@ static int visible(const struct dirent *e)
     return e->d_name[0] != '.';
 }
 
-static wr_err add(struct wr_suite *s, const char *path, unsigned depth, struct wr_fault *fault)
+static void add(struct wr_suite *s, const char *path, unsigned depth, size_t *found)
 {
-    struct stat is;
-    if (stat(path, &is) != 0) {
-        return wr_fault_set(fault, WR_ERR_IO, "%s: %s", path, strerror(errno));
+    struct stat is, link;
+    if (stat(path, &is) != 0 || lstat(path, &link) != 0) {
+        add_fault(s, "%s: %s", path, strerror(errno));
+        return;
     }
     if (!S_ISDIR(is.st_mode)) {
-        bool wanted = depth == 0 || wr_str_ends(wr_str_of(path), WR_STR(".jsonl"));
-        return wanted ? add_file(s, path, fault) : WR_OK;
+        bool wanted = S_ISREG(is.st_mode) && wr_str_ends(wr_str_of(path), WR_STR(".jsonl"));
+        if (depth == 0 || wanted) {
+            ++*found;
+            add_file(s, path, &is);
+        }
+        return;
+    }
+    if (depth > 0 && S_ISLNK(link.st_mode)) {
+        return;
     }
     if (depth > WR_SUITE_FOLDER_MAX) {
-        return wr_fault_set(fault, WR_ERR_LIMIT, "%s: more than %d folders deep", path,
-                            WR_SUITE_FOLDER_MAX);
+        add_fault(s, "%s: more than %d folders deep", path, WR_SUITE_FOLDER_MAX);
+        return;
     }
     struct dirent **list = NULL;
     int count = scandir(path, &list, visible, alphasort);
     if (count < 0) {
-        return wr_fault_set(fault, WR_ERR_IO, "%s: %s", path, strerror(errno));
+        add_fault(s, "%s: %s", path, strerror(errno));
+        return;
     }
-    wr_err err = WR_OK;
+    bool slash = wr_str_ends(wr_str_of(path), WR_STR("/"));
     for (int i = 0; i < count; i++) {
         struct wr_buf name = {0};
-        bool slash = wr_str_ends(wr_str_of(path), WR_STR("/"));
         wr_buf_addf(&name, "%s%s%s", path, slash ? "" : "/", list[i]->d_name);
-        if (!err) {
-            err = add(s, wr_buf_terminated(&name), depth + 1, fault);
-        }
+        add(s, wr_buf_terminated(&name), depth + 1, found);
         wr_buf_release(&name);
         free(list[i]);
     }
     free(list);
-    return err;
 }
 
-wr_err wr_suite_add(struct wr_suite *s, const char *path, struct wr_fault *fault)
+void wr_suite_add(struct wr_suite *s, const char *path)
 {
-    size_t before = s->count;
-    wr_err err = add(s, path, 0, fault);
-    if (!err && s->count == before) {
-        err = wr_fault_set(fault, WR_ERR_MISSING, "%s: no cases (suites are files *.jsonl)", path);
+    size_t found = 0, faults = s->fault_count;
+    add(s, path, 0, &found);
+    if (found == 0 && s->fault_count == faults) {
+        add_fault(s, "%s: no suite in it; suites are files *.jsonl", path);
     }
-    return err;
 }
 
 static int by_id(const void *a, const void *b)
@@ -299,24 +229,21 @@ static int by_id(const void *a, const void *b)
     return order ? order : (*x > *y) - (*x < *y);
 }
 
-wr_err wr_suite_check_ids(const struct wr_suite *s, struct wr_fault *fault)
+void wr_suite_check_ids(struct wr_suite *s)
 {
     const struct wr_suite_case **sorted = wr_alloc((s->count + 1) * sizeof *sorted);
     for (size_t i = 0; i < s->count; i++) {
         sorted[i] = &s->cases[i];
     }
     qsort(sorted, s->count, sizeof *sorted, by_id);
-    wr_err err = WR_OK;
-    for (size_t i = 1; !err && i < s->count; i++) {
+    for (size_t i = 1; i < s->count; i++) {
         const struct wr_suite_case *a = sorted[i - 1], *b = sorted[i];
         if (strcmp(a->id, b->id) == 0) {
-            err = wr_fault_set(fault, WR_ERR_EXISTS, "%s:%zu: the id '%s' stands also at %s:%zu",
-                               s->files[b->file].name, b->number, b->id, s->files[a->file].name,
-                               a->number);
+            add_fault(s, "%s:%zu: the id \"%s\" stands also at %s:%zu; each case has its own",
+                      s->files[b->file].name, b->number, b->id, s->files[a->file].name, a->number);
         }
     }
     free(sorted);
-    return err;
 }
 
 void wr_suite_release(struct wr_suite *s)
@@ -330,5 +257,6 @@ void wr_suite_release(struct wr_suite *s)
     }
     free(s->cases);
     free(s->files);
+    wr_buf_release(&s->faults);
     *s = (struct wr_suite){0};
 }

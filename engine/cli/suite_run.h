@@ -1,41 +1,25 @@
-// Runs the cases of suites, each on its own: a rule's documents are compiled once, nothing else
-// carries over. Thread: start.
+// Runs the cases of suites, each on its own: rules are compiled once, nothing else carries over.
+//
+//   case ─► rule (suite_rule.h) ─► statement ─► actions, error action (suite_action.c)
+//        ─► comparison with `expect` (suite_judge.c) ─► differences as lines (suite_diff.h)
+// Thread: start.
 #ifndef WR_ENGINE_CLI_SUITE_RUN_H
 #define WR_ENGINE_CLI_SUITE_RUN_H
 
 #include "engine/cli/cases.h"
-#include "engine/cli/suite.h"
 #include "engine/cli/suite_diff.h"
-#include "engine/rules/rule.h"
-#include "sql/coverage.h"
-
-// A template of an action, over all cases in which its action ran.
-struct wr_suite_template {
-    const struct wr_rule_action *action;
-    const struct wr_template_use *use;
-    wr_str text;                          // as written
-    uint64_t resolved, undefined, failed; // undefined: an expression of it was Undefined or Null
-};
-
-// A rule that cases name, with what they covered of it.
-struct wr_suite_rule {
-    char *key;             // the document's path, or the document itself
-    bool inlined;          // the key is the document
-    struct wr_rule *rule;  // NULL: refused
-    struct wr_fault fault; // why
-    uint32_t line, column; // of the fault in the statement; 0: elsewhere
-    uint64_t cases;
-    struct wr_coverage *coverage; // NULL: not asked for
-    size_t left_out;
-    struct wr_suite_template *templates;
-    size_t template_count;
-};
+#include "engine/cli/suite_rule.h"
 
 // One action as it would have been sent.
 struct wr_suite_action {
     const struct wr_rule_action *action;
-    const struct wr_param *params; // NULL: it failed
-    wr_str why;                    // it failed: why
+    const struct wr_param *params; // after templates; NULL: one of them failed
+    wr_str body;                   // the result, or the error document
+    bool json;                     // the body is JSON
+    bool failed;
+    bool planned;    // failed, because context.failures says so
+    wr_str resource; // failed: the resolved primary name, as in the error document
+    wr_str why;      // failed
 };
 
 enum wr_suite_state {
@@ -48,23 +32,21 @@ enum wr_suite_state {
 struct wr_suite_result {
     enum wr_suite_state state;
     struct wr_case_answer answer;
-    struct wr_suite_rule *rule; // NULL: a case with sql or template
+    struct wr_suite_rule *rule; // NULL: a case with template
     struct wr_suite_action actions[WR_RULE_ACTIONS_MAX];
     size_t action_count; // 0 when the rule did not fire
     struct wr_suite_action error_action;
-    bool has_error_action; // as it would run after a failed action
+    bool has_error_action; // it ran: an action failed, and the rule has one
     wr_value expect;       // an OBJECT
-    struct wr_buf why;     // FAILED, BROKEN: lines
+    uint32_t differs;      // bit i: member i of expect does not hold
+    struct wr_buf why;     // FAILED, BROKEN: lines, with marks of suite_diff.h
     int64_t took_us;
 };
 
 struct wr_suite_runner {
     const struct wr_suite *suite;
-    bool coverage;
     struct wr_arena arena;
-    struct wr_metrics *metrics;
-    struct wr_suite_rule **rules; // in the order of their first use
-    size_t rule_count;
+    struct wr_suite_rules rules;
     struct wr_diff diff;
     struct wr_suite_result result;
 };
@@ -76,7 +58,17 @@ void wr_suite_runner_release(struct wr_suite_runner *r);
 const struct wr_suite_result *wr_suite_run_case(struct wr_suite_runner *r,
                                                 const struct wr_suite_case *c);
 
-// suite_judge.c: compares r->result with its `expect`, fills `why`.
+// ---- suite_action.c
+
+// The rule has fired: fill result.actions, and when one failed result.error_action. Fault:
+// context.failures names what the rule does not have.
+wr_err wr_suite_run_actions(struct wr_suite_runner *r, struct wr_case *ran,
+                            struct wr_fault *fault) WR_MUST_CHECK;
+
+// ---- suite_judge.c
+
+// Compare r->result with its `expect`: lines in `why`, bits in `differs`. `ran` is NULL when
+// nothing was evaluated.
 wr_err wr_suite_judge(struct wr_suite_runner *r, const struct wr_case *ran,
                       struct wr_fault *fault) WR_MUST_CHECK;
 

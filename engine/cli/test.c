@@ -1,21 +1,30 @@
 // `weir test`: suites of cases for rules, and what they cover.
 #include "engine/cli/cli.h"
 #include "engine/cli/test_coverage.h"
+#include "engine/cli/test_file.h"
 #include "engine/cli/test_report.h"
 #include "engine/cli/test_update.h"
 
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "sql/base/banned.h"
 
 struct asked {
-    const char *filter, *junit, *html;
-    bool tap, update, coverage, has_minimum;
-    double minimum;
-    const char *minimum_text;
+    const char *filter, *junit, *html, *coverage_json, *minimum_text;
+    bool tap, json, update, yes, coverage, fail_fast;
+    double minimum; // percent; meant when minimum_text is given
     struct wr_suite suite;
+};
+
+// What a run leaves behind.
+struct outcome {
+    struct wr_suite_runner runner;
+    struct wr_test_report report;
+    struct wr_test_junit junit;
+    struct wr_test_update update;
 };
 
 static bool wanted(const struct asked *a, const struct wr_suite_case *c)
@@ -27,143 +36,200 @@ static bool wanted(const struct asked *a, const struct wr_suite_case *c)
     return pattern ? fnmatch(a->filter, c->id, 0) == 0 : strstr(c->id, a->filter) != NULL;
 }
 
-static void run_cases(const struct asked *a, struct wr_suite_runner *runner,
-                      struct wr_test_report *report, struct wr_test_update *update)
+static void run_cases(const struct asked *a, struct outcome *o)
 {
     const struct wr_suite *s = &a->suite;
     size_t file = SIZE_MAX;
-    for (size_t i = 0; i < s->count; i++) {
+    bool stop = false;
+    for (size_t i = 0; i < s->count && !stop; i++) {
         const struct wr_suite_case *c = &s->cases[i];
         if (!wanted(a, c)) {
             continue;
         }
         if (file != SIZE_MAX && file != c->file) {
-            wr_test_report_file(report, s->files[file].name);
+            wr_test_junit_file(&o->junit, s->files[file].name);
         }
         file = c->file;
-        const struct wr_suite_result *result = wr_suite_run_case(runner, c);
-        wr_test_report_case(report, s, c, result);
+        const struct wr_suite_result *result = wr_suite_run_case(&o->runner, c);
+        wr_test_report_case(&o->report, s, c, result);
+        if (a->junit) {
+            wr_test_junit_case(&o->junit, s->files[file].name, c, result);
+        }
         if (a->update && result->state == WR_SUITE_FAILED) {
-            wr_test_update_add(update, runner, c);
+            wr_test_update_add(&o->update, &o->runner, c);
+        }
+        stop = a->fail_fast && result->state != WR_SUITE_PASSED;
+    }
+    if (file != SIZE_MAX) {
+        wr_test_junit_file(&o->junit, s->files[file].name);
+    }
+}
+
+// ---- coverage
+
+static void print_coverage(const struct asked *a, const struct wr_suite_rules *rules)
+{
+    struct wr_test_coverage all = wr_test_coverage_all(rules);
+    struct wr_buf text = {0};
+    if (a->coverage) {
+        wr_test_coverage_text(rules, &text);
+    }
+    wr_buf_add(&text, WR_STR("coverage: "));
+    wr_test_coverage_add_percent(&text, &all);
+    wr_buf_addf(&text, "%% (%zu of %zu)\n", all.covered, all.total);
+    wr_test_print(a->tap ? "# " : "", wr_buf_str(&text), !a->tap && wr_cli_colour(STDOUT_FILENO));
+    wr_buf_release(&text);
+}
+
+static bool enough(const struct asked *a, const struct wr_suite_rules *rules)
+{
+    struct wr_test_coverage all = wr_test_coverage_all(rules);
+    if (!a->minimum_text || wr_test_coverage_percent(&all) >= a->minimum) {
+        return true;
+    }
+    fflush(stdout);
+    fprintf(stderr, "weir test: coverage is below the minimum of %s%%: %zu of %zu\n",
+            a->minimum_text, all.covered, all.total);
+    return false;
+}
+
+// The end of standard output.
+static void conclude(const struct asked *a, struct outcome *o)
+{
+    wr_test_report_end(&o->report);
+    bool covers = o->runner.rules.coverage;
+    if (a->json) {
+        struct wr_buf text = {0};
+        if (covers) {
+            wr_buf_add(&text, WR_STR(",\"coverage\":"));
+            wr_test_coverage_json(&o->runner.rules, &text);
+        }
+        wr_buf_add(&text, WR_STR("}\n"));
+        fwrite(text.at, 1, text.len, stdout);
+        wr_buf_release(&text);
+    } else if (covers) {
+        print_coverage(a, &o->runner.rules);
+    }
+}
+
+static wr_err write_files(const struct asked *a, struct outcome *o, struct wr_fault *fault)
+{
+    const struct {
+        const char *path;
+        void (*make)(const struct wr_suite_rules *r, struct wr_buf *out);
+    } files[] = {
+        {a->html, wr_test_coverage_html},
+        {a->coverage_json, wr_test_coverage_json},
+    };
+    wr_err err = a->junit ? wr_test_junit_write(&o->junit, &o->report, a->junit, fault) : WR_OK;
+    for (size_t i = 0; !err && i < WR_COUNT(files); i++) {
+        if (files[i].path) {
+            struct wr_buf text = {0};
+            files[i].make(&o->runner.rules, &text);
+            err = wr_test_write_file(files[i].path, wr_buf_str(&text), fault);
+            wr_buf_release(&text);
         }
     }
-    wr_test_report_file(report, s->files[file].name);
-}
-
-static void print_text(const struct asked *a, wr_str text)
-{
-    for (size_t at = 0; at < text.len;) {
-        const char *end = memchr(text.at + at, '\n', text.len - at);
-        size_t stop = end ? (size_t)(end - text.at) : text.len;
-        printf("%s%.*s\n", a->tap ? "# " : "", WR_STR_ARG(wr_str_cut(text, at, stop)));
-        at = stop + 1;
-    }
-}
-
-// Percent with one decimal, cut and not rounded: what falls short of 100 never reads 100.0.
-static double shown(double percent)
-{
-    return (double)(int64_t)(percent * 10) / 10;
-}
-
-// False: below the minimum.
-static bool show_coverage(const struct asked *a, const struct wr_suite_runner *runner)
-{
-    struct wr_test_coverage all = wr_test_coverage_all(runner);
-    double percent = wr_test_coverage_percent(&all);
-    if (a->coverage) {
-        struct wr_buf text = {0};
-        wr_test_coverage_text(runner, &text);
-        print_text(a, wr_buf_str(&text));
-        wr_buf_release(&text);
-    }
-    printf("%scoverage: %.1f%% (%zu of %zu)\n", a->tap ? "# " : "", shown(percent), all.covered,
-           all.total);
-    bool enough = !a->has_minimum || percent >= a->minimum;
-    if (!enough) {
-        fflush(stdout);
-        fprintf(stderr, "weir test: coverage is below the minimum of %s%%\n", a->minimum_text);
-    }
-    return enough;
-}
-
-static wr_err write_html(const char *path, const struct wr_suite_runner *runner,
-                         struct wr_fault *fault)
-{
-    struct wr_buf page = {0};
-    wr_test_coverage_html(runner, &page);
-    wr_err err = wr_test_write_file(path, wr_buf_str(&page), fault);
-    wr_buf_release(&page);
     return err;
 }
 
+// ---- the run
+
 static int run(const struct asked *a, size_t total)
 {
-    bool covers = a->coverage || a->html || a->has_minimum;
-    struct wr_suite_runner runner;
-    wr_suite_runner_init(&runner, &a->suite, covers);
-    struct wr_test_report report = {.tap = a->tap, .want_junit = a->junit != NULL, .total = total};
-    struct wr_test_update update = {0};
+    bool covers = a->coverage || a->html || a->coverage_json || a->minimum_text;
+    struct outcome o = {
+        .report = {.style = a->json  ? WR_TEST_JSON
+                            : a->tap ? WR_TEST_TAP
+                                     : WR_TEST_TEXT,
+                   .total = total},
+    };
     struct wr_fault fault = {0};
-    wr_test_report_begin(&report);
-    run_cases(a, &runner, &report, &update);
-    wr_test_report_end(&report);
-    bool enough = !covers || show_coverage(a, &runner);
-    wr_err err = a->junit ? wr_test_report_junit(&report, a->junit, &fault) : WR_OK;
-    if (!err && a->html) {
-        err = write_html(a->html, &runner, &fault);
-    }
+    bool updated = false;
+    wr_suite_runner_init(&o.runner, &a->suite, covers);
+    wr_test_report_begin(&o.report);
+    run_cases(a, &o);
+    conclude(a, &o);
+    wr_err err = write_files(a, &o, &fault);
     if (!err && a->update) {
-        err = wr_test_update_ask(&update, &a->suite, &fault);
+        err = wr_test_update_write(&o.update, &a->suite, a->yes, &updated, &fault);
     }
     int status = WR_EXIT_OK;
+    bool covered = enough(a, &o.runner.rules);
     if (err) {
         fflush(stdout);
         fprintf(stderr, "weir test: %s\n", fault.text);
         status = WR_EXIT_USAGE;
-    } else if (report.broken) {
+    } else if (o.report.broken) {
         status = WR_EXIT_USAGE;
-    } else if (report.failed || !enough) {
+    } else if ((o.report.failed && !updated) || !covered) {
         status = WR_EXIT_NO;
     }
-    wr_test_update_release(&update);
-    wr_test_report_release(&report);
-    wr_suite_runner_release(&runner);
+    wr_test_update_release(&o.update);
+    wr_test_junit_release(&o.junit);
+    wr_suite_runner_release(&o.runner);
     return status;
 }
 
 static int load_and_run(struct asked *a, char **paths, size_t count)
 {
-    struct wr_fault fault = {0};
-    wr_err err = WR_OK;
-    for (size_t i = 0; !err && i < count; i++) {
-        err = wr_suite_add(&a->suite, paths[i], &fault);
+    struct wr_suite *s = &a->suite;
+    for (size_t i = 0; i < count; i++) {
+        wr_suite_add(s, paths[i]);
     }
-    if (!err) {
-        err = wr_suite_check_ids(&a->suite, &fault);
-    }
-    if (err) {
-        fprintf(stderr, "weir test: %s\n", fault.text);
+    wr_suite_check_ids(s);
+    if (s->fault_count) {
+        wr_str text = wr_buf_str(&s->faults);
+        for (size_t at = 0; at < text.len;) {
+            size_t end = (size_t)((char *)memchr(text.at + at, '\n', text.len - at) - text.at);
+            fprintf(stderr, "weir test: %.*s\n", WR_STR_ARG(wr_str_cut(text, at, end)));
+            at = end + 1;
+        }
+        if (s->fault_count > WR_SUITE_FAULTS_MAX) {
+            fprintf(stderr, "weir test: and %zu more\n", s->fault_count - WR_SUITE_FAULTS_MAX);
+        }
         return WR_EXIT_USAGE;
     }
     size_t total = 0;
-    for (size_t i = 0; i < a->suite.count; i++) {
-        total += wanted(a, &a->suite.cases[i]);
+    for (size_t i = 0; i < s->count; i++) {
+        total += wanted(a, &s->cases[i]);
     }
     if (total == 0) {
-        fprintf(stderr, "weir test: no case has an id that fits '%s'\n", a->filter);
+        fprintf(stderr, "weir test: none of %zu cases has an id that fits '%s'\n", s->count,
+                a->filter);
         return WR_EXIT_USAGE;
     }
     return run(a, total);
 }
 
+// ---- arguments
+
 // 0..100.
 static bool read_minimum(struct asked *a)
 {
     char *end;
-    a->minimum = strtod(a->minimum_text, &end);
-    a->has_minimum = true;
-    return *a->minimum_text >= '0' && *a->minimum_text <= '9' && *end == '\0' && a->minimum <= 100;
+    const char *text = a->minimum_text;
+    a->minimum = strtod(text, &end);
+    return strspn(text, "0123456789.") == strlen(text) && *text >= '0' && *text <= '9' &&
+           *end == '\0' && a->minimum <= 100;
+}
+
+// What is wrong with the options together, or NULL.
+static const char *conflict(const struct asked *a)
+{
+    if (a->json && a->tap) {
+        return "--json and --tap are two forms of one output";
+    }
+    if (a->update && (a->tap || a->json)) {
+        return "--update shows what it writes, for people: not with --tap or --json";
+    }
+    if (a->yes && !a->update) {
+        return "--yes answers --update, which is not given";
+    }
+    if (a->update && !a->yes && !isatty(STDIN_FILENO)) {
+        return "--update asks, and standard input is no terminal: --yes answers for it";
+    }
+    return NULL;
 }
 
 int wr_cli_test(int argc, char **argv)
@@ -175,11 +241,15 @@ int wr_cli_test(int argc, char **argv)
         const char **value;
     } options[] = {
         {"--tap", &a.tap, NULL},
+        {"--json", &a.json, NULL},
         {"--update", &a.update, NULL},
+        {"--yes", &a.yes, NULL},
         {"--coverage", &a.coverage, NULL},
+        {"--fail-fast", &a.fail_fast, NULL},
         {"--junit", NULL, &a.junit},
         {"--filter", NULL, &a.filter},
         {"--coverage-html", NULL, &a.html},
+        {"--coverage-json", NULL, &a.coverage_json},
         {"--min-coverage", NULL, &a.minimum_text},
     };
     char **paths = wr_alloc((size_t)argc * sizeof *paths);
@@ -210,9 +280,10 @@ int wr_cli_test(int argc, char **argv)
     if (!wrong && a.minimum_text && !read_minimum(&a)) {
         wrong = "--min-coverage: expected a number from 0 to 100, found ";
         about = a.minimum_text;
-    } else if (!wrong && a.update && a.tap) {
-        wrong = "--update asks, so it does not go with --tap";
-    } else if (!wrong && path_count == 0) {
+    } else if (!wrong) {
+        wrong = conflict(&a);
+    }
+    if (!wrong && path_count == 0) {
         wrong = "expected the path of a suite or a folder";
     }
     int status = wrong ? wr_cli_wrong("test", wrong, about) : load_and_run(&a, paths, path_count);

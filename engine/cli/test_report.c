@@ -1,14 +1,12 @@
-// Results of test cases for people, for TAP readers and for CI servers.
+// Results of test cases for people, for TAP readers and for programs.
 #include "engine/cli/test_report.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/cli/cli.h"
 #include "sql/base/clock.h"
-#include "sql/base/utf8.h"
+#include "sql/base/json.h"
 
 #include "sql/base/banned.h"
 
@@ -16,11 +14,18 @@
 #define PROGRESS_EVERY_US 200000   // on a terminal
 #define PROGRESS_LINES_US 10000000 // in a log
 
+#define GREEN "\033[32m"
+#define RED   "\033[31m"
+#define PLAIN "\033[0m"
+
 void wr_test_report_begin(struct wr_test_report *r)
 {
     r->start_ = wr_mono_now();
-    if (r->tap) {
+    r->colour_ = r->style == WR_TEST_TEXT && wr_cli_colour(STDOUT_FILENO);
+    if (r->style == WR_TEST_TAP) {
         printf("1..%zu\n", r->total);
+    } else if (r->style == WR_TEST_JSON) {
+        printf("{\"cases\":[");
     }
 }
 
@@ -45,21 +50,33 @@ static void progress(struct wr_test_report *r)
     r->shown_us_ = now;
     fprintf(stderr, terminal ? "\r%zu of %zu cases, %zu failed" : "%zu of %zu cases, %zu failed\n",
             r->done, r->total, r->failed + r->broken);
+    fflush(stderr);
     r->line_ = terminal;
 }
 
 // ---- lines
 
-// Every line of `text` behind `before`. What would move a terminal's cursor becomes a question
-// mark.
-static void print_lines(const char *before, wr_str text)
+static void print_mark(char mark, bool colour)
+{
+    if (colour) {
+        fputs(mark == *WR_DIFF_EXPECTED ? GREEN : mark == *WR_DIFF_GOT ? RED : PLAIN, stdout);
+    }
+}
+
+void wr_test_print(const char *before, wr_str text, bool colour)
 {
     size_t at = 0;
     while (at < text.len) {
         fputs(before, stdout);
         for (; at < text.len && text.at[at] != '\n'; at++) {
             unsigned char c = (unsigned char)text.at[at];
-            putchar((c < 0x20 && c != '\t') || c == 0x7f ? '?' : c);
+            bool c1 = c == 0xc2 && at + 1 < text.len && (unsigned char)text.at[at + 1] < 0xa0;
+            if (c >= 1 && c <= 3) {
+                print_mark((char)c, colour);
+            } else {
+                at += c1; // U+0080 to U+009F
+                putchar((c < 0x20 && c != '\t') || c == 0x7f || c1 ? '?' : c);
+            }
         }
         putchar('\n');
         at++;
@@ -83,79 +100,54 @@ static const char *word(enum wr_suite_state state)
 static void print_tap(const struct wr_test_report *r, const struct wr_suite_case *c,
                       const struct wr_suite_result *result)
 {
-    printf("%sok %zu - ", result->state == WR_SUITE_PASSED ? "" : "not ", r->done);
+    struct wr_buf line = {0};
+    wr_buf_addf(&line, "%sok %zu - ", result->state == WR_SUITE_PASSED ? "" : "not ", r->done);
     for (const char *at = c->id; *at; at++) {
         if (*at == '#' || *at == '\\') {
-            putchar('\\');
+            wr_buf_add_char(&line, '\\');
         }
-        putchar((unsigned char)*at < 0x20 ? '?' : *at);
+        wr_buf_add_char(&line, *at);
     }
-    putchar('\n');
+    wr_test_print("", wr_buf_str(&line), false);
+    wr_buf_release(&line);
 }
 
-// ---- XML
-
-void wr_test_add_xml(struct wr_buf *b, wr_str s)
+static void print_json(const struct wr_test_report *r, const char *file,
+                       const struct wr_suite_case *c, const struct wr_suite_result *result)
 {
-    for (size_t i = 0; i < s.len;) {
-        size_t valid = wr_utf8_valid_len(wr_str_cut(s, i, s.len));
-        if (valid == 0) {
-            wr_buf_add(b, WR_STR("\xef\xbf\xbd"));
-            i++;
-        }
-        for (size_t end = i + valid; i < end; i++) {
-            unsigned char c = (unsigned char)s.at[i];
-            if (c == '<') {
-                wr_buf_add(b, WR_STR("&lt;"));
-            } else if (c == '>') {
-                wr_buf_add(b, WR_STR("&gt;"));
-            } else if (c == '&') {
-                wr_buf_add(b, WR_STR("&amp;"));
-            } else if (c == '"') {
-                wr_buf_add(b, WR_STR("&quot;"));
-            } else if (c == '\n' || c == '\t' || (c >= 0x20 && c != 0x7f)) {
-                wr_buf_add_char(b, (char)c);
-            } else {
-                wr_buf_add(b, WR_STR("\xef\xbf\xbd"));
-            }
-        }
+    struct wr_buf line = {0}, plain = {0};
+    wr_buf_add(&line, r->done > 1 ? WR_STR(",\n{\"id\":") : WR_STR("\n{\"id\":"));
+    wr_json_write_string(&line, wr_str_of(c->id));
+    wr_buf_add(&line, WR_STR(",\"file\":"));
+    wr_json_write_string(&line, wr_str_of(file));
+    wr_buf_addf(&line, ",\"line\":%zu,\"state\":\"%s\",\"seconds\":%.6f,\"differences\":[",
+                c->number, result->state == WR_SUITE_BROKEN ? "bad" : word(result->state),
+                (double)result->took_us / 1e6);
+    wr_diff_plain(&plain, wr_buf_str(&result->why));
+    wr_str why = wr_buf_str(&plain);
+    for (size_t at = 0; at < why.len;) {
+        const char *end = memchr(why.at + at, '\n', why.len - at);
+        size_t stop = end ? (size_t)(end - why.at) : why.len;
+        wr_buf_add(&line, at ? WR_STR(",") : WR_STR(""));
+        wr_json_write_string(&line, wr_str_cut(why, at, stop));
+        at = stop + 1;
     }
+    wr_buf_add(&line, WR_STR("]}"));
+    fwrite(line.at, 1, line.len, stdout);
+    wr_buf_release(&line);
+    wr_buf_release(&plain);
 }
 
-static void add_seconds(struct wr_buf *b, int64_t us)
+static void print_failure(const struct wr_test_report *r, const char *file,
+                          const struct wr_suite_case *c, const struct wr_suite_result *result)
 {
-    wr_buf_addf(b, " time=\"%lld.%06lld\"", (long long)(us / 1000000), (long long)(us % 1000000));
-}
-
-static void add_testcase(struct wr_test_report *r, const char *file, const struct wr_suite_case *c,
-                         const struct wr_suite_result *result)
-{
-    struct wr_buf *b = &r->file_;
-    wr_buf_add(b, WR_STR("    <testcase classname=\""));
-    wr_test_add_xml(b, wr_str_of(file));
-    wr_buf_add(b, WR_STR("\" name=\""));
-    wr_test_add_xml(b, wr_str_of(c->id));
-    wr_buf_add(b, WR_STR("\" file=\""));
-    wr_test_add_xml(b, wr_str_of(file));
-    wr_buf_addf(b, "\" line=\"%zu\"", c->number);
-    add_seconds(b, result->took_us);
-    r->file_cases_++;
-    r->file_us_ += result->took_us;
-    if (result->state == WR_SUITE_PASSED) {
-        wr_buf_add(b, WR_STR("/>\n"));
-        return;
-    }
-    bool failed = result->state == WR_SUITE_FAILED;
-    r->file_failed_ += failed;
-    r->file_broken_ += !failed;
-    wr_str why = wr_buf_str(&result->why);
-    const char *end = why.len ? memchr(why.at, '\n', why.len) : NULL;
-    const char *element = failed ? "failure" : "error";
-    wr_buf_addf(b, ">\n      <%s message=\"", element);
-    wr_test_add_xml(b, (wr_str){why.at, end ? (size_t)(end - why.at) : why.len});
-    wr_buf_add(b, WR_STR("\">"));
-    wr_test_add_xml(b, why);
-    wr_buf_addf(b, "</%s>\n    </testcase>\n", element);
+    bool tap = r->style == WR_TEST_TAP;
+    struct wr_buf line = {0};
+    wr_buf_addf(&line, WR_DIFF_GOT "%s:" WR_DIFF_END " %s (%s:%zu)", word(result->state), c->id,
+                file, c->number);
+    wr_test_print(tap ? "# " : "", wr_buf_str(&line), r->colour_);
+    wr_test_print(tap ? "#   " : "    ", wr_buf_str(&result->why), r->colour_);
+    wr_buf_release(&line);
 }
 
 // ---- the report
@@ -164,98 +156,44 @@ void wr_test_report_case(struct wr_test_report *r, const struct wr_suite *s,
                          const struct wr_suite_case *c, const struct wr_suite_result *result)
 {
     const char *file = s->files[c->file].name;
+    bool bad = result->state != WR_SUITE_PASSED;
     r->done++;
     r->passed += result->state == WR_SUITE_PASSED;
     r->failed += result->state == WR_SUITE_FAILED;
     r->broken += result->state == WR_SUITE_BROKEN;
-    if (r->want_junit) {
-        add_testcase(r, file, c, result);
-    }
-    bool bad = result->state != WR_SUITE_PASSED;
-    if (bad || r->tap) {
+    r->took_us += result->took_us;
+    if (bad || r->style != WR_TEST_TEXT) {
         wipe(r);
     }
-    if (r->tap) {
-        print_tap(r, c, result);
-    }
-    if (bad) {
-        printf("%s%s: %s (%s:%zu)\n", r->tap ? "# " : "", word(result->state), c->id, file,
-               c->number);
-        print_lines(r->tap ? "#   " : "    ", wr_buf_str(&result->why));
+    if (r->style == WR_TEST_JSON) {
+        print_json(r, file, c, result);
+    } else {
+        if (r->style == WR_TEST_TAP) {
+            print_tap(r, c, result);
+        }
+        if (bad) {
+            print_failure(r, file, c, result);
+        }
     }
     progress(r);
-}
-
-void wr_test_report_file(struct wr_test_report *r, const char *name)
-{
-    if (!r->want_junit) {
-        return;
-    }
-    struct wr_buf *b = &r->junit_;
-    wr_buf_add(b, WR_STR("  <testsuite name=\""));
-    wr_test_add_xml(b, wr_str_of(name));
-    wr_buf_addf(b, "\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" skipped=\"0\"", r->file_cases_,
-                r->file_failed_, r->file_broken_);
-    add_seconds(b, r->file_us_);
-    wr_buf_add(b, WR_STR(">\n"));
-    wr_buf_add(b, wr_buf_str(&r->file_));
-    wr_buf_add(b, WR_STR("  </testsuite>\n"));
-    wr_buf_clear(&r->file_);
-    r->all_us_ += r->file_us_;
-    r->file_cases_ = r->file_failed_ = r->file_broken_ = 0;
-    r->file_us_ = 0;
 }
 
 void wr_test_report_end(struct wr_test_report *r)
 {
     wipe(r);
-    printf("%s%zu passed, %zu failed", r->tap ? "# " : "", r->passed, r->failed);
+    if (r->style == WR_TEST_JSON) {
+        printf("\n],\"passed\":%zu,\"failed\":%zu,\"bad\":%zu,\"seconds\":%.6f", r->passed,
+               r->failed, r->broken, (double)r->took_us / 1e6);
+        return;
+    }
+    const char *colour = r->failed + r->broken ? RED : GREEN;
+    printf("%s%s%zu passed, %zu failed", r->style == WR_TEST_TAP ? "# " : "",
+           r->colour_ ? colour : "", r->passed, r->failed);
     if (r->broken) {
         printf(", %zu bad", r->broken);
     }
-    putchar('\n');
-}
-
-wr_err wr_test_write_file(const char *path, wr_str text, struct wr_fault *fault)
-{
-    struct wr_buf name = {0};
-    wr_buf_addf(&name, "%s.new", path);
-    const char *fresh = wr_buf_terminated(&name);
-    struct stat old;
-    mode_t mode = stat(path, &old) == 0 ? old.st_mode & 0777 : 0644;
-    wr_err err = WR_OK;
-    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-    FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
-    bool ok = f && (text.len == 0 || fwrite(text.at, 1, text.len, f) == text.len);
-    ok = f && fclose(f) == 0 && ok;
-    if (!ok || rename(fresh, path) != 0) {
-        err = wr_fault_set(fault, WR_ERR_IO, "%s: %s", path, strerror(errno));
-        if (f) {
-            unlink(fresh);
-        }
+    if (r->done < r->total) {
+        printf(", %zu not run", r->total - r->done);
     }
-    wr_buf_release(&name);
-    return err;
-}
-
-wr_err wr_test_report_junit(struct wr_test_report *r, const char *path, struct wr_fault *fault)
-{
-    struct wr_buf b = {0};
-    wr_buf_addf(&b,
-                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"weir test\" "
-                "tests=\"%zu\" failures=\"%zu\" errors=\"%zu\"",
-                r->done, r->failed, r->broken);
-    add_seconds(&b, r->all_us_);
-    wr_buf_add(&b, WR_STR(">\n"));
-    wr_buf_add(&b, wr_buf_str(&r->junit_));
-    wr_buf_add(&b, WR_STR("</testsuites>\n"));
-    wr_err err = wr_test_write_file(path, wr_buf_str(&b), fault);
-    wr_buf_release(&b);
-    return err;
-}
-
-void wr_test_report_release(struct wr_test_report *r)
-{
-    wr_buf_release(&r->junit_);
-    wr_buf_release(&r->file_);
+    printf("%s\n", r->colour_ ? PLAIN : "");
 }

@@ -67,7 +67,8 @@ const struct wr_cli_command wr_cli_commands[] = {
 #endif
 #ifdef WR_HAVE_CLI_TEST
     {"test", "PATH... [OPTION]...", "run suites of cases for rules: passes, differences, coverage",
-     "  PATH                 a suite, or a folder with suites: files *.jsonl, a case a line\n"
+     "  PATH                 a suite, or a folder with suites: files *.jsonl, a case a line;\n"
+     "                       - for standard input\n"
      "  --filter TEXT        only cases whose id holds TEXT; with * ? [] a pattern for the whole "
      "id\n"
      "  --fail-fast          end at the first case that does not pass\n"

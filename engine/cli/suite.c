@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "sql/base/banned.h"
 
@@ -142,7 +143,7 @@ static void add_lines(struct wr_suite *s, wr_str file)
 
 // ---- files and folders
 
-static void add_file(struct wr_suite *s, const char *path, const struct stat *is)
+static void add_file(struct wr_suite *s, const char *name, const char *path, const struct stat *is)
 {
     for (size_t i = 0; i < s->file_count; i++) {
         if (s->files[i].device == is->st_dev && s->files[i].inode == is->st_ino) {
@@ -150,7 +151,7 @@ static void add_file(struct wr_suite *s, const char *path, const struct stat *is
         }
     }
     if (s->file_count == WR_SUITE_FILES_MAX) {
-        add_fault(s, "%s: more than %d suites in one run", path, WR_SUITE_FILES_MAX);
+        add_fault(s, "%s: more than %d suites in one run", name, WR_SUITE_FILES_MAX);
         return;
     }
     struct wr_suite_file file = {.device = is->st_dev, .inode = is->st_ino};
@@ -159,13 +160,13 @@ static void add_file(struct wr_suite *s, const char *path, const struct stat *is
         add_fault(s, "%s", fault.text);
         return;
     }
-    file.name = wr_strdup(wr_str_of(path));
+    file.name = wr_strdup(wr_str_of(name));
     s->files = wr_realloc(s->files, (s->file_count + 1) * sizeof *s->files);
     s->files[s->file_count++] = file;
     size_t cases = s->count, faults = s->fault_count;
     add_lines(s, (wr_str){file.text, file.len});
     if (s->count == cases && s->fault_count == faults) {
-        add_fault(s, "%s: no case in it; a suite has one case a line, a JSON object", path);
+        add_fault(s, "%s: no case in it; a suite has one case a line, a JSON object", name);
     }
 }
 
@@ -185,7 +186,7 @@ static void add(struct wr_suite *s, const char *path, unsigned depth, size_t *fo
         bool wanted = S_ISREG(is.st_mode) && wr_str_ends(wr_str_of(path), WR_STR(".jsonl"));
         if (depth == 0 || wanted) {
             ++*found;
-            add_file(s, path, &is);
+            add_file(s, path, path, &is);
         }
         return;
     }
@@ -216,7 +217,13 @@ static void add(struct wr_suite *s, const char *path, unsigned depth, size_t *fo
 void wr_suite_add(struct wr_suite *s, const char *path)
 {
     size_t found = 0, faults = s->fault_count;
-    add(s, path, 0, &found);
+    struct stat is;
+    if (strcmp(path, "-") == 0 && fstat(STDIN_FILENO, &is) == 0) {
+        found = 1;
+        add_file(s, "standard input", "/dev/stdin", &is);
+    } else {
+        add(s, path, 0, &found);
+    }
     if (found == 0 && s->fault_count == faults) {
         add_fault(s, "%s: no suite in it; suites are files *.jsonl", path);
     }

@@ -41,7 +41,8 @@ struct wr_suite {
 };
 
 // Read a file, or every *.jsonl below a folder (hidden ones not, folders behind symbolic links
-// not), in the order of their names. What is wrong goes to s->faults, and reading goes on.
+// not), in the order of their names; "-" is standard input. What is wrong goes to s->faults, and
+// reading goes on.
 void wr_suite_add(struct wr_suite *s, const char *path);
 // After the last wr_suite_add(): no id may stand twice.
 void wr_suite_check_ids(struct wr_suite *s);

@@ -215,8 +215,14 @@ static bool read_minimum(struct asked *a)
 }
 
 // What is wrong with the options together, or NULL.
-static const char *conflict(const struct asked *a)
+static const char *conflict(const struct asked *a, char **paths, size_t path_count)
 {
+    for (size_t i = 0; i < path_count; i++) {
+        if (a->update && strcmp(paths[i], "-") == 0) {
+            return "--update writes suites, and standard input is none";
+        }
+    }
+
     if (a->json && a->tap) {
         return "--json and --tap are two forms of one output";
     }
@@ -261,7 +267,7 @@ int wr_cli_test(int argc, char **argv)
         while (k < WR_COUNT(options) && strcmp(argv[i], options[k].name) != 0) {
             k++;
         }
-        if (only_paths || argv[i][0] != '-') {
+        if (only_paths || argv[i][0] != '-' || argv[i][1] == '\0') {
             paths[path_count++] = argv[i];
         } else if (strcmp(argv[i], "--") == 0) {
             only_paths = true;
@@ -281,7 +287,7 @@ int wr_cli_test(int argc, char **argv)
         wrong = "--min-coverage: expected a number from 0 to 100, found ";
         about = a.minimum_text;
     } else if (!wrong) {
-        wrong = conflict(&a);
+        wrong = conflict(&a, paths, path_count);
     }
     if (!wrong && path_count == 0) {
         wrong = "expected the path of a suite or a folder";

@@ -166,6 +166,17 @@ def test_folders_and_filter():
                                'each case has its own\n'), "an id twice")
 
 
+def test_standard_input():
+    """a suite from standard input; its rules are seen from the working folder"""
+    where = folder({})
+    text = json.dumps({**GOOD, "rule": "rules/hot.json"}) + "\n" + json.dumps({**WRONG, "rule": "rules/hot.json"})
+    code, out, err = weir("-", cwd=where, stdin=text)
+    tap.equal((code, out.splitlines()[0]), (1, "failed: wrong (standard input:2)"), "a suite from there")
+    code, out, err = weir("-", "--update", "--yes", cwd=where, stdin=text)
+    tap.equal(code, 2, "exit status of --update")
+    tap.check("standard input is none" in err, err)
+
+
 def test_fail_fast():
     """--fail-fast ends at the first failure and says what did not run"""
     where = folder({"a": [GOOD, WRONG, COLD, NOT_THERE]})

@@ -102,7 +102,7 @@ static void add_case(struct wr_suite *s, size_t number, wr_str text, struct wr_a
                   fault.column ? fault.column : 1, fault.text);
         return;
     }
-    if (wr_suite_check_case(&line.object, arena, &fault)) {
+    if (wr_suite_check_case(&line, arena, &fault)) {
         wr_str id = wr_line_text(&line.object, "id", arena);
         add_fault(s, "%s:%zu: %.*s%s%s", file, number, WR_STR_ARG(id), id.len ? ": " : "",
                   fault.text);
@@ -143,6 +143,24 @@ static void add_lines(struct wr_suite *s, wr_str file)
 
 // ---- files and folders
 
+// `file` is ours now.
+static void take_file(struct wr_suite *s, const struct wr_suite_file *file)
+{
+    s->files = wr_realloc(s->files, (s->file_count + 1) * sizeof *s->files);
+    s->files[s->file_count++] = *file;
+    size_t cases = s->count, faults = s->fault_count;
+    add_lines(s, (wr_str){file->text, file->len});
+    if (s->count == cases && s->fault_count == faults) {
+        add_fault(s, "%s: no case in it; a suite has one case a line, a JSON object", file->name);
+    }
+}
+
+void wr_suite_add_text(struct wr_suite *s, const char *name, wr_str text)
+{
+    take_file(s, &(struct wr_suite_file){
+                     .name = wr_strdup(wr_str_of(name)), .text = wr_strdup(text), .len = text.len});
+}
+
 static void add_file(struct wr_suite *s, const char *name, const char *path, const struct stat *is)
 {
     for (size_t i = 0; i < s->file_count; i++) {
@@ -161,13 +179,7 @@ static void add_file(struct wr_suite *s, const char *name, const char *path, con
         return;
     }
     file.name = wr_strdup(wr_str_of(name));
-    s->files = wr_realloc(s->files, (s->file_count + 1) * sizeof *s->files);
-    s->files[s->file_count++] = file;
-    size_t cases = s->count, faults = s->fault_count;
-    add_lines(s, (wr_str){file.text, file.len});
-    if (s->count == cases && s->fault_count == faults) {
-        add_fault(s, "%s: no case in it; a suite has one case a line, a JSON object", name);
-    }
+    take_file(s, &file);
 }
 
 static int visible(const struct dirent *e)

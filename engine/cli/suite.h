@@ -44,6 +44,8 @@ struct wr_suite {
 // not), in the order of their names; "-" is standard input. What is wrong goes to s->faults, and
 // reading goes on.
 void wr_suite_add(struct wr_suite *s, const char *path);
+// The same of a text, which is copied.
+void wr_suite_add_text(struct wr_suite *s, const char *name, wr_str text);
 // After the last wr_suite_add(): no id may stand twice.
 void wr_suite_check_ids(struct wr_suite *s);
 void wr_suite_release(struct wr_suite *s);
@@ -59,7 +61,7 @@ wr_str wr_suite_spelt(wr_str line, const struct wr_path *path);
 
 // Whether a line is a case: its members, their types, and that they go together. Fault: what is
 // wrong, with what is near a misspelt name.
-wr_err wr_suite_check_case(const wr_value *object, struct wr_arena *arena,
+wr_err wr_suite_check_case(const struct wr_line *line, struct wr_arena *arena,
                            struct wr_fault *fault) WR_MUST_CHECK;
 
 #endif

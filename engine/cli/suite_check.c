@@ -61,6 +61,7 @@ static const struct member context_members[] = {
     {"registry", OBJECT},
     {"ml", OBJECT},
     {"failures", OBJECT},
+    {"s3", OBJECT},
     {NULL, ANY},
 };
 static const struct member mqtt_members[] = {
@@ -189,6 +190,28 @@ static wr_err check_each(const wr_value *context, const char *name, enum kind ki
     return err;
 }
 
+// context.s3: {bucket: {key: base64}}.
+static wr_err check_s3(const wr_value *context, struct wr_arena *arena, struct wr_fault *fault)
+{
+    wr_value buckets = wr_line_member(context, "s3", arena);
+    for (uint32_t i = 0; buckets.type == WR_OBJECT && i < buckets.len; i++) {
+        wr_value objects = buckets.as.members[i].value;
+        wr_value_force(&objects, arena, WR_SQL_2016);
+        bool good = objects.type == WR_OBJECT;
+        for (uint32_t k = 0; good && k < objects.len; k++) {
+            wr_value v = objects.as.members[k].value;
+            wr_value_force(&v, arena, WR_SQL_2016);
+            good = fits(BASE64, &v);
+        }
+        if (!good) {
+            return wr_fault_set(fault, WR_ERR_TYPE,
+                                "context.s3.%.*s: expected an object of keys with base64",
+                                WR_STR_ARG(buckets.as.members[i].key));
+        }
+    }
+    return WR_OK;
+}
+
 static wr_err check_lambda(const wr_value *context, struct wr_arena *arena, struct wr_fault *fault)
 {
     wr_value all = wr_line_member(context, "lambda", arena);
@@ -254,6 +277,7 @@ static wr_err check_context(const wr_value *object, struct wr_arena *arena, stru
     }
     err = err ? err : check_properties(&c, arena, fault);
     err = err ? err : check_lambda(&c, arena, fault);
+    err = err ? err : check_s3(&c, arena, fault);
     err = err ? err : check_each(&c, "dynamodb", LIST, NULL, arena, fault);
     err = err ? err : check_each(&c, "secrets", OBJECT, secret_members, arena, fault);
     return err ? err : check_each(&c, "failures", TEXT, NULL, arena, fault);
@@ -318,6 +342,48 @@ static wr_err check_expect(const wr_value *object, struct wr_arena *arena, struc
 
 // ---- the case
 
+// Members as they are written, of valid JSON of an object: repeated ones count each time.
+static size_t written_members(wr_str json)
+{
+    size_t depth = 0, count = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < json.len; i++) {
+        char c = json.at[i];
+        if (quoted) {
+            i += c == '\\';
+            quoted = c != '"';
+        } else if (c == '"') {
+            quoted = true;
+        } else if (c == '{' || c == '[') {
+            depth++;
+        } else if (c == '}' || c == ']') {
+            depth--;
+        } else {
+            count += c == ':' && depth == 1;
+        }
+    }
+    return count;
+}
+
+// Of a member that stands twice JSON readers take the last: whoever reads the line may not.
+static wr_err check_repeated(const struct wr_line *line, struct wr_arena *arena,
+                             struct wr_fault *fault)
+{
+    static const char *const objects[] = {"expect", "context"};
+    if (written_members(line->text) != line->object.len) {
+        return wr_fault_set(fault, WR_ERR_EXISTS, "a member of the case stands twice");
+    }
+    for (size_t i = 0; i < WR_COUNT(objects); i++) {
+        wr_str key = wr_str_of(objects[i]);
+        wr_str text = wr_suite_spelt(line->text, &(struct wr_path){&key, 1});
+        wr_value v = wr_line_member(&line->object, objects[i], arena);
+        if (v.type == WR_OBJECT && written_members(text) != v.len) {
+            return wr_fault_set(fault, WR_ERR_EXISTS, "%s: a member stands twice", objects[i]);
+        }
+    }
+    return WR_OK;
+}
+
 static wr_err check_id(const wr_value *object, struct wr_arena *arena, struct wr_fault *fault)
 {
     wr_str id = wr_line_text(object, "id", arena);
@@ -351,9 +417,12 @@ static wr_err check_message(const wr_value *object, struct wr_arena *arena, stru
     return err;
 }
 
-wr_err wr_suite_check_case(const wr_value *object, struct wr_arena *arena, struct wr_fault *fault)
+wr_err wr_suite_check_case(const struct wr_line *line, struct wr_arena *arena,
+                           struct wr_fault *fault)
 {
+    const wr_value *object = &line->object;
     wr_err err = check_id(object, arena, fault);
+    err = err ? err : check_repeated(line, arena, fault);
     err = err ? err : check_object(object, "", case_members, arena, fault);
     bool rule = has(object, "rule"), other = has(object, "sql") || has(object, "template");
     if (!err && rule == other) {

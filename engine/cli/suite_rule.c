@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sql/base/hash.h"
@@ -246,7 +247,11 @@ static wr_err find_document(struct wr_suite_rules *r, const char *suite, const c
     struct wr_buf key = {0};
     wr_buf_addf(&key, "document:%s", name);
     *out = look_up(r, wr_buf_str(&key));
-    if (!*out) {
+    struct stat is;
+    if (!*out && stat(name, &is) == 0 && !S_ISREG(is.st_mode)) {
+        err =
+            wr_fault_set(fault, WR_ERR_IO, "rule: %s: expected a file with a rule document", name);
+    } else if (!*out) {
         size_t len;
         err = wr_suite_read_file(name, WR_DOCUMENT_FILE_MAX, &text, &len, fault);
         if (err) {

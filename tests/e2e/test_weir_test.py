@@ -72,6 +72,14 @@ def test_examples():
     tap.equal({r["percent"] for r in answer["coverage"]["rules"]}, {100.0}, "coverage of each rule")
 
 
+def test_corpus():
+    """the conformance cases are suites too, and all of them pass"""
+    corpus = os.path.join(EXAMPLES, "..", "tests", "corpus")
+    wanted = sum(1 for name in os.listdir(corpus) if name.endswith(".jsonl")
+                 for line in open(os.path.join(corpus, name), "rb") if line.strip())
+    expect("the corpus", weir(corpus), 0, out=f"{wanted} passed, 0 failed\n")
+
+
 def test_exit_codes():
     """0 all passed, 1 one failed, 2 a case that is none or a suite that is none"""
     where = folder({"a": [GOOD, COLD]})

@@ -68,6 +68,19 @@ LINT(308, QUOTED_NAME, WARNING, "quoted-name", "a name in double quotes is text"
      "2016-03-23",
      "SELECT * FROM 'a/b' WHERE \"status\" = 'on'",
      "SELECT * FROM 'a/b' WHERE status = \"on\"")
+LINT(309, FUNCTION_NAME, NOTE, "function-name", "the name of a function without parentheses",
+     "Without ( ) it is a member of the payload, not the function.",
+     "Write the parentheses if the function is meant.",
+     "2016-03-23",
+     "SELECT temp, newuuid AS id FROM 'a/b'",
+     "SELECT temp, newuuid() AS id FROM 'a/b'")
+LINT(310, VALUE_KEYWORD, WARNING, "value-keyword", "VALUE is the keyword here, not a field",
+     "Right after SELECT the word VALUE is the keyword, unless a comma, FROM, AS or the like follows: "
+     "SELECT value - 1 gives -1, and SELECT value[0] gives [0].",
+     "Write a field of that name in parentheses: SELECT (value) - 1.",
+     "2016-03-23",
+     "SELECT value - 1 FROM 'a/b'",
+     "SELECT (value) - 1 AS v FROM 'a/b'")
 
 // ---- comparisons
 LINT(311, TEXT_ORDER, WARNING, "text-order", "text has no order",

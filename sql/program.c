@@ -39,8 +39,7 @@ static void warn(struct wr_program *p, size_t at, const char *text)
     }
 }
 
-// `SELECT value - 1`, `SELECT value[0]`: written like the use of a field, but VALUE is the keyword.
-static bool value_looks_like_a_field(const struct wr_statement *s)
+bool wr_program_value_like_field(const struct wr_statement *s)
 {
     if (!s->select.value) {
         return false;
@@ -55,7 +54,7 @@ static bool value_looks_like_a_field(const struct wr_statement *s)
 
 static void add_warnings(struct wr_program *p)
 {
-    if (value_looks_like_a_field(&p->statement)) {
+    if (wr_program_value_like_field(&p->statement)) {
         warn(p, p->statement.select.items[0].begin,
              "VALUE is the keyword of SELECT VALUE here; a field of that name stands in "
              "parentheses: (value)");

@@ -87,6 +87,9 @@ struct wr_op_info {
 };
 extern const struct wr_op_info wr_op_table[WR_OPC_COUNT];
 
+// `SELECT value - 1`, `SELECT value[0]`: written like the use of a field, but VALUE is the keyword.
+bool wr_program_value_like_field(const struct wr_statement *s);
+
 // compile.c: the statement's code, then a template's. Fill p; faults as in sql.h.
 wr_err wr_compile_statement(struct wr_program *p, struct wr_fault *fault) WR_MUST_CHECK;
 wr_err wr_compile_template(struct wr_program *p, wr_str text, struct wr_template_code *out,

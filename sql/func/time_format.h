@@ -19,4 +19,7 @@ bool wr_time_write(struct wr_buf *b, wr_str pattern, int64_t ms, const struct wr
 // date.
 bool wr_time_read(wr_str text, wr_str pattern, const struct wr_sql_host *host, int64_t *ms);
 
+// Whether wr_time_read() can use the pattern at all.
+bool wr_time_pattern_valid(wr_str pattern);
+
 #endif

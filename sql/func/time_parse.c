@@ -430,3 +430,9 @@ bool wr_time_read(wr_str text, wr_str pattern, const struct wr_sql_host *host, i
     *ms = utc * 1000 + (has(&f, NANO) ? f.value[NANO] / 1000000 : 0);
     return true;
 }
+
+bool wr_time_pattern_valid(wr_str pattern)
+{
+    struct pattern p;
+    return wr_time_pattern_read(&p, pattern);
+}

@@ -1,6 +1,7 @@
 // Any bytes as statement and payload: "statement NUL payload". Compiles in both versions, runs,
-// writes the result; also takes the statement for a template. Must not crash, leak, or go past its
-// limits.
+// writes the result; also takes the statement for a template, and looks at both for findings. Must
+// not crash, leak, or go past its limits.
+#include "sql/lint.h"
 #include "sql/sql.h"
 
 #include <stdlib.h>
@@ -67,6 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (!wr_program_new(text, &options, &p, &fault)) {
             wr_assert(!wr_program_seal(p, &fault));
             run(p, payload, false, 0);
+            wr_lint_free(wr_lint_statement(p, NULL));
             wr_program_free(p);
         } else {
             wr_assert(fault.code && fault.text[0]);
@@ -75,6 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             bool ok = !wr_program_add_template(p, text, &id, &fault);
             wr_assert(!wr_program_seal(p, &fault));
             run(p, payload, ok, id);
+            wr_lint_free(wr_lint_template(p, text, NULL));
             wr_program_free(p);
         }
     }

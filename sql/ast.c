@@ -71,6 +71,64 @@ const struct wr_node *wr_node_find(const struct wr_node *n, bool (*wanted)(const
     return NULL;
 }
 
+bool wr_node_is_plain_key(const struct wr_node *n)
+{
+    return n->kind == WR_NODE_STRING && !wr_num_is_numeric_string(n->text);
+}
+
+bool wr_node_is_get(const struct wr_node *n)
+{
+    return n->kind == WR_NODE_CALL && n->kid_count == 2 && wr_str_eq_nocase(n->text, WR_STR("get"));
+}
+
+int wr_node_path(const struct wr_node *n)
+{
+    for (int depth = 0;; n = n->kids[0], depth++) {
+        switch (n->kind) {
+        case WR_NODE_STAR:
+            return depth;
+        case WR_NODE_NAME:
+            return depth + 1;
+        case WR_NODE_MEMBER:
+            break;
+        case WR_NODE_INDEX:
+            if (!wr_node_is_plain_key(n->kids[1])) {
+                return -1;
+            }
+            break;
+        case WR_NODE_CALL:
+            if (!wr_node_is_get(n) || !wr_node_is_plain_key(n->kids[1])) {
+                return -1;
+            }
+            break;
+        case WR_NODE_NUMBER:
+        case WR_NODE_STRING:
+        case WR_NODE_NULL:
+        case WR_NODE_TRUE:
+        case WR_NODE_FALSE:
+        case WR_NODE_VARIABLE:
+        case WR_NODE_ALL:
+        case WR_NODE_CAST:
+        case WR_NODE_UNARY:
+        case WR_NODE_BINARY:
+        case WR_NODE_CASE:
+        case WR_NODE_ARRAY:
+        case WR_NODE_OBJECT:
+        case WR_NODE_PAIR:
+        case WR_NODE_EXISTS:
+        case WR_NODE_QUERY:
+            return -1;
+        }
+    }
+}
+
+void wr_node_path_keys(const struct wr_node *n, int len, wr_str *keys)
+{
+    for (int i = len - 1; i >= 0; i--, n = n->kind == WR_NODE_NAME ? n : n->kids[0]) {
+        keys[i] = n->kind == WR_NODE_INDEX || n->kind == WR_NODE_CALL ? n->kids[1]->text : n->text;
+    }
+}
+
 // A string in single quotes, with the quotes in it doubled.
 static void print_string(wr_str s, struct wr_buf *out)
 {

@@ -123,6 +123,15 @@ const char *wr_operator_text(enum wr_operator op);
 const struct wr_node *wr_node_find(const struct wr_node *n,
                                    bool (*wanted)(const struct wr_node *n));
 
+// `n` as a plain path below the payload, or below the row inside a nested query: a, a.b, a['b'],
+// get(a, 'b'), *. Returns how many keys lead there, 0 for `*`; -1 when `n` is no plain path.
+int wr_node_path(const struct wr_node *n);
+// The keys of a node whose wr_node_path() is `len`.
+void wr_node_path_keys(const struct wr_node *n, int len, wr_str *keys);
+// A key that get() cannot take for an index of an Array or a String: then get(x, key) is x.key.
+bool wr_node_is_plain_key(const struct wr_node *n);
+bool wr_node_is_get(const struct wr_node *n); // get(a, b)
+
 // The tree as an S-expression: `a.b + 1` is `(+ (. a b) 1)`. For tests and for reading.
 void wr_node_print(const struct wr_node *n, struct wr_buf *out);
 void wr_statement_print(const struct wr_statement *s, struct wr_buf *out);

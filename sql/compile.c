@@ -22,8 +22,9 @@ struct compiler {
     struct wr_program *p;
     struct wr_num_context num;
     struct scope scope;
-    bool over;      // a limit of WR_SQL_CODE_MAX was met
-    uint32_t place; // byte of the source that is being compiled
+    bool over;                  // a limit of WR_SQL_CODE_MAX was met
+    uint32_t place;             // byte of the source that is being compiled
+    const struct wr_node *node; // the expression; NULL: the clause itself
 };
 
 // What compiling an expression gave: a constant (nothing emitted yet) or code that fills a
@@ -78,6 +79,7 @@ static uint32_t emit(struct compiler *c, enum wr_opcode op, uint32_t a, uint32_t
     struct wr_ins ins = {(uint16_t)op, (uint16_t)a, (uint16_t)b, (uint16_t)d};
     PUSH(c, c->p->code, ins);
     PUSH(c, c->p->places, c->place);
+    PUSH(c, c->p->sources, c->node);
     return c->p->code.len ? c->p->code.len - 1 : 0;
 }
 
@@ -180,60 +182,10 @@ static void into(struct compiler *c, const struct wr_node *n, uint32_t to)
     settle(c, expression(c, n, to), to);
 }
 
-// A key that get() cannot take for an index of an Array or a String: then get(x, key) is x.key.
-static bool plain_key(const struct wr_node *n)
-{
-    return n->kind == WR_NODE_STRING && !wr_num_is_numeric_string(n->text);
-}
-
-static bool is_get(const struct wr_node *n)
-{
-    return n->kind == WR_NODE_CALL && n->kid_count == 2 && wr_str_eq_nocase(n->text, WR_STR("get"));
-}
-
 // How many keys lead from the payload to what `n` names; -1 when `n` is no plain path.
 static int path_length(const struct compiler *c, const struct wr_node *n)
 {
-    int depth = 0;
-    for (; !c->scope.row; n = n->kids[0]) {
-        switch (n->kind) {
-        case WR_NODE_STAR:
-            return depth;
-        case WR_NODE_NAME:
-            return depth + 1;
-        case WR_NODE_MEMBER:
-            break;
-        case WR_NODE_INDEX:
-            if (!plain_key(n->kids[1])) {
-                return -1;
-            }
-            break;
-        case WR_NODE_CALL:
-            if (!is_get(n) || !plain_key(n->kids[1])) {
-                return -1;
-            }
-            break;
-        case WR_NODE_NUMBER:
-        case WR_NODE_STRING:
-        case WR_NODE_NULL:
-        case WR_NODE_TRUE:
-        case WR_NODE_FALSE:
-        case WR_NODE_VARIABLE:
-        case WR_NODE_ALL:
-        case WR_NODE_CAST:
-        case WR_NODE_UNARY:
-        case WR_NODE_BINARY:
-        case WR_NODE_CASE:
-        case WR_NODE_ARRAY:
-        case WR_NODE_OBJECT:
-        case WR_NODE_PAIR:
-        case WR_NODE_EXISTS:
-        case WR_NODE_QUERY:
-            return -1;
-        }
-        depth++;
-    }
-    return -1;
+    return c->scope.row ? -1 : wr_node_path(n);
 }
 
 // The path's index, for a node whose path_length() is `len`.
@@ -244,9 +196,7 @@ static uint32_t path_of(struct compiler *c, const struct wr_node *n, int len)
         c->over = true;
         return 0;
     }
-    for (int i = len - 1; i >= 0; i--, n = n->kind == WR_NODE_NAME ? n : n->kids[0]) {
-        keys[i] = n->kind == WR_NODE_INDEX || n->kind == WR_NODE_CALL ? n->kids[1]->text : n->text;
-    }
+    wr_node_path_keys(n, len, keys);
     return path_index(c, (struct wr_path){keys, (size_t)len});
 }
 
@@ -257,7 +207,10 @@ static struct operand source(struct compiler *c, const struct wr_node *n, uint32
     if (len < 0) {
         return expression(c, n, to);
     }
+    const struct wr_node *outer = c->node;
+    c->node = n;
     emit(c, WR_OPC_LOAD_SOURCE, reg(c, to), path_of(c, n, len), 0);
+    c->node = outer;
     return in_register;
 }
 
@@ -323,7 +276,7 @@ static struct operand member(struct compiler *c, const struct wr_node *n, wr_str
 
 static struct operand index_of(struct compiler *c, const struct wr_node *n, uint32_t to)
 {
-    if (plain_key(n->kids[1])) {
+    if (wr_node_is_plain_key(n->kids[1])) {
         return member(c, n, n->kids[1]->text, to);
     }
     struct operand v = expression(c, n->kids[0], to);
@@ -379,7 +332,7 @@ static struct operand call(struct compiler *c, const struct wr_node *n, uint32_t
     if (count < f->min_args || (f->max_args < 255 && count > f->max_args) || halved) {
         return fixed(wr_undefined()); // documented: a wrong number of arguments gives Undefined
     }
-    if (is_get(n)) {
+    if (wr_node_is_get(n)) {
         return index_of(c, n, to);
     }
     if (wr_str_eq_nocase(n->text, WR_STR("get_or_default"))) {
@@ -518,12 +471,8 @@ static struct operand object(struct compiler *c, const struct wr_node *n, uint32
     return in_register;
 }
 
-static struct operand expression(struct compiler *c, const struct wr_node *n, uint32_t to)
+static struct operand of_kind(struct compiler *c, const struct wr_node *n, uint32_t to)
 {
-    if (c->over) {
-        return in_register;
-    }
-    c->place = n->begin;
     switch (n->kind) {
     case WR_NODE_NUMBER:
         return fixed(wr_num_parse(&c->num, n->text));
@@ -577,6 +526,19 @@ static struct operand expression(struct compiler *c, const struct wr_node *n, ui
     }
     wr_assert(!"a pair outside of an object");
     return in_register;
+}
+
+static struct operand expression(struct compiler *c, const struct wr_node *n, uint32_t to)
+{
+    if (c->over) {
+        return in_register;
+    }
+    const struct wr_node *outer = c->node;
+    c->place = n->begin;
+    c->node = n;
+    struct operand o = of_kind(c, n, to);
+    c->node = outer;
+    return o;
 }
 
 // ---- select lists
@@ -634,9 +596,12 @@ static void select_list(struct compiler *c, const struct wr_query *q, uint32_t t
     }
     bool distinct = names_differ(q);
     emit(c, WR_OPC_OBJECT_NEW, reg(c, to), 0, 0);
+    const struct wr_node *outer = c->node;
     for (uint32_t i = 0; i < q->item_count; i++) {
+        c->node = q->items[i].expr;
         put_item(c, &q->items[i], distinct, to);
     }
+    c->node = outer;
     emit(c, WR_OPC_OBJECT_DONE, to, 0, 0);
 }
 
@@ -684,6 +649,7 @@ static void require(struct compiler *c, const struct wr_node *n)
             [WR_OP_EQ] = WR_OPC_REQUIRE_EQ, [WR_OP_NE] = WR_OPC_REQUIRE_NE,
             [WR_OP_LT] = WR_OPC_REQUIRE_LT, [WR_OP_LE] = WR_OPC_REQUIRE_LE,
             [WR_OP_GT] = WR_OPC_REQUIRE_GT, [WR_OP_GE] = WR_OPC_REQUIRE_GE};
+        c->node = n;
         into(c, n->kids[0], 0);
         into(c, n->kids[1], 1);
         c->place = n->at;
@@ -691,6 +657,7 @@ static void require(struct compiler *c, const struct wr_node *n)
         emit(c, fused[n->op], 0, 0, 1);
         return;
     }
+    c->node = n;
     into(c, n, 0);
     emit(c, WR_OPC_REQUIRE, reg(c, 0), 0, 0);
 }
@@ -707,17 +674,26 @@ static wr_err ended(struct compiler *c, wr_str text, struct wr_fault *fault)
     return WR_OK;
 }
 
+static void variables(struct compiler *c)
+{
+    const struct wr_statement *s = &c->p->statement;
+    for (uint32_t i = 0; i < s->assign_count; i++) {
+        c->node = s->assigns[i].expr;
+        into(c, s->assigns[i].expr, 0);
+        emit(c, WR_OPC_STORE_VAR, i, 0, 0);
+    }
+    c->node = NULL;
+}
+
 wr_err wr_compile_statement(struct wr_program *p, struct wr_fault *fault)
 {
     struct compiler c = {.p = p, .num = {&p->arena, p->dialect}};
     const struct wr_statement *s = &p->statement;
     reg(&c, 0);
-    for (uint32_t i = 0; i < s->assign_count; i++) {
-        into(&c, s->assigns[i].expr, 0);
-        emit(&c, WR_OPC_STORE_VAR, i, 0, 0);
-    }
+    variables(&c);
     if (s->select.where) {
         require(&c, s->select.where);
+        c.node = NULL;
     }
     const struct wr_item *only = s->select.item_count == 1 ? &s->select.items[0] : NULL;
     bool payload = only && only->expr->kind == WR_NODE_STAR && (s->select.value || only->star);
@@ -727,6 +703,24 @@ wr_err wr_compile_statement(struct wr_program *p, struct wr_fault *fault)
     bool no_array = s->select.value && p->dialect == WR_SQL_2015;
     emit(&c, payload ? WR_OPC_RESULT_PAYLOAD : WR_OPC_RESULT, 0, no_array, 0);
     return ended(&c, s->text, fault);
+}
+
+wr_err wr_compile_part(struct wr_program *p, const struct wr_node *n, const struct wr_query *row_of,
+                       struct wr_fault *fault)
+{
+    struct compiler c = {.p = p, .num = {&p->arena, p->dialect}};
+    reg(&c, 1);
+    if (row_of) {
+        c.scope = (struct scope){true, 0, row_of->source_alias};
+    }
+    if (n) {
+        into(&c, n, 1);
+    } else {
+        variables(&c);
+        settle(&c, fixed(wr_undefined()), 1);
+    }
+    emit(&c, WR_OPC_RESULT, 1, 0, 0);
+    return ended(&c, p->statement.text, fault);
 }
 
 static void add_text(struct compiler *c, wr_str text)
@@ -758,8 +752,10 @@ wr_err wr_compile_template(struct wr_program *p, wr_str text, struct wr_template
         if (err) {
             return err;
         }
+        c.node = n;
         settle(&c, source(&c, n, 1), 1);
         emit(&c, WR_OPC_TEXT_VALUE, 0, 1, 0);
+        c.node = NULL;
     }
     if (wrong.code) {
         if (fault) {

@@ -1,7 +1,8 @@
-// Conditions and items of a statement, each compiled as a statement of its own and run on every
-// message that is counted.
+// Conditions and items of a statement, each compiled as a part of its own and run on every message
+// that is counted; those of nested queries on every row.
 #include "sql/coverage.h"
 
+#include "sql/part.h"
 #include "sql/program.h"
 
 #include <stdlib.h>
@@ -12,22 +13,24 @@ struct place {
     struct wr_coverage_place shown;
     const struct wr_node *node;
     struct wr_program *program;
-    unsigned depth; // nested queries around it: the program's value is lists of lists of rows
 };
 
-// The nested queries around a node, the innermost first.
-struct link {
-    const struct link *outer;
+// What leads to the rows of a nested query: its source, and the WHERE that they must pass (NULL:
+// none).
+struct rows {
     const struct wr_query *query;
-    bool chosen; // only rows that its WHERE takes get there
+    struct wr_program *source, *where;
 };
 
 struct wr_coverage {
     const struct wr_program *p;
     struct place *places;
     size_t count, cap;
+    struct rows *rows;
+    size_t rows_count;
     size_t left_out;
-    struct wr_plan *plan;
+    struct wr_program *variables; // the SET clause; NULL: there is none
+    struct wr_plan *plan;         // of the program itself: parts read what it reads
 };
 
 // What a place came to.
@@ -38,76 +41,29 @@ struct walk {
     struct wr_coverage *c;
     struct wr_sql_message *message;
     const struct wr_sql_host *host;
-    const struct link *chain; // NULL outside of nested queries
-    struct wr_eval eval;
+    const struct wr_query *row_of; // the innermost nested query; NULL: outside
+    const wr_value *row;           // counting: one of its rows
+    struct wr_eval variables, eval;
 };
-
-static wr_str source(const struct wr_coverage *c, const struct wr_node *n)
-{
-    return wr_str_cut(c->p->statement.text, n->begin, n->end);
-}
 
 // ---- finding
 
-// `(SELECT … AS v FROM source)` for each nested query around the place, so that every row is seen.
-static void open_queries(const struct wr_coverage *c, const struct link *l, struct wr_buf *sql)
-{
-    if (l) {
-        open_queries(c, l->outer, sql);
-        wr_buf_add(sql, WR_STR("(SELECT "));
-    }
-}
-
-static void close_queries(const struct wr_coverage *c, const struct link *l, struct wr_buf *sql)
-{
-    for (; l; l = l->outer) {
-        wr_buf_add(sql, WR_STR(" AS v FROM ("));
-        wr_buf_add(sql, source(c, l->query->source));
-        wr_buf_add_char(sql, ')');
-        if (l->query->source_alias.at) {
-            wr_buf_add(sql, WR_STR(" AS "));
-            wr_buf_add(sql, l->query->source_alias);
-        }
-        if (l->chosen && l->query->where) {
-            wr_buf_add(sql, WR_STR(" WHERE "));
-            wr_buf_add(sql, source(c, l->query->where));
-        }
-        wr_buf_add_char(sql, ')');
-    }
-}
-
-// The program of one place: `SET … SELECT (node) AS v`, or `((operand) = (node))` for a WHEN.
-static struct wr_program *program_of(const struct wr_coverage *c, const struct link *chain,
+// The part of one place: `n`, or `operand = n` for a WHEN. NULL when it cannot be compiled.
+static struct wr_program *program_of(const struct wr_coverage *c, const struct wr_query *row_of,
                                      const struct wr_node *operand, const struct wr_node *n)
 {
-    const struct wr_statement *s = &c->p->statement;
-    struct wr_buf sql = {0};
-    if (s->assign_count) {
-        wr_buf_add(&sql, wr_str_cut(s->text, 0, s->select.begin));
-    }
-    wr_buf_add(&sql, WR_STR("SELECT "));
-    open_queries(c, chain, &sql);
-    wr_buf_add_char(&sql, '(');
-    if (operand) {
-        wr_buf_add_char(&sql, '(');
-        wr_buf_add(&sql, source(c, operand));
-        wr_buf_add(&sql, WR_STR(") = ("));
-        wr_buf_add(&sql, source(c, n));
-        wr_buf_add_char(&sql, ')');
-    } else {
-        wr_buf_add(&sql, source(c, n));
-    }
-    wr_buf_add_char(&sql, ')');
-    close_queries(c, chain, &sql);
-    wr_buf_add(&sql, WR_STR(" AS v"));
+    // The compiler only reads the tree, whose lists are not const.
+    struct wr_node *sides[] = {(struct wr_node *)(uintptr_t)operand,
+                               (struct wr_node *)(uintptr_t)n};
+    struct wr_node equal = {.kind = WR_NODE_BINARY,
+                            .op = WR_OP_EQ,
+                            .begin = n->begin,
+                            .end = n->end,
+                            .at = n->begin,
+                            .kids = sides,
+                            .kid_count = 2};
     struct wr_program *made = NULL;
-    struct wr_program_options options = {.sql_version = c->p->version, .fuel = c->p->fuel};
-    if (!wr_program_new(wr_buf_str(&sql), &options, &made, NULL) && wr_program_seal(made, NULL)) {
-        wr_program_free(made);
-        made = NULL;
-    }
-    wr_buf_release(&sql);
-    return made;
+    return wr_part_new(c->p, operand ? &equal : n, row_of, &made, NULL) ? NULL : made;
 }
 
 static bool depends(const struct wr_node *n)
@@ -116,23 +72,20 @@ static bool depends(const struct wr_node *n)
            n->kind == WR_NODE_CALL || n->kind == WR_NODE_QUERY;
 }
 
-static void add_place(struct wr_coverage *c, const struct link *chain, enum wr_coverage_kind kind,
-                      const struct wr_node *operand, const struct wr_node *n)
+static void add_place(struct wr_coverage *c, const struct wr_query *row_of,
+                      enum wr_coverage_kind kind, const struct wr_node *operand,
+                      const struct wr_node *n)
 {
     bool varies = wr_node_find(n, depends) || (operand && wr_node_find(operand, depends));
     if (kind != WR_COVERAGE_ITEM && !varies) {
         return; // the same for every message
-    }
-    unsigned depth = 0;
-    for (const struct link *l = chain; l; l = l->outer) {
-        depth++;
     }
     const struct wr_node *shown = n;
     if (n->kind == WR_NODE_ALL) { // `path.*` is no operand, its path is
         n = n->kids[0];
     }
     struct wr_program *program =
-        c->count < WR_COVERAGE_PLACES_MAX ? program_of(c, chain, operand, n) : NULL;
+        c->count < WR_COVERAGE_PLACES_MAX ? program_of(c, row_of, operand, n) : NULL;
     if (!program) {
         c->left_out++;
         return;
@@ -151,8 +104,20 @@ static void add_place(struct wr_coverage *c, const struct link *chain, enum wr_c
                   .column = place.column},
         .node = shown,
         .program = program,
-        .depth = depth,
     };
+}
+
+static void add_rows(struct wr_coverage *c, const struct wr_query *row_of, const struct wr_query *q)
+{
+    struct rows rows = {.query = q, .source = program_of(c, row_of, NULL, q->source)};
+    rows.where = q->where ? program_of(c, q, NULL, q->where) : NULL;
+    if (!rows.source || (q->where && !rows.where)) { // what is inside is then never counted
+        wr_program_free(rows.source);
+        wr_program_free(rows.where);
+        return;
+    }
+    c->rows = wr_realloc(c->rows, (c->rows_count + 1) * sizeof *c->rows);
+    c->rows[c->rows_count++] = rows;
 }
 
 // ---- counting
@@ -192,25 +157,21 @@ static void tally(struct wr_coverage_place *p, enum seen seen)
     }
 }
 
-// The member `v` of a row, counted; or the rows in it. The answer is of the last one.
-static enum seen count_rows(struct walk *w, struct place *p, const wr_value *row, unsigned depth)
+// The value of a part, forced. False: it failed.
+static bool run(struct walk *w, const struct wr_program *part, wr_value *out)
 {
-    struct wr_arena *arena = w->message->arena;
-    wr_value object = *row, v = wr_undefined();
-    wr_value_force(&object, arena, wr_program_dialect(w->c->p));
-    const wr_value *found = object.type == WR_OBJECT ? wr_object_get(&object, WR_STR("v")) : NULL;
-    v = found ? *found : v;
-    wr_value_force(&v, arena, wr_program_dialect(w->c->p));
-    enum seen seen = SEEN_UNDEFINED;
-    if (depth == 0) {
-        bool item = p->shown.kind == WR_COVERAGE_ITEM;
-        seen = !item ? truth(&v) : v.type == WR_UNDEFINED ? SEEN_UNDEFINED : SEEN_VALUE;
-        tally(&p->shown, seen);
+    struct wr_eval *e = &w->eval;
+    const uint32_t *map = wr_part_map(part, w->message, 0, w->message->arena);
+    if (!map || w->variables.state == WR_EVAL_FAILED) {
+        return false;
     }
-    for (uint32_t i = 0; depth > 0 && v.type == WR_ARRAY && i < v.len; i++) {
-        seen = count_rows(w, p, &v.as.items[i], depth - 1);
+    wr_part_start(e, part, map, w->message, w->host, &w->variables, w->row);
+    if (wr_eval_run(e) != WR_EVAL_MATCHED) {
+        return false;
     }
-    return seen;
+    *out = e->result;
+    wr_value_force(out, w->message->arena, wr_program_dialect(w->c->p));
+    return true;
 }
 
 static enum seen count(struct walk *w, const struct wr_node *n)
@@ -223,14 +184,14 @@ static enum seen count(struct walk *w, const struct wr_node *n)
     if (i == c->count) { // left out
         return SEEN_UNDEFINED;
     }
-    struct wr_eval *e = &w->eval;
-    wr_eval_start(e, w->message, i, w->host);
-    if (wr_eval_run(e) != WR_EVAL_MATCHED) {
-        tally(&c->places[i].shown, SEEN_FAILED);
-        return SEEN_FAILED;
+    wr_value v;
+    bool item = c->places[i].shown.kind == WR_COVERAGE_ITEM;
+    enum seen seen = SEEN_FAILED;
+    if (run(w, c->places[i].program, &v)) {
+        seen = !item ? truth(&v) : v.type == WR_UNDEFINED ? SEEN_UNDEFINED : SEEN_VALUE;
     }
-    wr_value row = e->result;
-    return count_rows(w, &c->places[i], &row, c->places[i].depth);
+    tally(&c->places[i].shown, seen);
+    return seen;
 }
 
 // ---- the walk
@@ -245,14 +206,14 @@ static void visit_case(struct walk *w, const struct wr_node *n)
 {
     visit(w, n->kids[0]);
     uint32_t arms = (n->kid_count - 1 - (n->has_else ? 1 : 0)) / 2;
-    bool counting = w->message != NULL, single = counting && !w->chain, undefined = false;
+    bool counting = w->message != NULL, single = counting && !w->row, undefined = false;
     for (uint32_t i = 0; i < arms; i++) {
         const struct wr_node *when = n->kids[1 + 2 * i], *then = n->kids[2 + 2 * i];
         enum seen seen = SEEN_TRUE;
         if (counting) {
             seen = count(w, when);
         } else {
-            add_place(w->c, w->chain, WR_COVERAGE_WHEN, n->kids[0], when);
+            add_place(w->c, w->row_of, WR_COVERAGE_WHEN, n->kids[0], when);
         }
         visit(w, when);
         undefined |= seen == SEEN_UNDEFINED;
@@ -268,20 +229,51 @@ static void visit_case(struct walk *w, const struct wr_node *n)
     }
 }
 
-static void visit_query(struct walk *w, const struct wr_query *q)
+// What is inside of a query: of its row when one is counted.
+static void visit_row(struct walk *w, const struct rows *rows, const struct wr_query *q)
 {
-    const struct link *outer = w->chain;
-    struct link row = {outer, q, false};
-    visit(w, q->source);
-    w->chain = &row;
+    wr_value v;
     if (q->where) {
         visit_where(w, q->where);
     }
-    row.chosen = true;
-    for (uint32_t i = 0; i < q->item_count; i++) {
+    bool taken = !rows || !rows->where || (run(w, rows->where, &v) && truth(&v) == SEEN_TRUE);
+    for (uint32_t i = 0; taken && i < q->item_count; i++) {
         visit(w, q->items[i].expr);
     }
-    w->chain = outer;
+}
+
+static void visit_rows(struct walk *w, const struct wr_query *q)
+{
+    size_t i = 0;
+    wr_value source;
+    while (i < w->c->rows_count && w->c->rows[i].query != q) {
+        i++;
+    }
+    if (i == w->c->rows_count || !run(w, w->c->rows[i].source, &source)) {
+        return;
+    }
+    struct walk inner = *w;
+    inner.row_of = q;
+    uint32_t count_of = source.type == WR_ARRAY ? source.len : source.type == WR_OBJECT;
+    for (uint32_t k = 0; k < count_of && !w->message->arena->over; k++) {
+        wr_value row = source.type == WR_ARRAY ? source.as.items[k] : source;
+        wr_value_force(&row, w->message->arena, wr_program_dialect(w->c->p));
+        inner.row = &row;
+        visit_row(&inner, &w->c->rows[i], q);
+    }
+}
+
+static void visit_query(struct walk *w, const struct wr_query *q)
+{
+    visit(w, q->source);
+    if (w->message) {
+        visit_rows(w, q);
+        return;
+    }
+    add_rows(w->c, w->row_of, q);
+    struct walk inner = *w;
+    inner.row_of = q;
+    visit_row(&inner, NULL, q);
 }
 
 // The CASEs and nested queries at and below `n`.
@@ -312,7 +304,7 @@ static void visit_where(struct walk *w, const struct wr_node *n)
     if (w->message) {
         count(w, n);
     } else {
-        add_place(w->c, w->chain, WR_COVERAGE_WHERE, NULL, n);
+        add_place(w->c, w->row_of, WR_COVERAGE_WHERE, NULL, n);
     }
     visit(w, n);
 }
@@ -343,12 +335,11 @@ struct wr_coverage *wr_coverage_new(const struct wr_program *p, size_t *left_out
     c->p = p;
     struct walk w = {.c = c};
     visit_statement(&w, true);
-    const struct wr_program **programs = wr_zalloc((c->count + 1) * sizeof *programs);
-    for (size_t i = 0; i < c->count; i++) {
-        programs[i] = c->places[i].program;
+    if (p->statement.assign_count && wr_part_new(p, NULL, NULL, &c->variables, NULL)) {
+        c->left_out += c->count;
+        c->count = 0;
     }
-    c->plan = c->count ? wr_plan_new(programs, c->count) : NULL;
-    free(programs);
+    c->plan = wr_plan_new(&p, 1);
     if (left_out) {
         *left_out = c->left_out;
     }
@@ -361,9 +352,15 @@ void wr_coverage_free(struct wr_coverage *c)
         return;
     }
     wr_plan_free(c->plan);
+    wr_program_free(c->variables);
     for (size_t i = 0; i < c->count; i++) {
         wr_program_free(c->places[i].program);
     }
+    for (size_t i = 0; i < c->rows_count; i++) {
+        wr_program_free(c->rows[i].source);
+        wr_program_free(c->rows[i].where);
+    }
+    free(c->rows);
     free(c->places);
     free(c);
 }
@@ -390,6 +387,14 @@ wr_err wr_coverage_add(struct wr_coverage *c, const struct wr_sql_message *messa
         return err;
     }
     struct walk w = {.c = c, .message = &m, .host = host};
+    if (c->variables) {
+        const uint32_t *map = wr_part_map(c->variables, &m, 0, arena);
+        if (!map) {
+            return WR_ERR_LIMIT;
+        }
+        wr_part_start(&w.variables, c->variables, map, &m, host, NULL, NULL);
+        wr_eval_run(&w.variables);
+    }
     visit_statement(&w, matched);
     return arena->over ? WR_ERR_LIMIT : WR_OK;
 }

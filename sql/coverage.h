@@ -1,6 +1,6 @@
 // Coverage of a statement by messages: which conditions were seen true, false and Undefined, which
 // items of SELECT had a value. For `weir test`, not for the message path: every place is compiled
-// and run as a statement of its own, so that coverage cannot disagree with the program.
+// and run as a part of its own (part.h), so that coverage cannot disagree with the program.
 //
 // Places: each operand of WHERE that is not itself AND, OR or NOT; each WHEN of a CASE (true: the
 // arm was taken, false: it was tried and not taken); each item of the statement's SELECT. What is

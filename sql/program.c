@@ -114,7 +114,7 @@ wr_err wr_program_add_template(struct wr_program *p, wr_str text, uint32_t *id,
         uint32_t code = p->code.len, guards = p->guards.len;
         wr_err err = wr_compile_template(p, copy, &t, fault);
         if (err) { // half a template is none
-            p->code.len = p->places.len = code;
+            p->code.len = p->places.len = p->sources.len = code;
             p->guards.len = guards;
             return err;
         }

@@ -48,7 +48,8 @@ struct wr_program {
     bool sealed;
     uint32_t reg_count;
     WR_LIST(struct wr_ins) code;
-    WR_LIST(uint32_t) places; // byte of the source each instruction comes from
+    WR_LIST(uint32_t) places;                // byte of the source each instruction comes from
+    WR_LIST(const struct wr_node *) sources; // the expression it comes from; NULL: the clause
     WR_LIST(wr_value) consts;
     WR_LIST(struct wr_path) paths;
     WR_LIST(struct wr_guard) guards;
@@ -94,5 +95,14 @@ bool wr_program_value_like_field(const struct wr_statement *s);
 wr_err wr_compile_statement(struct wr_program *p, struct wr_fault *fault) WR_MUST_CHECK;
 wr_err wr_compile_template(struct wr_program *p, wr_str text, struct wr_template_code *out,
                            struct wr_fault *fault) WR_MUST_CHECK;
+
+// One expression of the statement that `p` shares with another program, or its SET clause when `n`
+// is NULL; for part.c. Register 0 is the row when `n` stands in the nested query `row_of`.
+wr_err wr_compile_part(struct wr_program *p, const struct wr_node *n, const struct wr_query *row_of,
+                       struct wr_fault *fault) WR_MUST_CHECK;
+
+// vm.c: wr_eval_start() for a program that is not the plan's; `map` leads from its paths to slots.
+void wr_eval_begin(struct wr_eval *e, const struct wr_program *program, const uint32_t *map,
+                   struct wr_sql_message *m, const struct wr_sql_host *host);
 
 #endif

@@ -644,11 +644,11 @@ static void enter(struct wr_eval *e, uint32_t pc)
     e->fuel_left = e->program->fuel;
 }
 
-void wr_eval_start(struct wr_eval *e, struct wr_sql_message *m, size_t index,
-                   const struct wr_sql_host *host)
+void wr_eval_begin(struct wr_eval *e, const struct wr_program *program, const uint32_t *map,
+                   struct wr_sql_message *m, const struct wr_sql_host *host)
 {
-    e->program = m->plan->programs[index];
-    e->map_ = m->plan->maps[index];
+    e->program = program;
+    e->map_ = map;
     e->message = m;
     e->host = host;
     e->passthrough_ = e->in_template_ = e->template_undefined_ = false;
@@ -662,6 +662,12 @@ void wr_eval_start(struct wr_eval *e, struct wr_sql_message *m, size_t index,
     if (e->regs_) {
         memset(e->regs_, 0, e->program->reg_count * sizeof *e->regs_);
     }
+}
+
+void wr_eval_start(struct wr_eval *e, struct wr_sql_message *m, size_t index,
+                   const struct wr_sql_host *host)
+{
+    wr_eval_begin(e, m->plan->programs[index], m->plan->maps[index], m, host);
 }
 
 enum wr_eval_state wr_eval_run(struct wr_eval *e)

@@ -43,6 +43,9 @@ static void operands(const struct writer *x, const struct wr_values_node *n)
         wr_buf_add(x->out, WR_STR("    "));
         add_value(x, n);
     }
+    if (n->from && n->value.type == WR_UNDEFINED) {
+        operands(x, n->from);
+    }
     if (joins || node->kind == WR_NODE_CALL || node->kind == WR_NODE_CAST) {
         for (const struct wr_values_node *kid = n->kids; kid; kid = kid->next) {
             operands(x, kid);

@@ -73,9 +73,6 @@ const struct wr_fault *wr_program_warning(const struct wr_program *p, size_t ind
 // in the statement.
 bool wr_program_needs_host(const struct wr_program *p, struct wr_fault *fault);
 
-// The program as text, an instruction a line, with the paths it reads.
-void wr_program_disassemble(const struct wr_program *p, struct wr_buf *out);
-
 // ---- reading messages
 
 // The union of what `count` sealed programs read from a payload. Programs must outlive the plan.

@@ -65,6 +65,40 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  weir eval \"SELECT * FROM '#' WHERE level > 3\" -t a/b -p @message.json\n",
      false, wr_cli_eval},
 #endif
+#ifdef WR_HAVE_CLI_EXPLAIN
+    {"explain",
+     "'SQL'|RULE.json [-t TOPIC] [-p JSON|@FILE|-] [--message FILE[:LINE]] [--json] [OPTION]...",
+     "a rule taken apart; why a message did or did not match",
+     "  -t, --topic TOPIC      the message's topic; without it one that matches FROM\n"
+     "  -p, --payload TEXT     the message: JSON, @FILE, or - for standard input\n"
+     "  --message FILE[:LINE]  instead of both: a line of a message file or of a suite, the first\n"
+     "                         without LINE\n"
+     "  --context FILE         a case's context as a JSON object: client id and the like, and "
+     "what\n"
+     "                         look-ups answer\n"
+     "  --program              with a message: the rule itself as well\n"
+     "  --sql-version V        explain the rule in this version\n"
+     "  --messages FILE        with --sql-version: what the rule would do otherwise in that "
+     "version\n"
+     "                         on each message of the file\n"
+     "  --json                 one JSON object\n"
+     "\n"
+     "Without a message: what the rule reads, what an index could use, constants, look-ups, "
+     "limits,\n"
+     "and the program. With one: its topic level by level, the term of WHERE that decided, the "
+     "value\n"
+     "of every sub-expression, the outgoing payload, the templates.\n"
+     "\n"
+     "Exit 0: explained, and the message, if there is one, matches; or the versions do not "
+     "differ.\n"
+     "1: it does not match; or they differ. 2: invalid, or wrong usage.\n"
+     "\n"
+     "examples:\n"
+     "  weir explain examples/rules/hot_readings.json\n"
+     "  weir explain examples/rules/hot_readings.json -t site/kiln/reading -p '{\"temp\": 25}'\n"
+     "  weir explain rule.json --sql-version 2015-10-08 --messages recorded.jsonl\n",
+     false, wr_cli_explain},
+#endif
 #ifdef WR_HAVE_CLI_TEST
     {"test", "PATH... [OPTION]...", "run suites of cases for rules: passes, differences, coverage",
      "  PATH                 a suite, or a folder with suites: files *.jsonl, a case a line;\n"

@@ -38,6 +38,7 @@ int wr_cli_wrong(const char *name, const char *text, const char *value);
 int wr_cli_run(int argc, char **argv);
 int wr_cli_demo(int argc, char **argv);
 int wr_cli_eval(int argc, char **argv);
+int wr_cli_explain(int argc, char **argv);
 int wr_cli_test(int argc, char **argv);
 int wr_cli_sinks(int argc, char **argv);
 int wr_cli_local(int argc, char **argv);

@@ -1,21 +1,22 @@
 // `weir eval`: one statement on one message, for people; and the interface for conformance cases.
 #include "engine/cli/cases.h"
 #include "engine/cli/cli.h"
+#include "engine/cli/given.h"
 #include "engine/rules/zones.h"
 #include "sql/base/clock.h"
 #include "sql/explain.h"
+#include "sql/explain/levels.h"
+#include "sql/explain/tape.h"
 #include "sql/topic.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "sql/base/banned.h"
 
-#define MESSAGE_BYTES_MAX (1u << 28)  // memory of one evaluation
-#define PAYLOAD_BYTES_MAX (64u << 20) // of -p
+#define MESSAGE_BYTES_MAX (1u << 28) // memory of one evaluation
 
 struct asked {
     const char *sql, *topic, *payload, *version, *cases;
@@ -27,58 +28,7 @@ static int wrong(const char *text, const char *value)
     return 2;
 }
 
-// Everything from a descriptor, at most PAYLOAD_BYTES_MAX.
-static wr_err slurp(int fd, struct wr_buf *out)
-{
-    wr_buf_init(out, PAYLOAD_BYTES_MAX);
-    for (;;) {
-        char *to = wr_buf_reserve(out, 65536);
-        if (!to) {
-            return WR_ERR_LIMIT;
-        }
-        ssize_t n = read(fd, to, 65536);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return n < 0 ? WR_ERR_IO : WR_OK;
-        }
-        out->len += (size_t)n;
-    }
-}
-
-// -p: the text itself, @FILE, or - for standard input. Fault texts name what could not be read.
-static int read_payload(const char *given, struct wr_buf *out)
-{
-    if (given[0] != '@' && strcmp(given, "-") != 0) {
-        wr_buf_add(out, wr_str_of(given));
-        return 0;
-    }
-    int fd = given[0] == '@' ? open(given + 1, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
-    wr_err err = fd < 0 ? WR_ERR_IO : slurp(fd, out);
-    if (err) {
-        fprintf(stderr, "weir eval: payload %s: %s\n", given,
-                err == WR_ERR_LIMIT ? "more than 64 MiB" : strerror(errno));
-    }
-    if (fd > STDIN_FILENO) {
-        close(fd);
-    }
-    return err ? 2 : 0;
-}
-
-// A topic that the filter matches: `x` for every wildcard.
-static void sample_topic(wr_str filter, struct wr_buf *out)
-{
-    for (size_t i = 0; i < filter.len; i++) {
-        char c = filter.at[i];
-        wr_buf_add_char(out, c == '+' || c == '#' ? 'x' : c);
-    }
-    if (filter.len == 0) {
-        wr_buf_add(out, WR_STR("x"));
-    }
-}
-
-static int show(struct wr_eval *e, const struct wr_sql_host *host)
+static int show(struct wr_eval *e, struct wr_tape *tape)
 {
     wr_str bytes;
     bool json;
@@ -98,7 +48,8 @@ static int show(struct wr_eval *e, const struct wr_sql_host *host)
         return 0;
     case WR_EVAL_NO_MATCH: {
         struct wr_buf why = {0};
-        wr_explain_where(e->program, e->message, host, &why);
+        tape->at = 0; // chance is what it was
+        wr_explain_where(e->program, e->message, &tape->host, &why);
         fprintf(stderr, "no match: WHERE is not true\n%.*s", WR_STR_ARG(wr_buf_str(&why)));
         wr_buf_release(&why);
         return 1;
@@ -126,7 +77,7 @@ static int evaluate(const struct wr_program *p, const struct asked *a, wr_str pa
     if (a->topic) {
         wr_buf_add(&topic, wr_str_of(a->topic));
     } else {
-        sample_topic(filter, &topic);
+        wr_given_topic(filter, &topic);
     }
     m.topic = wr_buf_str(&topic);
     m.basic_ingest = wr_topic_basic_ingest(m.topic, &rule, &rest);
@@ -139,6 +90,10 @@ static int evaluate(const struct wr_program *p, const struct asked *a, wr_str pa
                 filter.len ? "no match: topic '%.*s' is not matched by FROM '%.*s'\n"
                            : "no match: topic '%.*s', and the statement has no FROM%.*s\n",
                 WR_STR_ARG(m.topic), WR_STR_ARG(filter));
+        struct wr_buf advice = {0};
+        wr_levels_advise(filter, m.topic, &advice);
+        fprintf(stderr, "%.*s", WR_STR_ARG(wr_buf_str(&advice)));
+        wr_buf_release(&advice);
         status = 1;
     } else {
         struct wr_arena arena;
@@ -155,9 +110,12 @@ static int evaluate(const struct wr_program *p, const struct asked *a, wr_str pa
                         "no attributes\n",
                         m.malformed_at);
             }
-            wr_eval_start(&e, &m, 0, &host);
+            struct wr_tape tape;
+            wr_tape_init(&tape, &host);
+            wr_eval_start(&e, &m, 0, &tape.host);
             wr_eval_run(&e);
-            status = show(&e, &host);
+            status = show(&e, &tape);
+            wr_tape_release(&tape);
         }
         wr_plan_free(plan);
         wr_arena_release(&arena);
@@ -188,7 +146,7 @@ static int eval_one(const struct asked *a)
         fprintf(stderr, "warning: %s\n", wr_program_warning(p, i)->text);
     }
     struct wr_buf payload = {0};
-    int status = read_payload(a->payload, &payload);
+    int status = wr_given_payload("eval", a->payload, &payload) ? 0 : 2;
     if (status == 0) {
         status = evaluate(p, a, payload.len ? wr_buf_str(&payload) : (wr_str){"", 0});
     }

@@ -165,6 +165,19 @@ static wr_err properties(const wr_value *context, struct wr_arena *arena, struct
     return WR_OK;
 }
 
+wr_err wr_line_context(const wr_value *context, struct wr_arena *arena, struct wr_sql_message *m,
+                       struct wr_fault *fault)
+{
+    m->over_mqtt = flag(context, "mqtt", true, arena);
+    m->basic_ingest = flag(context, "basicIngest", false, arena);
+    m->timestamp_ms = number(context, "timestamp", 0, arena);
+    m->client_id = wr_line_text(context, "clientId", arena);
+    m->principal = wr_line_text(context, "principal", arena);
+    m->source_ip = wr_line_text(context, "sourceIp", arena);
+    m->trace_id = wr_line_text(context, "traceId", arena);
+    return properties(context, arena, m, fault);
+}
+
 wr_err wr_line_message(const struct wr_line *line, const wr_value *context, struct wr_arena *arena,
                        struct wr_sql_message *m, struct wr_fault *fault)
 {
@@ -174,15 +187,5 @@ wr_err wr_line_message(const struct wr_line *line, const wr_value *context, stru
         return wr_fault_set(fault, WR_ERR_MISSING, "expected a member topic");
     }
     wr_err err = payload(line, arena, &m->payload, fault);
-    if (err) {
-        return err;
-    }
-    m->over_mqtt = flag(context, "mqtt", true, arena);
-    m->basic_ingest = flag(context, "basicIngest", false, arena);
-    m->timestamp_ms = number(context, "timestamp", 0, arena);
-    m->client_id = wr_line_text(context, "clientId", arena);
-    m->principal = wr_line_text(context, "principal", arena);
-    m->source_ip = wr_line_text(context, "sourceIp", arena);
-    m->trace_id = wr_line_text(context, "traceId", arena);
-    return properties(context, arena, m, fault);
+    return err ? err : wr_line_context(context, arena, m, fault);
 }

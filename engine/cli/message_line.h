@@ -32,4 +32,8 @@ wr_str wr_line_spelt(const struct wr_line *line, const char *name, struct wr_are
 wr_err wr_line_message(const struct wr_line *line, const wr_value *context, struct wr_arena *arena,
                        struct wr_sql_message *m, struct wr_fault *fault) WR_MUST_CHECK;
 
+// The same from `context` alone; topic and payload are the caller's.
+wr_err wr_line_context(const wr_value *context, struct wr_arena *arena, struct wr_sql_message *m,
+                       struct wr_fault *fault) WR_MUST_CHECK;
+
 #endif

@@ -115,8 +115,9 @@ static wr_err compile(struct builder *b)
 {
     struct wr_rule *r = b->rule;
     struct wr_document *d = r->document;
-    struct wr_program_options options = {.sql_version = d->sql_version, .fuel = b->options->fuel};
-    wr_err err = wr_sql_version_parse(d->sql_version, &(enum wr_dialect){0}, b->fault);
+    wr_str version = b->options->sql_version.at ? b->options->sql_version : d->sql_version;
+    struct wr_program_options options = {.sql_version = version, .fuel = b->options->fuel};
+    wr_err err = wr_sql_version_parse(version, &(enum wr_dialect){0}, b->fault);
     if (err) {
         wr_fault_prefix(b->fault, "awsIotSqlVersion");
         return err;

@@ -51,6 +51,7 @@ struct wr_rule_options {
     // Refuse look-ups, since nothing answers them: refused when the rule is loaded is better than
     // failed at every message.
     bool no_lookups;
+    wr_str sql_version; // at not NULL: instead of the document's
 };
 
 // Compile a document's text. `file_name` as in wr_document_parse(). The text of a fault in SQL

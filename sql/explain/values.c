@@ -36,6 +36,7 @@ struct walk {
     const struct wr_query *row_of;
     const wr_value *row;
     struct moment now;
+    const struct wr_values_node *assigned[WR_SQL_VARS_MAX];
 };
 
 struct seen {
@@ -314,10 +315,8 @@ static void inside_chain(struct walk *w, const struct wr_node *n, struct wr_valu
     struct wr_buf bad = {0}, b = {0};
     chain(w, n, n->op, out, &number, &bad, &known);
     if (known && bad.len && out->state == WR_VALUES_VALUE) {
-        wr_buf_addf(&b,
-                    "term %.*s of %u is neither true nor false, and %s has no short cut: all of it "
-                    "is Undefined",
-                    WR_STR_ARG(wr_buf_str(&bad)), number, wr_operator_text(n->op));
+        wr_buf_addf(&b, "%s has no short cut, and of its %u terms neither true nor false: %.*s",
+                    wr_operator_text(n->op), number, WR_STR_ARG(wr_buf_str(&bad)));
         out->note = kept(w, &b);
     }
     wr_buf_release(&bad);
@@ -514,6 +513,12 @@ static void inside(struct walk *w, const struct wr_node *n, struct wr_values_nod
     case WR_NODE_QUERY:
         inside_query(w, n->query, out);
         return;
+    case WR_NODE_VARIABLE:
+        out->from = w->assigned[n->index];
+        if (out->value.type == WR_UNDEFINED && out->from) {
+            out->note = WR_STR("as SET made it");
+        }
+        return;
     case WR_NODE_NUMBER:
     case WR_NODE_STRING:
     case WR_NODE_NULL:
@@ -521,7 +526,6 @@ static void inside(struct walk *w, const struct wr_node *n, struct wr_values_nod
     case WR_NODE_FALSE:
     case WR_NODE_STAR:
     case WR_NODE_NAME:
-    case WR_NODE_VARIABLE:
     case WR_NODE_ALL:
     case WR_NODE_PAIR:
         return;

@@ -23,10 +23,11 @@ struct wr_values_node {
     wr_str source;    // as written in the statement or the template; at NULL: a row
     uint32_t begin;   // byte of that text
     enum wr_values_state state;
-    wr_value value; // forced; its content may be lazy
-    wr_str note;    // why it is so, at NULL: nothing to say
-    bool telling;   // of a path: the note says more than that it is not there
-    bool blamed;    // WHERE is not true because of this term
+    wr_value value;                    // forced; its content may be lazy
+    wr_str note;                       // why it is so, at NULL: nothing to say
+    bool telling;                      // of a path: the note says more than that it is not there
+    const struct wr_values_node *from; // of a variable: where SET gave it its value; else NULL
+    bool blamed;                       // WHERE is not true because of this term
     struct wr_values_node *kids, *next;
     const void *node_; // struct wr_node; NULL: a row
 };

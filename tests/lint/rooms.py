@@ -52,10 +52,11 @@ RULES = [
     ("engine/plugin/*", ["engine/plugin/*", "engine/registry/policy.h", "sql/base/*"],
      ["mosquitto-plugin", "openssl"]),
     ("engine/config*", ENGINE, ["jansson", "yaml", "uv"]),
-    # `weir explain` and `weir eval` show programs, so the commands see how faults are explained; `weir test`
-    # measures which places of a statement its cases have seen; `weir help` shows the functions;
-    # `weir check` shows what static analysis finds.
-    ("engine/cli/*", ENGINE + ["sql/explain.h", "sql/coverage.h", "sql/lint.h", "sql/lint_codes.h", "sql/func/functions.h", "sql/func/manual.h"], ["uv", "jansson", "yaml"]),
+    # `weir explain` and `weir eval` show programs, so the commands see how they and faults are explained; `weir
+    # test` measures which places of a statement its cases have seen; `weir help` shows the functions; `weir
+    # check` shows what static analysis finds.
+    ("engine/cli/*", ENGINE + ["sql/explain.h", "sql/explain/*", "sql/coverage.h", "sql/lint.h", "sql/lint_codes.h",
+      "sql/func/functions.h", "sql/func/manual.h"], ["uv", "jansson", "yaml"]),
     ("engine/mqtt/*", ENGINE, ["uv", "mosquitto", "jansson", "openssl"]),
     ("engine/registry/*", ENGINE, ["uv", "jansson", "sqlite", "openssl"]),
     ("engine/admin/*", ENGINE, ["uv", "jansson", "sqlite", "openssl", "archive"]),

@@ -70,6 +70,9 @@ void wr_explain_where(const struct wr_program *p, const struct wr_sql_message *m
         wr_buf_addf(out, "decided by line %u, column %u: ", place.line, place.column);
         add_value(&x, v->stopped_by);
         operands(&x, v->stopped_by);
+    } else if (v->state == WR_EVAL_NO_MATCH) {
+        wr_buf_addf(out, "decided by a term behind the first %d sub-expressions of WHERE\n",
+                    WR_VALUES_SHOWN_MAX);
     } else {
         wr_buf_addf(out, "%s\n", v->fault.text);
     }

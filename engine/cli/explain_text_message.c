@@ -176,6 +176,8 @@ static void decided(const struct wr_explain *x, struct wr_buf *out)
     const struct wr_values *v = x->values;
     const struct wr_values_node *stop = v->stopped_by;
     if (!stop) {
+        wr_buf_addf(out, "  decided by a term behind the first %d sub-expressions of WHERE\n",
+                    WR_VALUES_SHOWN_MAX);
         return;
     }
     wr_buf_add(out, WR_STR("  decided by\n"));
@@ -284,7 +286,7 @@ void wr_paper_message(const struct wr_explain *x, struct wr_buf *out)
     values(x, out);
     templates(x, out);
     if (x->values->left_out) {
-        wr_buf_addf(out, "\n… %zu more sub-expressions are left out, %d are shown\n",
+        wr_buf_addf(out, "\n… %zu more sub-expressions are left out: %d of a clause are shown\n",
                     x->values->left_out, WR_VALUES_SHOWN_MAX);
     }
 }

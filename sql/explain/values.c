@@ -26,6 +26,7 @@ struct wr_values_inside {
     struct wr_plan *plan;
     struct wr_eval eval;                // of the program
     uint64_t fuel;                      // left for the tree
+    size_t room;                        // sub-expressions that the clause may still show
     WR_LIST(struct wr_program *) parts; // values point into their constants
 };
 
@@ -167,7 +168,7 @@ static bool is_literal(const struct wr_node *n)
 
 static struct wr_values_node *append(struct walk *w, struct wr_values_node **list)
 {
-    if (w->v->shown >= WR_VALUES_SHOWN_MAX) {
+    if (w->v->inside_->room == 0) {
         w->v->left_out++;
         return NULL;
     }
@@ -182,6 +183,7 @@ static struct wr_values_node *append(struct walk *w, struct wr_values_node **lis
     }
     *list = made;
     w->v->shown++;
+    w->v->inside_->room--;
     return made;
 }
 
@@ -631,10 +633,16 @@ static void walk_all(struct walk *w, bool where_only)
     struct wr_values_node *hidden = NULL, **set = where_only ? &hidden : &v->set;
     size_t after = v->inside_->tape.at;
     bool failed = false;
+    v->inside_->room = WR_VALUES_SHOWN_MAX;
     for (uint32_t i = 0; i < s->assign_count; i++) {
-        struct seen seen =
-            visit(w, s->assigns[i].expr, role_text(w, "SET @", s->assigns[i].name), set, true);
-        failed |= !seen.known;
+        struct wr_values_node *made = NULL, **end = set;
+        const char *role = role_text(w, "SET @", s->assigns[i].name);
+        failed |= !visit(w, s->assigns[i].expr, role, &made, true).known;
+        w->assigned[i] = made;
+        while (*end) {
+            end = &(*end)->next;
+        }
+        *end = made;
     }
     if (where_only) { // the variables were only for chance's sake
         v->shown = v->left_out = 0;
@@ -642,12 +650,14 @@ static void walk_all(struct walk *w, bool where_only)
     if (failed && v->state == WR_EVAL_FAILED) {
         return;
     }
+    v->inside_->room = WR_VALUES_SHOWN_MAX;
     if (s->select.where) {
         visit(w, s->select.where, "WHERE", &v->where, true);
     }
     if (v->where && v->state == WR_EVAL_NO_MATCH) {
         decide(w);
     }
+    v->inside_->room = WR_VALUES_SHOWN_MAX;
     if (!where_only) {
         items_of(w, &s->select, &v->items);
     }
@@ -684,6 +694,7 @@ struct wr_values *wr_values_new(const struct wr_program *p, const struct wr_sql_
     if (!where_only && p->templates.len) {
         v->templates = wr_zalloc(p->templates.len * sizeof *v->templates);
         v->template_count = p->templates.len;
+        in->room = WR_VALUES_SHOWN_MAX;
         for (uint32_t i = 0; i < p->templates.len; i++) {
             run_template(&w, i);
         }

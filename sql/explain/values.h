@@ -7,7 +7,7 @@
 
 #include "sql/sql.h"
 
-#define WR_VALUES_SHOWN_MAX 400          // sub-expressions in one tree: more nobody reads
+#define WR_VALUES_SHOWN_MAX 400          // sub-expressions of a clause: more nobody reads
 #define WR_VALUES_ROWS_MAX  3            // rows of a nested query that are looked into
 #define WR_VALUES_BYTES_MAX (512u << 20) // memory of one tree with the evaluations behind it
 #define WR_VALUES_FUEL      4            // times the fuel of one evaluation, for the tree's

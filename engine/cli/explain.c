@@ -24,6 +24,7 @@ struct store {
     struct wr_arena arena;
     struct wr_buf topic, payload, file, context_file;
     wr_value context; // an OBJECT, or Undefined
+    bool answers;     // it is a case's, so it answers look-ups; else the line of a message file
 };
 
 static void store_release(struct store *s)
@@ -61,6 +62,7 @@ static bool read_context(struct store *s, const char *path)
         wr_fault_set(&fault, WR_ERR_TYPE, "expected a JSON object: the context of a case");
         return fail(path, &fault);
     }
+    s->answers = true;
     return true;
 }
 
@@ -108,7 +110,8 @@ static bool read_message(struct store *s, const char *given, struct wr_sql_messa
         err = wr_line_read(text, &s->arena, &line, &fault);
         if (!err && s->context.type != WR_OBJECT) { // of a case, or the members themselves
             s->context = wr_line_member(&line.object, "context", &s->arena);
-            s->context = s->context.type == WR_OBJECT ? s->context : line.object;
+            s->answers = s->context.type == WR_OBJECT;
+            s->context = s->answers ? s->context : line.object;
         }
         if (!err) {
             err = wr_line_message(&line, &s->context, &s->arena, m, &fault);
@@ -173,7 +176,6 @@ static bool message(struct store *s, const struct asked *a,
         return false;
     }
     x->has_payload = a->payload || a->message;
-    x->answers = s->context.type == WR_OBJECT;
     bool good = a->message ? read_message(s, a->message, &x->m)
                            : given_message(s, a, wr_program_filter(subject->program), &x->m);
     if (!good) {
@@ -185,7 +187,7 @@ static bool message(struct store *s, const struct asked *a,
     }
     match_topic(subject, x);
     wr_case_host_init(&x->host, &s->context, &s->arena);
-    x->answers = a->context || (a->message && s->context.type == WR_OBJECT);
+    x->answers = s->answers;
     if (!x->answers) {
         x->host.host.lookup = NULL;
     }

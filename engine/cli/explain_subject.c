@@ -98,7 +98,7 @@ static bool load_rule(struct wr_explain_subject *s, const char *path, const char
     s->metrics_ = wr_metrics_new();
     wr_buf_init(&s->text_, WR_DOCUMENT_FILE_MAX);
     if (wr_given_file(path, &s->text_, &fault)) {
-        wr_buf_addf(why, "%s\n", fault.text);
+        wr_buf_addf(why, "weir explain: %s\n", fault.text);
         return false;
     }
     struct wr_rule_options options = {.kinds = wr_sink_list,
@@ -106,9 +106,9 @@ static bool load_rule(struct wr_explain_subject *s, const char *path, const char
                                       .sql_version = version ? wr_str_of(version) : (wr_str){0}};
     if (wr_rule_new(wr_buf_str(&s->text_), path, &options, &s->rule, &fault)) {
         if (fault.line) {
-            wr_buf_addf(why, "%s:%u:%u: %s\n", path, fault.line, fault.column, fault.text);
+            wr_buf_addf(why, "weir explain: %s:%u:%u: %s\n", path, fault.line, fault.column, fault.text);
         } else {
-            wr_buf_addf(why, "%s: %s\n", path, fault.text);
+            wr_buf_addf(why, "weir explain: %s: %s\n", path, fault.text);
         }
         s->rule = NULL;
         return false;

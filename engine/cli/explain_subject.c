@@ -106,7 +106,8 @@ static bool load_rule(struct wr_explain_subject *s, const char *path, const char
                                       .sql_version = version ? wr_str_of(version) : (wr_str){0}};
     if (wr_rule_new(wr_buf_str(&s->text_), path, &options, &s->rule, &fault)) {
         if (fault.line) {
-            wr_buf_addf(why, "weir explain: %s:%u:%u: %s\n", path, fault.line, fault.column, fault.text);
+            wr_buf_addf(why, "weir explain: %s:%u:%u: %s\n", path, fault.line, fault.column,
+                        fault.text);
         } else {
             wr_buf_addf(why, "weir explain: %s: %s\n", path, fault.text);
         }

@@ -131,28 +131,37 @@ static void advise_level(const char *whose, size_t index, wr_str level, struct w
     wr_buf_add(out, WR_STR(", is one too many: without it they match\n"));
 }
 
-// One level too many on a side. True: said so.
-static bool one_level_off(wr_str filter, wr_str topic, struct wr_buf *out)
+// The last level without which the two match; false when there is none. `ours` is the one that
+// loses a level.
+static bool level_too_many(wr_str ours, bool ours_is_filter, wr_str other, size_t *index,
+                           wr_str *level)
 {
     struct wr_buf b = {0};
-    wr_str level;
+    wr_str each;
     bool found = false;
-    for (size_t i = 0; !found && i < WR_LEVELS_MAX && wr_topic_level(topic, i, &level); i++) {
-        without_level(topic, i, &b);
-        if (b.len && wr_topic_matches(filter, wr_buf_str(&b))) {
-            advise_level("topic", i, level, out);
-            found = true;
-        }
-    }
-    for (size_t i = 0; !found && i < WR_LEVELS_MAX && wr_topic_level(filter, i, &level); i++) {
-        without_level(filter, i, &b);
-        if (b.len && wr_topic_matches(wr_buf_str(&b), topic)) {
-            advise_level("filter", i, level, out);
+    for (size_t i = 0; i < WR_LEVELS_MAX && wr_topic_level(ours, i, &each); i++) {
+        without_level(ours, i, &b);
+        wr_str rest = wr_buf_str(&b);
+        bool match = ours_is_filter ? wr_topic_matches(rest, other) : wr_topic_matches(other, rest);
+        if (rest.len && match) {
+            *index = i;
+            *level = each;
             found = true;
         }
     }
     wr_buf_release(&b);
     return found;
+}
+
+static void one_level_off(wr_str filter, wr_str topic, struct wr_buf *out)
+{
+    size_t index;
+    wr_str level;
+    if (level_too_many(topic, false, filter, &index, &level)) {
+        advise_level("topic", index, level, out);
+    } else if (level_too_many(filter, true, topic, &index, &level)) {
+        advise_level("filter", index, level, out);
+    }
 }
 
 static void ends(wr_str filter, wr_str topic, struct wr_buf *out)

@@ -333,20 +333,26 @@ static void cast_of(const struct wr_num_context *c, const struct wr_node *n, con
 
 // ---- calls
 
-// The type of parameter `index` in "substring(String, Int [, Int])"; {NULL, 0} when it is not
-// plain.
+// The type of parameter `index` in "substring(text String, start Int [, end Int])"; {NULL, 0} when
+// there are several forms, or any number of arguments.
 static wr_str parameter(const char *signature, uint32_t index)
 {
     const char *at = strchr(signature, '(');
     if (!at || strchr(signature, '|') || strstr(signature, "...")) {
         return (wr_str){NULL, 0};
     }
-    at++;
-    for (;; index--) {
+    for (at++;; index--) {
         at += strspn(at, " [,");
-        size_t len = strcspn(at, ",)] ");
+        size_t len = strcspn(at, ",)]"); // "start Int "
         if (len == 0 || index == 0) {
-            return len ? (wr_str){at, len} : (wr_str){NULL, 0};
+            while (len && at[len - 1] == ' ') {
+                len--;
+            }
+            size_t type = len;
+            while (type && at[type - 1] != ' ') {
+                type--;
+            }
+            return len ? (wr_str){at + type, len - type} : (wr_str){NULL, 0};
         }
         at += len;
     }

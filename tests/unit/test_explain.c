@@ -580,7 +580,7 @@ static void chance_agrees(void **state)
     wr_program_free(p);
 }
 
-static size_t compared;
+static size_t compared, nominated;
 
 static bool object_of_aliases(const struct wr_program *p)
 {
@@ -613,6 +613,137 @@ static void compare_items(const char *id, const struct wr_program *p, struct wr_
         wr_buf_release(&want);
         compared++;
     }
+}
+
+// Whether an atom, written as a condition, holds of the message. True for one that is no SQL: JSON
+// escapes.
+static bool atom_holds(const struct wr_atom *a, const struct wr_program *p,
+                       const struct wr_sql_message *m)
+{
+    struct wr_buf sql = {0};
+    struct wr_program_options options = {.sql_version = wr_program_version(p)};
+    struct wr_program *q;
+    wr_buf_add(&sql, S("SELECT 1 AS v WHERE "));
+    if (a->kind == WR_ATOM_EXISTS) {
+        wr_buf_addf(&sql, "%.*s = %.*s", WR_STR_ARG(a->path), WR_STR_ARG(a->path));
+    } else {
+        wr_atom_write(a, &sql);
+    }
+    bool escaped = a->constant.len && memchr(a->constant.at, '\\', a->constant.len);
+    if (a->kind == WR_ATOM_ALL || escaped || wr_program_new(wr_buf_str(&sql), &options, &q, NULL)) {
+        wr_buf_release(&sql);
+        return true;
+    }
+    CHECK_INT("atom", wr_program_seal(q, NULL), WR_OK);
+    struct wr_values *v = wr_values_new(q, m, NULL, true);
+    bool holds = v->state == WR_EVAL_MATCHED;
+    wr_values_free(v);
+    wr_program_free(q);
+    wr_buf_release(&sql);
+    nominated++;
+    return holds;
+}
+
+// An index by these atoms would not have lost the rule.
+static void nominates(const char *id, const struct wr_program *p, const struct wr_sql_message *m)
+{
+    struct wr_arena arena;
+    wr_arena_init(&arena, ARENA_LIMIT);
+    struct wr_atoms atoms = wr_atoms_of(p, &arena);
+    bool holds = false;
+    for (size_t i = 0; i < atoms.count && !holds; i++) {
+        holds = atom_holds(&atoms.at[i], p, m);
+    }
+    CHECK(id, holds);
+    wr_arena_release(&arena);
+}
+
+static uint32_t seed = 1;
+
+static uint32_t chance(uint32_t below)
+{
+    seed = seed * 1664525u + 1013904223u;
+    return (seed >> 16) % below;
+}
+
+static void random_condition(struct wr_buf *sql, int depth)
+{
+    static const char *const paths[] = {"a", "b", "c.d"};
+    static const char *const constants[] = {"1",    "30",     "'x'",     "'30'", "NULL",
+                                            "TRUE", "'true'", "10 + 20", "-1"};
+    static const char *const signs[] = {"=", "<>", "<", "<=", ">", ">="};
+    const char *path = paths[chance(WR_COUNT(paths))];
+    const char *constant = constants[chance(WR_COUNT(constants))];
+    const char *sign = signs[chance(WR_COUNT(signs))];
+    switch (depth > 0 ? chance(8) : 4 + chance(4)) {
+    case 0:
+    case 1:
+        wr_buf_add(sql, S("NOT ("));
+        random_condition(sql, depth - 1);
+        break;
+    case 2:
+    case 3:
+        wr_buf_add_char(sql, '(');
+        random_condition(sql, depth - 1);
+        wr_buf_add(sql, chance(2) ? S(") AND (") : S(") OR ("));
+        random_condition(sql, depth - 1);
+        break;
+    case 4:
+        wr_buf_addf(sql, "(%s IN [%s, 30, 'x']", path, constant);
+        break;
+    case 5:
+        wr_buf_addf(sql, "(%s", path);
+        break;
+    case 6:
+        wr_buf_addf(sql, "(%s %s %s", constant, sign, path);
+        break;
+    default:
+        wr_buf_addf(sql, "(%s %s %s", path, sign, constant);
+        break;
+    }
+    wr_buf_add_char(sql, ')');
+}
+
+static void random_payload(struct wr_buf *out)
+{
+    static const char *const values[] = {"1",     "30",       "\"x\"", "\"30\"", "null", "true",
+                                         "false", "\"TRUE\"", "31.5",  "[1]",    "{}",   "-1"};
+    static const char *const members[] = {"\"a\":", "\"b\":", "\"c\":{\"d\":"};
+    wr_buf_add_char(out, '{');
+    for (size_t i = 0; i < WR_COUNT(members); i++) {
+        if (chance(4)) {
+            wr_buf_addf(out, "%s%s%s%s", out->len > 1 ? "," : "", members[i],
+                        values[chance(WR_COUNT(values))], i == 2 ? "}" : "");
+        }
+    }
+    wr_buf_add_char(out, '}');
+}
+
+// Whatever WHERE is true of, an atom holds of.
+static void atoms_lose_nothing(void **state)
+{
+    struct wr_buf sql = {0}, payload = {0};
+    size_t matched = 0;
+    for (int i = 0; i < 4000; i++) {
+        wr_buf_clear(&sql);
+        wr_buf_clear(&payload);
+        wr_buf_add(&sql, S("SELECT 1 AS v FROM 'a/b' WHERE "));
+        random_condition(&sql, 3);
+        random_payload(&payload);
+        const char *name = wr_buf_terminated(&sql);
+        struct wr_program *p = compile(name, name);
+        struct wr_sql_message m = message_of(wr_buf_terminated(&payload));
+        struct wr_values *v = wr_values_new(p, &m, NULL, true);
+        if (v->state == WR_EVAL_MATCHED) {
+            matched++;
+            nominates(name, p, &m);
+        }
+        wr_values_free(v);
+        wr_program_free(p);
+    }
+    CHECK("some match", matched > 500 && nominated > 500);
+    wr_buf_release(&sql);
+    wr_buf_release(&payload);
 }
 
 static void compare_case(wr_str text, struct wr_arena *arena)
@@ -652,6 +783,8 @@ static void compare_case(wr_str text, struct wr_arena *arena)
     }
     if (ran == WR_EVAL_NO_MATCH) {
         CHECK(id, v->stopped_by);
+    } else if (ran == WR_EVAL_MATCHED) {
+        nominates(id, p, &c.message);
     }
     wr_str expanded;
     if (template.at && wr_case_template(&c, template_id, &expanded, NULL) && !chance) {
@@ -737,12 +870,19 @@ int main(int argc, char **argv)
 {
     folder = argc > 1 ? argv[1] : "tests/corpus";
     static const struct CMUnitTest tests[] = {
-        T(nearest_keys),     T(nearest_keys_are_bounded),
-        T(topic_levels),     T(deciding_terms),
-        T(blamed_terms),     T(reasons),
-        T(raw_payloads),     T(atoms),
-        T(short_forms),      T(listing),
-        T(chance_agrees),    T(agrees_with_the_corpus),
+        T(nearest_keys),
+        T(nearest_keys_are_bounded),
+        T(topic_levels),
+        T(deciding_terms),
+        T(blamed_terms),
+        T(reasons),
+        T(raw_payloads),
+        T(atoms),
+        T(short_forms),
+        T(listing),
+        T(chance_agrees),
+        T(atoms_lose_nothing),
+        T(agrees_with_the_corpus),
         T(large_statements),
     };
     return TEST_MAIN(tests);

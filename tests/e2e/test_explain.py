@@ -4,6 +4,7 @@
 """
 import json
 import os
+import subprocess
 import sys
 
 import support
@@ -256,6 +257,25 @@ def test_usage():
     tap.check(code == 2 and "expected a JSON object" in err, f"a context that is no object: {code} {err!r}")
     code, out, _ = support.run([binary(), "help", "explain"])
     tap.check(code == 0 and "--sql-version" in out, "help")
+
+
+def test_colour():
+    """colour on a terminal, never with NO_COLOR"""
+    for extra, wanted in [({}, True), ({"NO_COLOR": "1"}, False)]:
+        main_end, far_end = os.openpty()
+        environment = {k: v for k, v in os.environ.items() if k != "NO_COLOR"}
+        child = subprocess.Popen([binary(), "explain", HOT, "-p", '{"temp":1}'], stdout=far_end,
+                                 env={**environment, **extra})
+        os.close(far_end)
+        text = b""
+        try:
+            while part := os.read(main_end, 65536):
+                text += part
+        except OSError:
+            pass
+        child.wait(support.TIMEOUT)
+        os.close(main_end)
+        tap.equal(ESCAPE.encode() in text, wanted, f"colour with {extra}")
 
 
 def test_eval_says_the_nearest_key():

@@ -206,7 +206,9 @@ static void rule(const struct wr_explain *x, const struct wr_listing *l, struct 
     open_(b, "rule", '{');
     if (s->rule) {
         text(b, "name", s->rule->name);
-        text(b, "file", wr_str_of(s->file));
+        if (wr_utf8_valid(wr_str_of(s->file))) { // a path is bytes, JSON is not
+            text(b, "file", wr_str_of(s->file));
+        }
         truth(b, "enabled", s->rule->enabled);
     }
     text(b, "sql", wr_listing_statement(l));

@@ -13,13 +13,29 @@ static bool is_control(uint32_t c)
     return c < 0x20 || (c >= 0x7f && c < 0xa0);
 }
 
+#define NO_CHARACTER UINT32_MAX
+
+// The character at byte `*at`, which moves behind it; NO_CHARACTER for a byte that begins none: the
+// text of a template may be anything.
+static uint32_t next(wr_str s, size_t *at)
+{
+    size_t end = s.len - *at > 4 ? *at + 4 : s.len;
+    if (wr_utf8_valid_len(wr_str_cut(s, *at, end)) == 0) {
+        ++*at;
+        return NO_CHARACTER;
+    }
+    return wr_utf8_next(s, at);
+}
+
 void wr_show_string(struct wr_buf *out, wr_str s)
 {
     wr_buf_add_char(out, '"');
     for (size_t at = 0; at < s.len;) {
         size_t begin = at;
-        uint32_t c = wr_utf8_next(s, &at);
-        if (c == '"' || c == '\\') {
+        uint32_t c = next(s, &at);
+        if (c == NO_CHARACTER) {
+            wr_buf_addf(out, "\\x%02x", (unsigned char)s.at[begin]);
+        } else if (c == '"' || c == '\\') {
             wr_buf_addf(out, "\\%c", (int)c);
         } else if (c == '\n' || c == '\t' || c == '\r') {
             wr_buf_addf(out, "\\%c", c == '\n' ? 'n' : c == '\t' ? 't' : 'r');
@@ -155,18 +171,23 @@ void wr_show_value(struct wr_buf *out, const wr_value *v, struct wr_arena *arena
 
 void wr_show_source(struct wr_buf *out, wr_str source)
 {
-    size_t count = wr_utf8_count(source), number = 0;
+    size_t count = 0, number = 0;
+    for (size_t at = 0; at < source.len; count++) {
+        next(source, &at);
+    }
     bool blank = false, cut = count > WR_SHOW_SOURCE_MAX;
     size_t head = WR_SHOW_SOURCE_MAX * 2 / 3, tail = WR_SHOW_SOURCE_MAX - head - 1;
     for (size_t at = 0; at < source.len; number++) {
         size_t begin = at;
-        uint32_t c = wr_utf8_next(source, &at);
+        uint32_t c = next(source, &at);
         if (cut && number >= head && number < count - tail) {
             wr_buf_add(out, number == head ? WR_STR("…") : WR_STR(""));
             continue;
         }
         bool space = c == ' ' || is_control(c);
-        if (space && !blank) {
+        if (c == NO_CHARACTER) {
+            wr_buf_add_char(out, '?');
+        } else if (space && !blank) {
             wr_buf_add_char(out, ' ');
         } else if (!space) {
             wr_buf_add(out, wr_str_cut(source, begin, at));

@@ -489,6 +489,9 @@ static void short_forms(void **state)
     wr_show_value(&out, &v, &arena, WR_SQL_2016);
     CHECK("long", wr_str_ends(wr_buf_str(&out), S("…\" (4000 bytes)")) && out.len < 200);
     wr_buf_clear(&out);
+    wr_show_string(&out, S("a\xff\xc3"));
+    CHECK_STR("not UTF-8", wr_buf_str(&out), S("\"a\\xff\\xc3\""));
+    wr_buf_clear(&out);
     wr_show_source(&out, S("a\n\t  AND   b"));
     CHECK_STR("source", wr_buf_str(&out), S("a AND b"));
     wr_buf_release(&out);

@@ -107,13 +107,10 @@ def fill_known(r, m, name, modules, depth):
             fill_known(r, inner, "Struct" if kind == 5 else "ListValue", modules, depth + 1)
     elif name == "Any":
         old, new = modules
-        inner = r.choice([new.Person, new.Rich, old.Old])()
-        if r.random() < 0.3:
-            timestamps = new.Rich().at
-            fill_known(r, timestamps, "Timestamp", modules, depth)
-            inner = timestamps
-        else:
-            fill(r, inner, modules, depth + 3)
+        known = [f.message_type._concrete_class for f in new.Rich.DESCRIPTOR.fields
+                 if f.message_type and f.message_type.file.package == "google.protobuf"]
+        inner = r.choice(known if r.random() < 0.4 else [new.Person, new.Rich, old.Old])()
+        fill(r, inner, modules, depth + 3)
         if r.random() < 0.9:
             m.Pack(inner)
     else:

@@ -59,6 +59,29 @@ def damage(r, data):
     return bytes(data[:r.randint(0, len(data))] if r.random() < 0.3 else data)
 
 
+def note_fields(m, seen):
+    """Which fields were set, inside Any too."""
+    for field, value in m.ListFields():
+        seen.add(field.full_name)
+        if field.message_type and field.message_type.GetOptions().map_entry:
+            inner = value.values() if field.message_type.fields_by_name["value"].message_type else []
+        else:
+            inner = value if field.label == field.LABEL_REPEATED else [value]
+        for item in inner if field.message_type else []:
+            note_fields(item, seen)
+
+
+def all_fields(modules):
+    """Every field of both files, but for extensions."""
+    kinds = [d for module in modules for d in module.DESCRIPTOR.message_types_by_name.values()]
+    names = set()
+    while kinds:
+        d = kinds.pop()
+        kinds.extend(d.nested_types)
+        names.update(f.full_name for f in d.fields if not d.GetOptions().map_entry)
+    return names
+
+
 def expected(m):
     """The library's answer; None where it has none."""
     try:
@@ -75,11 +98,12 @@ def main():
         return
     with tempfile.TemporaryDirectory() as folder:
         modules = make_proto.load(pathlib.Path(folder))
-        messages = []
+        messages, seen = [], set()
         for number in range(count):
             kind, proto = (modules[1].Rich, "rich3") if number % 3 else (modules[0].Old, "rich2")
             m = kind()
             make_proto.fill(r, m, modules)
+            note_fields(m, seen)
             data = m.SerializeToString()
             messages.append((proto, kind, data, False))
             messages.append((proto, kind, damage(r, data), True))
@@ -106,7 +130,8 @@ def main():
             if not lenient and not (same(got, want) if want is not None else got is None):
                 bad[damaged].append((data.hex(), answer, want))
         os.dup2(said, 2)
-    print("1..2")
+    unseen = sorted(all_fields(modules) - seen)
+    print("1..3")
     for number, damaged in enumerate((False, True), 1):
         what = "damaged messages" if damaged else "messages"
         print(f"{'not ' if bad[damaged] else ''}ok {number} - {count} random {what}")
@@ -114,7 +139,10 @@ def main():
             print(f"# {data}\n#   weir    {answer}\n#   library {json.dumps(want)}")
         if bad[damaged]:
             print(f"# {len(bad[damaged])} differ")
-    sys.exit(1 if bad[False] or bad[True] else 0)
+    print(f"{'not ' if unseen else ''}ok 3 - every field of both files was in some message")
+    if unseen:
+        print(f"# never set: {', '.join(unseen)}")
+    sys.exit(1 if bad[False] or bad[True] or unseen else 0)
 
 
 if __name__ == "__main__":

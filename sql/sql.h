@@ -73,6 +73,10 @@ const struct wr_fault *wr_program_warning(const struct wr_program *p, size_t ind
 // in the statement.
 bool wr_program_needs_host(const struct wr_program *p, struct wr_fault *fault);
 
+// Whether this process may run machine code made at run time (systemd's MemoryDenyWriteExecute
+// takes that away). If not, regular expressions work, several times slower.
+bool wr_regex_jit_works(void);
+
 // ---- reading messages
 
 // The union of what `count` sealed programs read from a payload. Programs must outlive the plan.
@@ -175,6 +179,8 @@ struct wr_eval {
     wr_value result;       // MATCHED; may be lazy; Undefined is an empty payload
     struct wr_fault fault; // FAILED
     uint64_t fuel_left;
+    uint32_t
+        regex_limits; // matches since the start, templates' too, that gave Undefined at a limit
     struct wr_lookup *lookup; // SUSPENDED
     // private to sql/vm.c
     wr_value *regs_;

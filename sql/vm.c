@@ -653,6 +653,7 @@ void wr_eval_begin(struct wr_eval *e, const struct wr_program *program, const ui
     e->host = host;
     e->passthrough_ = e->in_template_ = e->template_undefined_ = false;
     e->dynamodb_calls_ = 0;
+    e->regex_limits = 0;
     enter(e, 0);
     memset(e->vars_, 0, e->program->statement.assign_count * sizeof e->vars_[0]);
     if (e->regs_cap_ < e->program->reg_count) {

@@ -575,6 +575,11 @@ static int run(struct wr_config *config, const char *status_file)
         d.ran = true;
         wr_log(WR_LOG_INFO, "run", "started: pid %ld, broker %s, rules %s, state %s",
                (long)getpid(), config->mqtt_url, config->rules_dir, d.state.path);
+        if (!wr_regex_jit_works()) {
+            wr_log(WR_LOG_WARN, "run",
+                   "this process may not make machine code (MemoryDenyWriteExecute?): regular "
+                   "expressions work, several times slower");
+        }
         save_status(&d);
     }
     uv_run(&d.loop, UV_RUN_DEFAULT);

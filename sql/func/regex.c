@@ -15,13 +15,16 @@
 
 #include "sql/base/banned.h"
 
-#define MATCH_LIMIT   100000            // about 0.5 ms with JIT, 2 ms without
+#define MATCH_LIMIT   100000            // from one place: about 0.5 ms with JIT, 2 ms without
+#define WORK_LIMIT    (64u << 20)       // of one call from all places: about 30 ms, 70 without JIT
+#define WORK_STEP     16                // for a callout; a byte of the subject is 1
+#define WORK_PER_STEP 16                // work in one step of the fuel
 #define HEAP_LIMIT    (32 * 1024)       // KiB of backtracking memory without JIT
 #define JIT_STACK_MIN (32 * 1024)       // bytes
 #define JIT_STACK_MAX (1024 * 1024)     // bytes; beyond it the interpreter takes over
 #define CACHE_ENTRIES 256               // patterns of a thread
 #define CACHE_BUCKETS 512               // a power of two
-#define CACHE_BYTES   (8 * 1024 * 1024) // patterns and code of a thread, machine code not counted
+#define CACHE_BYTES   (8 * 1024 * 1024) // patterns and code of a thread, machine code too
 #define NONE          UINT16_MAX
 
 // A pattern that was seen. One that does not compile is kept as well: it may come with every
@@ -37,6 +40,13 @@ struct entry {
     uint16_t newer, older; // in order of use
 };
 
+// PCRE2's own limit holds for each place where a match may begin, and counts no characters: without
+// this `(?=a*b)` takes minutes on a megabyte of `a`. Offsets are those of the subject.
+struct work {
+    size_t used, step;
+    size_t start, at; // where this try began; the callout before this one
+};
+
 // Everything a thread keeps. The newest entry is tried first: rules with one pattern stay there.
 struct thread {
     struct entry entries[CACHE_ENTRIES];
@@ -48,6 +58,7 @@ struct thread {
     pcre2_match_data *data;
     uint32_t pairs; // of data
     pcre2_jit_stack *jit_stack;
+    struct work work;
 };
 
 static pthread_key_t thread_key;
@@ -91,18 +102,42 @@ static void *must(void *made)
     return made;
 }
 
+static int count_work(pcre2_callout_block *b, void *at)
+{
+    struct work *w = at;
+    if (b->start_match != w->start) {
+        w->start = w->at = b->start_match;
+    }
+    size_t here = b->current_position;
+    w->used += w->step + (here > w->at ? here - w->at : w->at - here);
+    w->at = here;
+    if (b->callout_number == WR_REGEX_CALLOUT_GROUP) {
+        size_t longest = 0;
+        for (uint32_t i = 1; i < b->capture_top; i++) {
+            const size_t *pair = &b->offset_vector[2 * i];
+            size_t len = pair[0] == PCRE2_UNSET || pair[1] < pair[0] ? 0 : pair[1] - pair[0];
+            longest = len > longest ? len : longest;
+        }
+        w->used += longest;
+    }
+    return w->used > WORK_LIMIT ? PCRE2_ERROR_MATCHLIMIT : 0;
+}
+
 static struct thread *thread_new(void)
 {
     struct thread *t = wr_zalloc(sizeof *t);
     memset(t->buckets, 0xff, sizeof t->buckets);
     t->newest = t->oldest = NONE;
     t->compile = must(pcre2_compile_context_create(NULL));
-    pcre2_set_newline(t->compile, PCRE2_NEWLINE_ANY);
+    // Written out in the pattern, since Java's line ends are none of PCRE2's sets; and with others
+    // than LF a search steps over \r\n as one.
+    pcre2_set_newline(t->compile, PCRE2_NEWLINE_LF);
     pcre2_set_bsr(t->compile, PCRE2_BSR_UNICODE);
     t->match = must(pcre2_match_context_create(NULL));
     pcre2_set_match_limit(t->match, MATCH_LIMIT);
     pcre2_set_depth_limit(t->match, MATCH_LIMIT);
     pcre2_set_heap_limit(t->match, HEAP_LIMIT);
+    pcre2_set_callout(t->match, count_work, &t->work);
     t->jit_stack = pcre2_jit_stack_create(JIT_STACK_MIN, JIT_STACK_MAX, NULL);
     if (t->jit_stack) { // NULL where PCRE2 was built without JIT
         pcre2_jit_stack_assign(t->match, NULL, t->jit_stack);
@@ -235,9 +270,10 @@ static void fill(struct thread *t, struct entry *e, wr_str java, uint64_t hash)
         e->code = NULL;
         return;
     }
-    size_t size = 0;
+    size_t size = 0, jit_size = 0;
     pcre2_pattern_info(e->code, PCRE2_INFO_SIZE, &size);
-    e->size += size;
+    pcre2_pattern_info(e->code, PCRE2_INFO_JITSIZE, &jit_size);
+    e->size += size + jit_size;
 }
 
 static struct entry *add(struct thread *t, wr_str java, uint64_t hash)
@@ -286,6 +322,17 @@ static const struct entry *lookup(struct wr_call *c, struct thread *t, wr_str ja
     return e->code ? e : NULL;
 }
 
+// The compiled pattern for one call of a function, whose work begins here; NULL as lookup().
+static const struct entry *begin(struct wr_call *c, wr_str java)
+{
+    const struct entry *e = lookup(c, thread(), java);
+    if (e) {
+        self->work.used = 0;
+        self->work.step = WORK_STEP + e->groups->weight / 8 + e->groups->count;
+    }
+    return e;
+}
+
 // ---- matching
 
 enum outcome { MATCH, NO_MATCH, GAVE_UP };
@@ -307,12 +354,15 @@ static enum outcome find(struct wr_call *c, struct thread *t, const struct entry
 {
     pcre2_match_data *data = match_data(t, e);
     PCRE2_SPTR text = (PCRE2_SPTR)(s.at ? s.at : "");
+    size_t used = t->work.used;
+    t->work.start = SIZE_MAX;
     int n = pcre2_match(e->code, text, s.len, from, PCRE2_NO_UTF_CHECK, data, t->match);
     if (WR_UNLIKELY(n ==
                     PCRE2_ERROR_JIT_STACKLIMIT)) { // the interpreter has its own, larger, limit
         n = pcre2_match(e->code, text, s.len, from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, data,
                         t->match);
     }
+    c->steps += (t->work.used - used) / WORK_PER_STEP;
     if (n >= 0) {
         *groups = pcre2_get_ovector_pointer(data);
         c->steps += 16 + ((*groups)[1] - from) / 4;
@@ -323,6 +373,9 @@ static enum outcome find(struct wr_call *c, struct thread *t, const struct entry
         return NO_MATCH;
     }
     limit_hits++;
+    if (c->eval) {
+        c->eval->regex_limits++;
+    }
     c->steps += MATCH_LIMIT;
     return GAVE_UP;
 }
@@ -333,8 +386,7 @@ wr_value wr_regex_matches(struct wr_call *c, wr_value *args, uint32_t count, uin
     if (!wr_call_text(c, &args[0], &s) || !wr_call_text(c, &args[1], &pattern)) {
         return wr_undefined();
     }
-    struct thread *t = thread();
-    const struct entry *e = lookup(c, t, pattern);
+    const struct entry *e = begin(c, pattern);
     const size_t *groups;
     enum outcome found = e ? find(c, self, e, s, 0, &groups) : GAVE_UP;
     return found == GAVE_UP ? wr_undefined() : wr_boolean(found == MATCH);
@@ -346,7 +398,7 @@ wr_value wr_regex_substr(struct wr_call *c, wr_value *args, uint32_t count, uint
     if (!wr_call_text(c, &args[0], &s) || !wr_call_text(c, &args[1], &pattern)) {
         return wr_undefined();
     }
-    const struct entry *e = lookup(c, thread(), pattern);
+    const struct entry *e = begin(c, pattern);
     const size_t *groups;
     if (!e || find(c, self, e, s, 0, &groups) != MATCH) {
         return wr_undefined();
@@ -474,6 +526,6 @@ wr_value wr_regex_replace(struct wr_call *c, wr_value *args, uint32_t count, uin
         !wr_call_text(c, &args[2], &with)) {
         return wr_undefined();
     }
-    const struct entry *e = lookup(c, thread(), pattern);
+    const struct entry *e = begin(c, pattern);
     return e ? replace_all(c, e, s, with) : wr_undefined();
 }

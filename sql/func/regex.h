@@ -17,9 +17,6 @@ uint64_t wr_regex_limit_hits(void);
 // Patterns this thread compiled: in the message path it stands still once the cache is warm.
 uint64_t wr_regex_compiled(void);
 
-// Whether this process may run machine code made at run time; if not, matching works but is slower.
-bool wr_regex_jit_works(void);
-
 // Free what this thread keeps, before the thread ends. It may go on matching afterwards.
 void wr_regex_thread_release(void);
 

@@ -63,12 +63,18 @@ void wr_regex_put(struct wr_regex_scan *s, uint32_t ch)
 // fit in.
 struct operand {
     struct wr_buf members;      // without brackets
+    struct wr_buf flipped;      // further ones: \W, \S, [:^alpha:]
+    struct wr_buf beside;       // the same, each an alternative
     struct wr_buf alternatives; // "|x|y", each matches one character
+    bool sets;                  // members holds other sets than flipped ones
+    bool nested_first;          // begins with a nested class
 };
 
 static void operand_release(struct operand *o)
 {
     wr_buf_release(&o->members);
+    wr_buf_release(&o->flipped);
+    wr_buf_release(&o->beside);
     wr_buf_release(&o->alternatives);
 }
 
@@ -103,6 +109,13 @@ static void add_range(struct wr_regex_scan *s, struct operand *o, uint32_t first
         first = 0xe000;
     }
     put_range(s, &o->members, first, last);
+    if (first == last && wr_regex_dotless(s, first)) {
+        wr_buf_add(&o->members, WR_STR("iI\\x{130}\\x{131}"));
+    } else if (wr_regex_dotless(s, 'i')) { // of a range Java asks for the upper, then for its lower
+        bool lower = first <= 'i' && last >= 'i', upper = first <= 'I' && last >= 'I';
+        wr_buf_add(&o->members, lower ? WR_STR("\\x{130}") : WR_STR(""));
+        wr_buf_add(&o->members, lower || upper ? WR_STR("\\x{131}") : WR_STR(""));
+    }
     static const struct {
         uint32_t first, last;
     } letters[] = {{'A', 'Z'}, {'a', 'z'}};
@@ -137,7 +150,14 @@ static wr_err class_character(struct wr_regex_scan *s, struct operand *o,
     }
     wr_err err = wr_regex_escape(s, item);
     if (!err && item->set && o) {
-        wr_buf_add(&o->members, wr_str_of(item->text));
+        wr_str text = wr_str_of(item->text);
+        wr_buf_add(item->flipped ? &o->flipped : &o->members, text);
+        o->sets |= !item->flipped;
+        if (item->flipped) {
+            wr_buf_add(&o->beside, WR_STR("|["));
+            wr_buf_add(&o->beside, text);
+            wr_buf_add_char(&o->beside, ']');
+        }
     }
     return err;
 }
@@ -171,7 +191,7 @@ static wr_err class_range(struct wr_regex_scan *s, struct operand *o)
     return WR_OK;
 }
 
-static void class_quoted(struct wr_regex_scan *s, struct operand *o)
+static wr_err class_quoted(struct wr_regex_scan *s, struct operand *o)
 {
     s->i += 2;
     wr_str rest = wr_str_cut(s->p, s->i, s->p.len);
@@ -182,12 +202,17 @@ static void class_quoted(struct wr_regex_scan *s, struct operand *o)
         add_range(s, o, ch, ch);
     }
     s->i = end < 0 ? s->p.len : stop + 2;
+    wr_regex_skip(s);
+    if (s->i < s->p.len && s->p.at[s->i] == '-') { // Java: from the last of the quoted characters
+        return wr_regex_fail(s, WR_ERR_UNSUPPORTED, "a '-' behind \\E is not supported");
+    }
+    return WR_OK;
 }
 
-static void nested(struct operand *o, wr_str inner)
+static void nested(struct operand *o, wr_str inner, bool plain)
 {
-    // "[abc]" joins the bracket; "[^a]" and "(?:…)" stand beside it.
-    if (inner.at[0] == '[' && inner.at[1] != '^') {
+    // "[abc]" joins the bracket; "[^a]", "[\W]" and "(?:…)" stand beside it.
+    if (plain) {
         wr_buf_add(&o->members, wr_str_cut(inner, 1, inner.len - 1));
         return;
     }
@@ -207,27 +232,50 @@ static wr_err operand_read(struct wr_regex_scan *s, struct operand *o, bool firs
         bool end = (rest.at[0] == ']' && (any || !first)) || wr_str_starts(rest, WR_STR("&&"));
         if (end) {
             return any ? WR_OK
-                       : wr_regex_fail(s, WR_ERR_SYNTAX,
+                       : wr_regex_fail(s, WR_ERR_UNSUPPORTED,
                                        "'&&' stands between two sets of characters");
         }
         wr_err err = WR_OK;
+        // Java drops what stands before it.
+        if (!first && o->nested_first && rest.at[0] != '[') {
+            return wr_regex_fail(s, WR_ERR_UNSUPPORTED,
+                                 "'&&[…]' with more behind it is not supported");
+        }
+        // Java 17 passes blanks here in an order of its own.
+        if ((s->flags & WR_RE_COMMENTS) && rest.len > 1 && rest.at[0] == '&' &&
+            (rest.at[1] == ' ' || rest.at[1] == '#' ||
+             (rest.at[1] >= '\t' && rest.at[1] <= '\r'))) {
+            return wr_regex_fail(s, WR_ERR_UNSUPPORTED, "'&' before a blank is not supported");
+        }
+        o->nested_first = o->nested_first || (!any && rest.at[0] == '[');
         if (rest.at[0] == '[') {
             struct wr_buf inner = {0}, *out = s->out;
             s->out = &inner;
             err = wr_regex_class(s);
             s->out = out;
             if (!err) {
-                nested(o, wr_buf_str(&inner));
+                nested(o, wr_buf_str(&inner), s->plain);
             }
             wr_buf_release(&inner);
         } else if (wr_str_starts(rest, WR_STR("\\Q"))) {
-            class_quoted(s, o);
+            err = class_quoted(s, o);
         } else {
             err = class_range(s, o);
         }
         if (err) {
             return err;
         }
+    }
+}
+
+// PCRE2 10.42 is wrong about characters above U+00FF in a bracket with flipped and other sets
+// ([\S[:punct:]], [^\W\p{S}]): there each flipped one stands beside the bracket.
+static void place_flipped(struct operand *o)
+{
+    if (o->sets) {
+        wr_buf_add(&o->alternatives, wr_buf_str(&o->beside));
+    } else {
+        wr_buf_add(&o->members, wr_buf_str(&o->flipped));
     }
 }
 
@@ -261,10 +309,14 @@ static wr_err class_body(struct wr_regex_scan *s, bool negated)
 {
     struct wr_buf all = {0};
     uint32_t count = 0;
+    bool plain = false;
     wr_err err;
     for (;;) {
-        struct operand o = {{0}, {0}};
+        struct operand o = {0};
         err = operand_read(s, &o, count == 0);
+        plain = count == 0 && !o.sets && o.flipped.len == 0 && o.members.len > 0;
+        place_flipped(&o);
+        plain = plain && o.alternatives.len == 0;
         bool last = !err && s->p.at[s->i] == ']';
         if (!err) {
             count++;
@@ -292,6 +344,7 @@ static wr_err class_body(struct wr_regex_scan *s, bool negated)
         wr_buf_add(s->out, !wrap ? WR_STR("") : negated ? WR_STR(")(?s:.))") : WR_STR(")"));
     }
     wr_buf_release(&all);
+    s->plain = plain && !negated;
     return err;
 }
 

@@ -110,6 +110,7 @@ static bool posix_property(struct wr_regex_scan *s, wr_str name, bool negated,
         if (wr_str_eq(name, wr_str_of(names[k]))) {
             bool both = k < 2 && (s->flags & WR_RE_CASELESS);
             set_text(item, negated ? "[:^" : "[:", wr_str_of(both ? "alpha" : posix[k]), ":]");
+            item->flipped = negated;
             return true;
         }
     }
@@ -228,24 +229,32 @@ static wr_err named_property(struct wr_regex_scan *s, wr_str name, bool negated,
                          WR_STR_ARG(name));
 }
 
+// s->i stays at the letter where the property is refused.
 static wr_err property_escape(struct wr_regex_scan *s, struct wr_regex_item *item)
 {
-    bool negated = s->p.at[s->i++] == 'P';
-    if (s->i >= s->p.len) {
+    bool negated = s->p.at[s->i] == 'P';
+    size_t from = s->i + 1, end = from;
+    if (from >= s->p.len) {
         return wr_regex_fail(s, WR_ERR_SYNTAX, "\\p is followed by a property");
     }
-    if (s->p.at[s->i] != '{') {
-        size_t from = s->i;
-        wr_utf8_next(s->p, &s->i);
-        return named_property(s, wr_str_cut(s->p, from, s->i), negated, item);
+    wr_str name;
+    if (s->p.at[from] == '{') {
+        wr_str rest = wr_str_cut(s->p, from + 1, s->p.len);
+        ptrdiff_t len = wr_str_find(rest, WR_STR("}"));
+        if (len < 1) {
+            return wr_regex_fail(s, WR_ERR_SYNTAX, "\\p{ is followed by a property and }");
+        }
+        name = wr_str_cut(rest, 0, (size_t)len);
+        end = from + 2 + (size_t)len;
+    } else {
+        wr_utf8_next(s->p, &end);
+        name = wr_str_cut(s->p, from, end);
     }
-    wr_str rest = wr_str_cut(s->p, s->i + 1, s->p.len);
-    ptrdiff_t end = wr_str_find(rest, WR_STR("}"));
-    if (end < 1) {
-        return wr_regex_fail(s, WR_ERR_SYNTAX, "\\p{ is followed by a property and }");
+    wr_err err = named_property(s, name, negated, item);
+    if (!err) {
+        s->i = end;
     }
-    s->i += 2 + (size_t)end;
-    return named_property(s, wr_str_cut(rest, 0, (size_t)end), negated, item);
+    return err;
 }
 
 static wr_err control_escape(struct wr_regex_scan *s, struct wr_regex_item *item)
@@ -286,6 +295,7 @@ wr_err wr_regex_escape(struct wr_regex_scan *s, struct wr_regex_item *item)
     case 'V':
         s->i++;
         set_text(item, "\\", wr_str_cut(s->p, s->i - 1, s->i), "");
+        item->flipped = ch == 'D' || ch == 'S' || ch == 'W';
         return WR_OK;
     default:
         break;

@@ -2,17 +2,29 @@
 // pattern. It runs twice, because what \2 means depends on how many groups there are in the end.
 //
 // Everything literal is written escaped, blanks and comments of (?x) are dropped, ASCII-only (?i)
-// is written out ([Aa]), so that PCRE2 sees only what means the same to it.
+// is written out ([Aa]), so that PCRE2 sees only what means the same to it. Callouts stand behind
+// every quantifier, at every further alternative, behind look-arounds and before references.
 #include "sql/func/regex_translate.h"
 
 #include "sql/func/regex_class.h"
 
 #include "sql/base/banned.h"
 
+#define LIGHT 64 // a pattern of so few characters may be tried everywhere without being counted
+
+static void callout(struct wr_regex_scan *s)
+{
+    wr_buf_add(s->out, WR_STR("(?C1)"));
+}
+
 // ---- escapes outside classes
 
 static void literal(struct wr_regex_scan *s, uint32_t ch)
 {
+    if (wr_regex_dotless(s, ch)) {
+        wr_buf_add(s->out, WR_STR("[iI\\x{130}\\x{131}]"));
+        return;
+    }
     bool letter = (ch | 0x20) >= 'a' && (ch | 0x20) <= 'z' && ch < 0x80;
     if (letter && wr_regex_ascii_caseless(s)) {
         wr_buf_add_char(s->out, '[');
@@ -27,13 +39,14 @@ static void literal(struct wr_regex_scan *s, uint32_t ch)
 static wr_err reference(struct wr_regex_scan *s, uint32_t group)
 {
     if (s->flags & WR_RE_BEHIND) {
-        return wr_regex_fail(s, WR_ERR_SYNTAX, "a look-behind cannot refer to a group");
+        return wr_regex_fail(s, WR_ERR_UNSUPPORTED, "a look-behind cannot refer to a group");
     }
     if (group > s->total_groups) {
         wr_buf_add(s->out, WR_STR("(?!)")); // Java: a group that is nowhere never matches
         return WR_OK;
     }
     bool caseless = wr_regex_ascii_caseless(s);
+    wr_buf_add(s->out, WR_STR("(?C2)"));
     wr_buf_add(s->out, caseless ? WR_STR("(?i:\\g{") : WR_STR("\\g{"));
     wr_buf_add_u64(s->out, group);
     wr_buf_add(s->out, caseless ? WR_STR("})") : WR_STR("}"));
@@ -119,30 +132,59 @@ static void quoted(struct wr_regex_scan *s)
     s->i = end < 0 ? s->p.len : stop + 2;
 }
 
-// Assertions and sequences that mean the same to PCRE2 and stand outside classes only.
+// Java's line ends, written out because none of PCRE2's newline settings has this set. Where \r\n
+// stands, nothing ends or begins between the two.
+#define LINE_END  "\\n\\r\\x{85}\\x{2028}\\x{2029}"
+#define LINE_STOP "\\r\\n|(?<!\\r)\\n|[\\r\\x{85}\\x{2028}\\x{2029}]"
+
+static bool at_quantifier(struct wr_regex_scan *s)
+{
+    wr_regex_skip(s);
+    char ch = s->i < s->p.len ? s->p.at[s->i] : 0;
+    return ch == '*' || ch == '+' || ch == '?' || ch == '{';
+}
+
+// What matches no character; the scan stands behind it. Java repeats it where that is asked for.
+static void assertion(struct wr_regex_scan *s, wr_str text)
+{
+    bool wrap = at_quantifier(s);
+    wr_buf_add(s->out, wrap ? WR_STR("(?:") : WR_STR(""));
+    wr_buf_add(s->out, text);
+    wr_buf_add(s->out, wrap ? WR_STR(")") : WR_STR(""));
+}
+
+// The end of the text, or a line end before it.
+static void text_end(struct wr_regex_scan *s)
+{
+    assertion(s, s->flags & WR_RE_UNIX_LINES ? WR_STR("(?=\\n?+\\z)")
+                                             : WR_STR("(?:\\z|(?=(?:" LINE_STOP ")\\z))"));
+}
+
+// Assertions and sequences that mean the same to PCRE2 and stand outside classes only; s->i is at
+// the letter.
 static bool same_escape(struct wr_regex_scan *s, char ch)
 {
+    const char text[] = {'\\', ch};
     switch (ch) {
     case 'Z':
-        if (s->flags & WR_RE_UNIX_LINES) {
-            wr_buf_add(s->out, WR_STR("(?=\\n?+\\z)"));
-            return true;
-        }
-        break;
+        s->i++;
+        text_end(s);
+        return true;
     case 'b':
     case 'B':
     case 'A':
-    case 'G':
     case 'z':
+        s->i++;
+        assertion(s, (wr_str){text, sizeof text});
+        return true;
     case 'R':
     case 'X':
-        break;
+        s->i++;
+        wr_buf_add(s->out, (wr_str){text, sizeof text});
+        return true;
     default:
         return false;
     }
-    wr_buf_add_char(s->out, '\\');
-    wr_buf_add_char(s->out, ch);
-    return true;
 }
 
 static wr_err escape(struct wr_regex_scan *s)
@@ -169,8 +211,10 @@ static wr_err escape(struct wr_regex_scan *s)
     if (ch == 'b' && s->i + 1 < s->p.len && s->p.at[s->i + 1] == '{') {
         return wr_regex_fail(s, WR_ERR_UNSUPPORTED, "\\b{g} is not supported");
     }
+    if (ch == 'G') { // after an empty match Java goes on behind \G, PCRE2 goes on with it
+        return wr_regex_fail(s, WR_ERR_UNSUPPORTED, "\\G is not supported");
+    }
     if (same_escape(s, ch)) {
-        s->i++;
         return WR_OK;
     }
     struct wr_regex_item item;
@@ -193,14 +237,11 @@ static wr_err escape(struct wr_regex_scan *s)
 static void put_flags(struct wr_regex_scan *s)
 {
     bool fold = (s->flags & WR_RE_CASELESS) && (s->flags & WR_RE_UNICODE);
-    bool multi = (s->flags & WR_RE_MULTILINE) && !(s->flags & WR_RE_UNIX_LINES);
     bool dot = s->flags & WR_RE_DOTALL;
     wr_buf_add(s->out, fold ? WR_STR("i") : WR_STR(""));
-    wr_buf_add(s->out, multi ? WR_STR("m") : WR_STR(""));
     wr_buf_add(s->out, dot ? WR_STR("s") : WR_STR(""));
-    wr_buf_add(s->out, !fold || !multi || !dot ? WR_STR("-") : WR_STR(""));
+    wr_buf_add(s->out, !fold || !dot ? WR_STR("-") : WR_STR(""));
     wr_buf_add(s->out, fold ? WR_STR("") : WR_STR("i"));
-    wr_buf_add(s->out, multi ? WR_STR("") : WR_STR("m"));
     wr_buf_add(s->out, dot ? WR_STR("") : WR_STR("s"));
 }
 
@@ -278,8 +319,12 @@ static wr_err open_group(struct wr_regex_scan *s)
             s->i += plain[k].len;
             wr_buf_add_char(s->out, '(');
             wr_buf_add(s->out, plain[k]);
-            s->stack[s->depth++] = outer;
-            s->flags |= wr_str_starts(plain[k], WR_STR("?<")) ? WR_RE_BEHIND : 0;
+            bool look = k != 0 && k != WR_COUNT(plain) - 1;
+            s->stack[s->depth++] = outer | (look ? WR_RE_LOOK : 0);
+            if (wr_str_starts(plain[k], WR_STR("?<"))) {
+                s->flags |= WR_RE_BEHIND;
+                callout(s); // the way back counts as well
+            }
             return WR_OK;
         }
     }
@@ -306,14 +351,24 @@ static wr_err close_group(struct wr_regex_scan *s)
     if (s->depth == 0) {
         return wr_regex_fail(s, WR_ERR_SYNTAX, "a ')' without its '('");
     }
-    s->flags = s->stack[--s->depth];
+    s->flags = s->stack[--s->depth] & ~WR_RE_LOOK;
+    s->looked = s->stack[s->depth] & WR_RE_LOOK;
     s->i++;
+    wr_regex_skip(s);
+    if (s->i < s->p.len && s->p.at[s->i] == '{') {
+        callout(s); // once for each of the copies that {n} stands for
+    }
     wr_buf_add_char(s->out, ')');
     s->has_atom = true;
     return WR_OK;
 }
 
 // ---- the rest
+
+static void add_weight(struct wr_regex_scan *s, uint64_t n)
+{
+    s->groups->weight += n < UINT16_MAX ? (uint32_t)n : UINT16_MAX; // PCRE2 takes no more
+}
 
 // {n}, {n,} or {n,m}; s->i is at the brace.
 static wr_err repetition(struct wr_regex_scan *s)
@@ -344,7 +399,17 @@ static wr_err repetition(struct wr_regex_scan *s)
     if (open && second && bound[1] < bound[0]) {
         return wr_regex_fail(s, WR_ERR_SYNTAX, "a repetition whose end is before its start");
     }
+    if (bound[0] == 0 && (second ? bound[1] == 0 : !open)) {
+        // PCRE2 10.42: `(?:c|(?=b)b){0}\z` does not match "a".
+        return wr_regex_fail(s, WR_ERR_UNSUPPORTED, "a repetition of zero times is not supported");
+    }
     s->i++;
+    bool possessive = s->i < s->p.len && s->p.at[s->i] == '+';
+    if (possessive && bound[0] > 1 && s->out->at[s->out->len - 1] == ')') {
+        // Java does not go back into single rounds either, PCRE2 does.
+        return wr_regex_fail(s, WR_ERR_UNSUPPORTED, "{n}+ behind a group is not supported");
+    }
+    add_weight(s, bound[0]);
     wr_buf_add(s->out, wr_str_cut(s->p, from, s->i));
     return WR_OK;
 }
@@ -353,7 +418,9 @@ static wr_err quantifier(struct wr_regex_scan *s)
 {
     char ch = s->p.at[s->i];
     if (!s->has_atom) {
-        return wr_regex_fail(s, WR_ERR_SYNTAX, "'%c' has nothing to repeat", ch);
+        // Java takes {2} there, and repeats nothing.
+        return wr_regex_fail(s, ch == '{' ? WR_ERR_UNSUPPORTED : WR_ERR_SYNTAX,
+                             "'%c' has nothing to repeat", ch);
     }
     if (ch == '{') {
         wr_err err = repetition(s);
@@ -364,9 +431,11 @@ static wr_err quantifier(struct wr_regex_scan *s)
         wr_buf_add_char(s->out, ch);
         s->i++;
     }
+    wr_regex_skip(s);
     if (s->i < s->p.len && (s->p.at[s->i] == '?' || s->p.at[s->i] == '+')) {
         wr_buf_add_char(s->out, s->p.at[s->i++]);
     }
+    callout(s);
     s->has_atom = false; // a second quantifier is an error in Java
     return WR_OK;
 }
@@ -377,19 +446,20 @@ static void anchor(struct wr_regex_scan *s, char ch)
     s->i++;
     s->has_atom = true;
     if (ch == '.') {
-        bool narrow = unix_lines && !(s->flags & WR_RE_DOTALL);
-        wr_buf_add(s->out, narrow ? WR_STR("[^\\n]") : WR_STR("."));
+        wr_buf_add(s->out, s->flags & WR_RE_DOTALL ? WR_STR(".")
+                           : unix_lines            ? WR_STR("[^\\n]")
+                                                   : WR_STR("[^" LINE_END "]"));
     } else if (ch == '^') {
         // Java's (?m)^ does not match at the end of the text, not even of an empty one.
-        wr_buf_add(s->out, !multi       ? WR_STR("\\A")
-                           : unix_lines ? WR_STR("(?:\\A|(?<=\\n))(?!\\z)")
-                                        : WR_STR("^(?!\\z)"));
-    } else if (unix_lines) {
-        wr_buf_add(s->out, multi ? WR_STR("(?=\\n|\\z)") : WR_STR("(?=\\n?+\\z)"));
+        assertion(s, !multi ? WR_STR("\\A")
+                     : unix_lines
+                         ? WR_STR("(?:\\A|(?<=\\n))(?!\\z)")
+                         : WR_STR("(?:\\A|(?<=[\\n\\x{85}\\x{2028}\\x{2029}])|(?<=\\r)(?!\\n))"
+                                  "(?!\\z)"));
+    } else if (multi) {
+        assertion(s, unix_lines ? WR_STR("(?=\\n|\\z)") : WR_STR("(?=\\z|" LINE_STOP ")"));
     } else {
-        // \Z means the same as $ here, and PCRE2 10.42 has no bug in it: with JIT and newline ANY
-        // (?!$) consumes a character.
-        wr_buf_add(s->out, multi ? WR_STR("$") : WR_STR("\\Z"));
+        text_end(s);
     }
 }
 
@@ -414,6 +484,7 @@ static wr_err one(struct wr_regex_scan *s)
         s->i++;
         s->has_atom = false;
         wr_buf_add_char(s->out, '|');
+        callout(s);
         return WR_OK;
     case '.':
     case '^':
@@ -430,6 +501,11 @@ static wr_err one(struct wr_regex_scan *s)
 static wr_err pass(struct wr_regex_scan *s)
 {
     for (wr_regex_skip(s); s->i < s->p.len; wr_regex_skip(s)) {
+        char ch = s->p.at[s->i];
+        if (s->looked && ch != '*' && ch != '+' && ch != '?' && ch != '{') {
+            callout(s); // what follows begins where the look-around began
+        }
+        s->looked = false;
         wr_err err = one(s);
         if (err) {
             return err;
@@ -451,7 +527,8 @@ wr_err wr_regex_translate(wr_str java, struct wr_buf *out, struct wr_regex_group
     struct wr_regex_scan s = {.p = java, .out = out, .groups = groups, .fault = fault};
     size_t start = out->len;
     s.total_groups = UINT32_MAX;
-    groups->count = groups->name_count = 0;
+    groups->count = groups->name_count = groups->weight = 0;
+    add_weight(&s, java.len);
     wr_err err = pass(&s);
     if (err) {
         return err;
@@ -459,6 +536,10 @@ wr_err wr_regex_translate(wr_str java, struct wr_buf *out, struct wr_regex_group
     out->len = start;
     struct wr_regex_scan again = {.p = java, .out = out, .groups = groups, .fault = fault};
     again.total_groups = groups->count;
-    groups->count = groups->name_count = 0;
+    if (groups->weight > LIGHT) {
+        callout(&again); // else PCRE2 finds the first character faster
+    }
+    groups->count = groups->name_count = groups->weight = 0;
+    add_weight(&again, java.len);
     return pass(&again);
 }

@@ -193,7 +193,14 @@ static bool call_fits(const struct wr_program *p, const struct wr_ins *ins)
            (f->max_args == 255 || ins->c <= f->max_args);
 }
 
-static bool operand_fits(const struct wr_program *p, enum wr_operand_kind kind, uint32_t v)
+// Whoever goes back goes to a NEXT, which takes fuel: every loop ends.
+static bool jump_fits(const struct wr_program *p, uint32_t from, uint32_t to)
+{
+    return to < p->code.len && (to > from || p->code.at[to].op == WR_OPC_NEXT);
+}
+
+static bool operand_fits(const struct wr_program *p, uint32_t at, enum wr_operand_kind kind,
+                         uint32_t v)
 {
     switch (kind) {
     case WR_OPERAND_NONE:
@@ -210,21 +217,22 @@ static bool operand_fits(const struct wr_program *p, enum wr_operand_kind kind, 
     case WR_OPERAND_FUNC:
         return v < wr_function_count();
     case WR_OPERAND_JUMP:
-        return v < p->code.len;
+        return jump_fits(p, at, v);
     case WR_OPERAND_NUM:
         return true;
     }
     return false;
 }
 
-static bool instruction_fits(const struct wr_program *p, const struct wr_ins *ins)
+static bool instruction_fits(const struct wr_program *p, uint32_t at)
 {
+    const struct wr_ins *ins = &p->code.at[at];
     if (ins->op >= WR_OPC_COUNT) {
         return false;
     }
     const enum wr_operand_kind *kinds = wr_op_table[ins->op].kinds;
-    return operand_fits(p, kinds[0], ins->a) && operand_fits(p, kinds[1], ins->b) &&
-           operand_fits(p, kinds[2], ins->c) && constant_fits(p, ins) && call_fits(p, ins);
+    return operand_fits(p, at, kinds[0], ins->a) && operand_fits(p, at, kinds[1], ins->b) &&
+           operand_fits(p, at, kinds[2], ins->c) && constant_fits(p, ins) && call_fits(p, ins);
 }
 
 wr_err wr_program_seal(struct wr_program *p, struct wr_fault *fault)
@@ -233,7 +241,7 @@ wr_err wr_program_seal(struct wr_program *p, struct wr_fault *fault)
               p->statement.assign_count <= WR_SQL_VARS_MAX;
     uint32_t at = 0;
     for (; ok && at < p->code.len; at++) {
-        ok = instruction_fits(p, &p->code.at[at]);
+        ok = instruction_fits(p, at);
     }
     for (uint32_t i = 0; ok && i < p->templates.len; i++) {
         ok = p->templates.at[i].constant || p->templates.at[i].entry < p->code.len;

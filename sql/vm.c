@@ -6,10 +6,14 @@
 
 #include "sql/base/banned.h"
 
-// Registers of these types hold work in progress; no instruction takes them for a value.
-enum { WORK_ARRAY = 64, WORK_OBJECT, WORK_ROWS, WORK_TEXT };
+// A register with this flag holds work in progress: to all instructions but those of its kind it is
+// Undefined. Copies share the work, and when it is done all of them are plainly Undefined.
+#define V_WORK 0x80u
+
+enum work_kind { WORK_DONE, WORK_ARRAY, WORK_OBJECT, WORK_ROWS, WORK_TEXT };
 
 struct work {
+    enum work_kind kind;
     union {
         struct wr_array_builder array;
         struct wr_object_builder object;
@@ -30,23 +34,24 @@ struct run {
     enum wr_eval_state end;
 };
 
-static struct work *work_of(wr_value *reg, int type)
+static struct work *work_of(const wr_value *reg, enum work_kind kind)
 {
-    if (reg->type != type) {
+    if (reg->type != WR_UNDEFINED || !(reg->flags & V_WORK)) {
         return NULL;
     }
     struct work *w;
     memcpy(&w, &reg->as, sizeof w);
-    return w;
+    return w->kind == kind ? w : NULL;
 }
 
-static void work_new(struct run *r, wr_value *reg, int type)
+static void work_new(struct run *r, wr_value *reg, enum work_kind kind)
 {
     struct work *w = wr_arena_alloc(r->num.arena, sizeof *w);
     *reg = wr_undefined();
     if (w) {
         memset(w, 0, sizeof *w);
-        reg->type = (uint8_t)type;
+        w->kind = kind;
+        reg->flags = V_WORK;
         memcpy(&reg->as, &w, sizeof w);
     }
 }
@@ -374,7 +379,7 @@ static enum called lookup(struct run *r, const struct wr_ins *ins, wr_value *arg
 
 static void result(struct run *r, wr_value *v, bool no_array)
 {
-    if (v->type >= WORK_ARRAY || (no_array && v->type == WR_ARRAY)) {
+    if (no_array && v->type == WR_ARRAY) {
         *v = wr_undefined();
     }
     r->e->result = *v;
@@ -387,6 +392,7 @@ static void text_result(struct run *r, wr_value *v)
     if (w) {
         r->num.arena->over |= w->as.text.over;
         r->e->result = wr_string(wr_buf_str(&w->as.text));
+        w->kind = WORK_DONE;
     }
     r->end = memory_ok(r) ? WR_EVAL_MATCHED : WR_EVAL_FAILED;
 }
@@ -542,7 +548,7 @@ WR_HOT static void run(struct run *r, uint32_t pc)
         CASE(ARRAY_PUSH) :
         {
             struct work *w = work_of(A, WORK_ARRAY);
-            if (w && B->type != WR_UNDEFINED && B->type < WORK_ARRAY) {
+            if (w && B->type != WR_UNDEFINED) {
                 wr_array_push(&w->as.array, r->num.arena, *B);
             }
         }
@@ -550,7 +556,11 @@ WR_HOT static void run(struct run *r, uint32_t pc)
         CASE(ARRAY_DONE) :
         {
             struct work *w = work_of(A, WORK_ARRAY);
-            *A = w ? wr_array_done(&w->as.array) : wr_undefined();
+            *A = wr_undefined();
+            if (w) {
+                *A = wr_array_done(&w->as.array);
+                w->kind = WORK_DONE;
+            }
         }
         NEXT();
         CASE(OBJECT_NEW) : work_new(r, A, WORK_OBJECT);
@@ -558,7 +568,7 @@ WR_HOT static void run(struct run *r, uint32_t pc)
         CASE(OBJECT_PUT) :
         {
             struct work *w = work_of(A, WORK_OBJECT);
-            if (w && C->type != WR_UNDEFINED && C->type < WORK_ARRAY) {
+            if (w && C->type != WR_UNDEFINED) {
                 put(r, &w->as.object, wr_value_text(&consts[ins->b]), C);
             }
         }
@@ -566,7 +576,7 @@ WR_HOT static void run(struct run *r, uint32_t pc)
         CASE(OBJECT_SET) :
         {
             struct work *w = work_of(A, WORK_OBJECT);
-            if (w && C->type != WR_UNDEFINED && C->type < WORK_ARRAY) {
+            if (w && C->type != WR_UNDEFINED) {
                 wr_object_set(&w->as.object, r->num.arena, wr_value_text(&consts[ins->b]), *C);
             }
         }
@@ -574,7 +584,7 @@ WR_HOT static void run(struct run *r, uint32_t pc)
         CASE(OBJECT_SET_PATH) :
         {
             struct work *w = work_of(A, WORK_OBJECT);
-            if (w && C->type != WR_UNDEFINED && C->type < WORK_ARRAY) {
+            if (w && C->type != WR_UNDEFINED) {
                 set_path(r, &w->as.object, &consts[ins->b], C);
             }
         }
@@ -588,7 +598,11 @@ WR_HOT static void run(struct run *r, uint32_t pc)
         CASE(OBJECT_DONE) :
         {
             struct work *w = work_of(A, WORK_OBJECT);
-            *A = w ? wr_object_done(&w->as.object) : wr_undefined();
+            *A = wr_undefined();
+            if (w) {
+                *A = wr_object_done(&w->as.object);
+                w->kind = WORK_DONE;
+            }
         }
         NEXT();
         CASE(ROWS) : if (!rows_new(r, A, B))

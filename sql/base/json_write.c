@@ -277,8 +277,11 @@ static bool is_left_out(struct wr_buf *b, wr_value *v, struct wr_arena *scratch,
     return v->type == WR_UNDEFINED;
 }
 
+static void write_value(struct wr_buf *b, const wr_value *v, struct wr_arena *scratch,
+                        enum wr_dialect dialect, unsigned depth);
+
 static void write_array(struct wr_buf *b, const wr_value *v, struct wr_arena *scratch,
-                        enum wr_dialect dialect)
+                        enum wr_dialect dialect, unsigned depth)
 {
     bool comma = false;
     wr_buf_add_char(b, '[');
@@ -291,13 +294,13 @@ static void write_array(struct wr_buf *b, const wr_value *v, struct wr_arena *sc
             wr_buf_add_char(b, ',');
         }
         comma = true;
-        wr_json_write(b, &item, scratch, dialect);
+        write_value(b, &item, scratch, dialect, depth + 1);
     }
     wr_buf_add_char(b, ']');
 }
 
 static void write_object(struct wr_buf *b, const wr_value *v, struct wr_arena *scratch,
-                         enum wr_dialect dialect)
+                         enum wr_dialect dialect, unsigned depth)
 {
     bool comma = false;
     wr_buf_add_char(b, '{');
@@ -312,13 +315,13 @@ static void write_object(struct wr_buf *b, const wr_value *v, struct wr_arena *s
         comma = true;
         wr_json_write_string(b, v->as.members[i].key);
         wr_buf_add_char(b, ':');
-        wr_json_write(b, &value, scratch, dialect);
+        write_value(b, &value, scratch, dialect, depth + 1);
     }
     wr_buf_add_char(b, '}');
 }
 
 static void write_lazy(struct wr_buf *b, const wr_value *v, struct wr_arena *scratch,
-                       enum wr_dialect dialect)
+                       enum wr_dialect dialect, unsigned depth)
 {
     wr_str token = {v->as.text, v->len};
     if (v->type == WR_STRING) {
@@ -334,14 +337,18 @@ static void write_lazy(struct wr_buf *b, const wr_value *v, struct wr_arena *scr
     }
     wr_value forced = *v;
     force(b, &forced, scratch, dialect);
-    wr_json_write(b, &forced, scratch, dialect);
+    write_value(b, &forced, scratch, dialect, depth);
 }
 
-void wr_json_write(struct wr_buf *b, const wr_value *v, struct wr_arena *scratch,
-                   enum wr_dialect dialect)
+static void write_value(struct wr_buf *b, const wr_value *v, struct wr_arena *scratch,
+                        enum wr_dialect dialect, unsigned depth)
 {
+    if (depth > WR_VALUE_DEPTH_MAX) {
+        b->over = scratch->over = true;
+        return;
+    }
     if (wr_value_is_lazy(v)) {
-        write_lazy(b, v, scratch, dialect);
+        write_lazy(b, v, scratch, dialect, depth);
         return;
     }
     switch ((enum wr_type)v->type) {
@@ -363,10 +370,16 @@ void wr_json_write(struct wr_buf *b, const wr_value *v, struct wr_arena *scratch
         write_base64(b, wr_value_text(v));
         return;
     case WR_ARRAY:
-        write_array(b, v, scratch, dialect);
+        write_array(b, v, scratch, dialect, depth);
         return;
     case WR_OBJECT:
-        write_object(b, v, scratch, dialect);
+        write_object(b, v, scratch, dialect, depth);
         return;
     }
+}
+
+void wr_json_write(struct wr_buf *b, const wr_value *v, struct wr_arena *scratch,
+                   enum wr_dialect dialect)
+{
+    write_value(b, v, scratch, dialect, 0);
 }

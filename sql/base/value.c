@@ -114,13 +114,16 @@ static uint32_t present(const wr_value *object, struct wr_arena *arena, enum wr_
     return n;
 }
 
+static bool values_equal(const wr_value *a, const wr_value *b, struct wr_arena *arena,
+                         enum wr_dialect dialect, unsigned depth);
+
 static bool arrays_equal(const wr_value *a, const wr_value *b, struct wr_arena *arena,
-                         enum wr_dialect dialect)
+                         enum wr_dialect dialect, unsigned depth)
 {
     uint32_t i = 0, k = 0;
     while (i < a->len || k < b->len) {
         if (i < a->len && k < b->len &&
-            wr_value_equal(&a->as.items[i], &b->as.items[k], arena, dialect)) {
+            values_equal(&a->as.items[i], &b->as.items[k], arena, dialect, depth + 1)) {
             i++;
             k++;
         } else if (i < a->len && absent(&a->as.items[i], arena, dialect)) {
@@ -136,7 +139,7 @@ static bool arrays_equal(const wr_value *a, const wr_value *b, struct wr_arena *
 
 // The members of `b` may stand in another order. Keys are unique.
 static bool objects_equal(const wr_value *a, const wr_value *b, struct wr_arena *arena,
-                          enum wr_dialect dialect)
+                          enum wr_dialect dialect, unsigned depth)
 {
     const struct wr_member *x = a->as.members, *y = b->as.members;
     uint32_t *index = NULL, cap = 0, found = 0;
@@ -151,7 +154,7 @@ static bool objects_equal(const wr_value *a, const wr_value *b, struct wr_arena 
             uint32_t at = index ? *index_place(index, cap, y, x[i].key) : 0;
             other = at ? &y[at - 1].value : NULL;
         }
-        if (other && wr_value_equal(&x[i].value, other, arena, dialect)) {
+        if (other && values_equal(&x[i].value, other, arena, dialect, depth + 1)) {
             found++;
         } else if (!absent(&x[i].value, arena, dialect)) {
             return false;
@@ -160,9 +163,13 @@ static bool objects_equal(const wr_value *a, const wr_value *b, struct wr_arena 
     return found == b->len || found == present(b, arena, dialect);
 }
 
-bool wr_value_equal(const wr_value *a, const wr_value *b, struct wr_arena *arena,
-                    enum wr_dialect dialect)
+static bool values_equal(const wr_value *a, const wr_value *b, struct wr_arena *arena,
+                         enum wr_dialect dialect, unsigned depth)
 {
+    if (depth > WR_VALUE_DEPTH_MAX) {
+        arena->over = true;
+        return false;
+    }
     if (a->type != b->type) {
         return false;
     }
@@ -185,11 +192,17 @@ bool wr_value_equal(const wr_value *a, const wr_value *b, struct wr_arena *arena
     case WR_RAW:
         return wr_str_eq(wr_value_text(&x), wr_value_text(&y));
     case WR_ARRAY:
-        return arrays_equal(&x, &y, arena, dialect);
+        return arrays_equal(&x, &y, arena, dialect, depth);
     case WR_OBJECT:
-        return objects_equal(&x, &y, arena, dialect);
+        return objects_equal(&x, &y, arena, dialect, depth);
     }
     return false;
+}
+
+bool wr_value_equal(const wr_value *a, const wr_value *b, struct wr_arena *arena,
+                    enum wr_dialect dialect)
+{
+    return values_equal(a, b, arena, dialect, 0);
 }
 
 // ---- builders

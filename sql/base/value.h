@@ -113,6 +113,11 @@ void wr_value_force(wr_value *v, struct wr_arena *arena, enum wr_dialect dialect
 // The member `key` of a forced OBJECT, or NULL.
 const wr_value *wr_object_get(const wr_value *object, wr_str key);
 
+// Levels that writing and comparing follow; deeper sets arena->over. Statements make no value so
+// deep (payloads nest 512 deep, expressions 256, each of 10 variables may hold the one before); a
+// program that no compiler made could. Each level is two C frames.
+#define WR_VALUE_DEPTH_MAX 4096
+
 // `=` of sql.md section 6 for two values neither of which is Undefined: numbers by value, no
 // conversion, arrays and objects deep. Lazy parts are forced on copies in `arena`.
 bool wr_value_equal(const wr_value *a, const wr_value *b, struct wr_arena *arena,

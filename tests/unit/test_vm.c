@@ -288,6 +288,79 @@ static void damaged_programs_are_refused(void **state)
     CHECK("damage", refused >= len * 4 - 3);
 }
 
+// No compiler makes these: [[[…]]] around itself, once for each row.
+static const struct wr_ins nesting[] = {
+    {WR_OPC_LOAD_PATH, 1, 0, 0}, {WR_OPC_ROWS, 1, 1, 8},       {WR_OPC_NEXT, 2, 1, 8},
+    {WR_OPC_ARRAY_NEW, 3, 0, 0}, {WR_OPC_ARRAY_PUSH, 3, 0, 0}, {WR_OPC_ARRAY_DONE, 3, 0, 0},
+    {WR_OPC_MOVE, 0, 3, 0},      {WR_OPC_JUMP, 0, 0, 2},       {WR_OPC_EQ, 4, 0, 0},
+    {WR_OPC_RESULT, 0, 0, 0},
+};
+enum { JUMP_AT = 7, EQ_AT = 8 };
+
+static void replace_code(struct wr_program *p)
+{
+    CHECK("room", p->code.cap >= WR_COUNT(nesting) || p->code.len >= WR_COUNT(nesting));
+    memcpy(p->code.at, nesting, sizeof nesting);
+    p->code.len = p->places.len = WR_COUNT(nesting);
+    p->reg_count = 5;
+}
+
+static const char nesting_sql[] =
+    "SELECT VALUE [a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a] FROM 'a'";
+
+static void loops_pass_a_next(void **state)
+{
+    static const struct {
+        struct wr_ins ins;
+        bool good;
+    } cases[] = {
+        {{WR_OPC_JUMP, 0, 0, 2}, true},
+        {{WR_OPC_JUMP_NOT_TRUE, 0, 0, 2}, true},
+        {{WR_OPC_JUMP, 0, 0, 7}, false},
+        {{WR_OPC_JUMP, 0, 0, 1}, false},
+        {{WR_OPC_JUMP_UNDEFINED, 0, 0, 3}, false},
+        {{WR_OPC_NEXT, 2, 1, 7}, true},
+        {{WR_OPC_JUMP_PRESENT, 0, 0, 8}, true},
+        {{WR_OPC_JUMP, 0, 0, 10}, false},
+    };
+    for (size_t i = 0; i < WR_COUNT(cases); i++) {
+        char name[32];
+        snprintf(name, sizeof name, "jump %zu", i);
+        struct wr_program *p = compile(name, nesting_sql, "2016-03-23");
+        replace_code(p);
+        p->code.at[JUMP_AT] = cases[i].ins;
+        CHECK_INT(name, wr_program_seal(p, NULL) == WR_OK, cases[i].good);
+        wr_program_free(p);
+    }
+}
+
+static void depth_of_values_is_limited(void **state)
+{
+    struct wr_buf rows = {0};
+    wr_buf_add(&rows, S("{\"a\":[0"));
+    for (int i = 0; i < WR_VALUE_DEPTH_MAX + 100; i++) {
+        wr_buf_add(&rows, S(",0"));
+    }
+    wr_buf_add(&rows, S("]}"));
+    for (int compared = 0; compared < 2; compared++) {
+        struct bench b;
+        setup(&b, "depth", nesting_sql, wr_buf_str(&rows), ARENA_LIMIT);
+        replace_code(b.p);
+        if (!compared) {
+            b.p->code.at[EQ_AT] = (struct wr_ins){WR_OPC_MOVE, 4, 0, 0};
+        }
+        CHECK_INT("seal", wr_program_seal(b.p, NULL), WR_OK);
+        wr_str bytes;
+        bool json;
+        CHECK_INT("run", start(&b), compared ? WR_EVAL_FAILED : WR_EVAL_MATCHED);
+        if (!compared) {
+            CHECK_INT("output", wr_eval_output(&b.e, &bytes, &json), WR_ERR_LIMIT);
+        }
+        teardown(&b);
+    }
+    wr_buf_release(&rows);
+}
+
 // ---- templates and texts
 
 static const struct {
@@ -407,10 +480,10 @@ static void needs_of_programs(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        T(late_answer_resumes),  T(two_messages_interleave),   T(lookup_failures),
-        T(fuel_ends_long_loops), T(every_allocation_may_fail), T(damaged_programs_are_refused),
-        T(templates_expand),     T(versions_share_a_message),  T(explains_the_deciding_term),
-        T(needs_of_programs),
+        T(late_answer_resumes),      T(two_messages_interleave),    T(lookup_failures),
+        T(fuel_ends_long_loops),     T(every_allocation_may_fail),  T(damaged_programs_are_refused),
+        T(loops_pass_a_next),        T(depth_of_values_is_limited), T(templates_expand),
+        T(versions_share_a_message), T(explains_the_deciding_term), T(needs_of_programs),
     };
     return TEST_MAIN(tests);
 }

@@ -112,7 +112,7 @@ static bool join(struct reader *r, wr_str outer, wr_str name, wr_str *out)
     if (at) {
         memcpy(at, outer.at, outer.len);
         at[outer.len] = '.';
-        memcpy(at + outer.len + 1, name.at, name.len);
+        memcpy(at + outer.len + 1, name.len ? name.at : "", name.len);
         *out = (wr_str){at, outer.len + 1 + name.len};
     }
     return at;

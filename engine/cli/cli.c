@@ -125,6 +125,33 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  weir test tests --filter 'kiln-*' --update\n",
      false, wr_cli_test},
 #endif
+#ifdef WR_HAVE_CLI_CHECK
+    {"check", "PATH... [--json] [--sarif FILE] [--param NAME=VALUE]... | --explain CODE | --codes",
+     "rules against AWS's limits and traps, before they are deployed",
+     "  PATH                 a file or a folder with rule documents (JSON, YAML), CloudFormation\n"
+     "                       templates (JSON, YAML) or plans and states of Terraform\n"
+     "                       (terraform show -json)\n"
+     "  --param NAME=VALUE   a parameter of the template, or Resource.Attribute, or AWS::Region; "
+     "in a\n"
+     "                       plan ADDRESS.ATTRIBUTE, as in aws_iot_topic_rule.r.s3[0].bucket_name\n"
+     "  --table NAME=KEY[,SORTKEY]  keys of a DynamoDB table, for dynamoDBv2\n"
+     "  --ignore CODE        leave a finding out; in one rule: weir-check: ignore CODE in its\n"
+     "                       description\n"
+     "  --strict             exit 1 for warnings too\n"
+     "  --lenient            unknown members are warnings: AWS may be newer than this weir\n"
+     "  --json               findings as a JSON array\n"
+     "  --sarif FILE|-       findings also as SARIF 2.1.0, for code hosts\n"
+     "  --explain CODE       why a finding bites, and what to do\n"
+     "  --codes              every code; with --markdown as a page\n"
+     "\n"
+     "Exit 0: no error. 1: errors were found. 2: wrong usage, or a file that cannot be read.\n"
+     "\n"
+     "examples:\n"
+     "  weir check rules/\n"
+     "  weir check template.yaml --param Environment=prod --param AWS::Region=eu-west-1\n"
+     "  terraform show -json plan.bin > plan.json && weir check plan.json --sarif check.sarif\n",
+     false, wr_cli_check},
+#endif
     {"sinks", "[NAME] [--json]", "what each sink can be told, in rules and in weir.yaml",
      "  --json               for programs\n"
      "\n"

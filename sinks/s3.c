@@ -353,13 +353,13 @@ static wr_err check(const struct wr_param *params, const bool *constant, struct 
 {
     wr_str bucket = params[OPT_BUCKET].text, key = params[OPT_KEY].text;
     if (constant[OPT_BUCKET] && wr_local_s3_bucket_trouble(bucket)) {
-        return wr_fault_set(fault, WR_ERR_RANGE,
+        return wr_fault_set(fault, WR_ERR_FAILED,
                             "bucketName: \"%.*s\" is no bucket name: 3 to 63 lower-case letters, "
                             "digits, dots and hyphens",
                             WR_STR_ARG(bucket));
     }
     if (constant[OPT_KEY] && wr_local_s3_key_trouble(key)) {
-        return wr_fault_set(fault, WR_ERR_RANGE, "key: %s (1 to %d bytes of UTF-8)",
+        return wr_fault_set(fault, WR_ERR_FAILED, "key: %s (1 to %d bytes of UTF-8)",
                             wr_local_s3_key_trouble(key), WR_LOCAL_S3_KEY_MAX);
     }
     return WR_OK;

@@ -21,7 +21,7 @@ static const struct {
     bool accepted;
 } misprints[] = {
     {"s3", "cannedacl", "cannedAcl", true},
-    {"timestream", "sampleTime", "timestamp", true},
+    {"location", "sampleTime", "timestamp", true},
     {"s3", "bucket", "bucketName", false},
     {"dynamoDB", "table", "tableName", false},
     {"dynamoDBv2", "table", "putItem.tableName", false},
@@ -250,22 +250,22 @@ static wr_err scalar_text(struct reader *r, const struct wr_option *option, cons
 
 // ---- PAIRS
 
-static wr_err pair_text(struct reader *r, size_t index, const json_t *v, const char *what,
-                        bool templates, wr_str *out)
+// The text of a pair's key or value, whose path is in place.
+static wr_err pair_text(struct reader *r, size_t index, const json_t *v, bool templates,
+                        wr_str *out)
 {
     *out = (wr_str){0};
     if (!v) {
-        return complain(r, WR_ERR_MISSING, "missing: ", what);
+        return complain(r, WR_ERR_MISSING, "missing", "");
     }
     if (!json_is_string(v)) {
-        return wr_faults_add(r->faults, WR_ERR_TYPE, path_text(r),
-                             "%s: expected a string, found %s", what, wr_json_kind_name(v));
+        return complain(r, WR_ERR_TYPE, "expected a string, found ", wr_json_kind_name(v));
     }
     *out = wr_str_dup(r->arena, (wr_str){json_string_value(v), json_string_length(v)});
     if (wr_template_has_expression(*out)) {
         if (!templates) {
-            return wr_faults_add(r->faults, WR_ERR_UNSUPPORTED, path_text(r),
-                                 "%s: substitution templates are not accepted here", what);
+            return complain(r, WR_ERR_UNSUPPORTED, "substitution templates are not accepted here",
+                            "");
         }
         r->action->constant[index] = false;
     }
@@ -320,8 +320,18 @@ static wr_err map_entry(struct reader *r, size_t index, const char *key, const j
     size_t len = r->path.len;
     wr_buf_addf(&r->path, ".%s", key);
     if (!err) {
-        err = pair_text(r, index, v, "value", templates, value_out);
+        err = pair_text(r, index, v, templates, value_out);
     }
+    path_cut(r, len);
+    return err;
+}
+
+static wr_err pair_member(struct reader *r, size_t index, const json_t *pair, const char *name,
+                          bool templates, wr_str *out)
+{
+    size_t len = r->path.len;
+    wr_buf_addf(&r->path, ".%s", name);
+    wr_err err = pair_text(r, index, json_object_get(pair, name), templates, out);
     path_cut(r, len);
     return err;
 }
@@ -333,11 +343,9 @@ static wr_err list_entry(struct reader *r, size_t index, size_t at, const json_t
     wr_buf_addf(&r->path, "[%zu]", at);
     wr_err err = pair_members(r, v);
     if (!err && json_is_object(v)) {
-        err =
-            pair_text(r, index, json_object_get(v, "key"), "key", templates & WR_OPT_KEYS, key_out);
+        err = pair_member(r, index, v, "key", templates & WR_OPT_KEYS, key_out);
         if (!err) {
-            err = pair_text(r, index, json_object_get(v, "value"), "value",
-                            templates & WR_OPT_TEMPLATE, value_out);
+            err = pair_member(r, index, v, "value", templates & WR_OPT_TEMPLATE, value_out);
         }
     }
     path_cut(r, len);
@@ -494,8 +502,9 @@ static wr_err unknown(struct reader *r, const struct table *t)
     for (size_t i = 0; !t->list && i < WR_COUNT(misprints); i++) {
         if (strcmp(misprints[i].kind, r->action->impl->name) == 0 &&
             strcmp(misprints[i].wrong, name) == 0) {
-            return complain(r, WR_ERR_UNKNOWN, "there is no such member; the API calls it ",
-                            misprints[i].right);
+            return wr_faults_add(r->faults, WR_ERR_UNKNOWN, path_text(r),
+                                 "there is no such member; the API calls it \"%s\"",
+                                 misprints[i].right);
         }
     }
     const char *known[WR_OPTIONS_MAX + 1];

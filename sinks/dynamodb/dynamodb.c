@@ -315,7 +315,7 @@ static wr_err check_table(const struct wr_param *table, bool constant, const cha
                           struct wr_fault *fault)
 {
     const char *trouble = constant ? wr_dynamodb_table_trouble(table->text) : NULL;
-    return trouble ? wr_fault_set(fault, WR_ERR_RANGE, "%s: found \"%.*s\": %s", name,
+    return trouble ? wr_fault_set(fault, WR_ERR_FAILED, "%s: found \"%.*s\": %s", name,
                                   WR_STR_ARG(table->text), trouble)
                    : WR_OK;
 }
@@ -356,7 +356,7 @@ static wr_err v1_check(const struct wr_param *params, const bool *constant, stru
         for (size_t j = 0; j < i; j++) {
             const struct wr_param *b = &params[names[j]];
             if (a->set && b->set && wr_str_eq(a->text, b->text)) {
-                return wr_fault_set(fault, WR_ERR_EXISTS, "%s: \"%.*s\" is %s already",
+                return wr_fault_set(fault, WR_ERR_FAILED, "%s: \"%.*s\" is %s already",
                                     v1_options[names[i]].name, WR_STR_ARG(a->text),
                                     v1_options[names[j]].name);
             }

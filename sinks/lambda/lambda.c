@@ -138,7 +138,7 @@ static wr_err check(const struct wr_param *params, const bool *constant, struct 
 {
     wr_str arn = params[OPT_FUNCTION_ARN].text, name;
     if (constant[OPT_FUNCTION_ARN] && !function_name(arn, &name)) {
-        return wr_fault_set(fault, WR_ERR_SYNTAX,
+        return wr_fault_set(fault, WR_ERR_FAILED,
                             "functionArn: '%.*s' is neither a function's ARN "
                             "(arn:aws:lambda:REGION:ACCOUNT:function:NAME) nor a name",
                             WR_STR_ARG(arn));

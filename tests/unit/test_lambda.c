@@ -769,11 +769,11 @@ static void test_check(void **state)
         {ARN ":prod", true, WR_OK},
         {"my-function_1", true, WR_OK},
         {"${topic(2)}", false, WR_OK},
-        {"arn:aws:lambda:eu-central-1:1:function:f", true, WR_ERR_SYNTAX},
-        {"arn:aws:lambda:eu-central-1:123456789012:layer:f", true, WR_ERR_SYNTAX},
-        {"arn:aws:sns:eu-central-1:123456789012:f", true, WR_ERR_SYNTAX},
-        {"a b", true, WR_ERR_SYNTAX},
-        {"../f", true, WR_ERR_SYNTAX},
+        {"arn:aws:lambda:eu-central-1:1:function:f", true, WR_ERR_FAILED},
+        {"arn:aws:lambda:eu-central-1:123456789012:layer:f", true, WR_ERR_FAILED},
+        {"arn:aws:sns:eu-central-1:123456789012:f", true, WR_ERR_FAILED},
+        {"a b", true, WR_ERR_FAILED},
+        {"../f", true, WR_ERR_FAILED},
     };
     for (size_t i = 0; i < WR_COUNT(cases); i++) {
         struct wr_param param = {.set = true, .text = Z(cases[i].arn)};

@@ -13,6 +13,12 @@
 
 void wr_check_lambda(const struct wr_check_action *a)
 {
+    bool constant;
+    const struct wr_param *arn = wr_action_param(a, "functionArn", &constant);
+    if (arn && constant && !wr_str_starts(arn->text, WR_STR("arn:"))) {
+        wr_action_find(a, WR_CODE_WEIR_ONLY, "functionArn",
+                       "a function's name alone is weir's; AWS takes its ARN");
+    }
     if (a->passthrough) {
         wr_action_want_object(a, true);
     } else if (!a->is_error && a->r->outline.value && a->shape == WR_OUTLINE_ANY) {

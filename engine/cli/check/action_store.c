@@ -56,14 +56,9 @@ void wr_check_s3(const struct wr_check_action *a)
 
 void wr_check_dynamodb(const struct wr_check_action *a)
 {
-    const struct wr_param *field = wr_action_param(a, "rangeKeyField", NULL);
-    const struct wr_param *value = wr_action_param(a, "rangeKeyValue", NULL);
-    if (!field != !value) {
-        wr_action_find(a, WR_CODE_HALF_RANGE_KEY, field ? "rangeKeyField" : "rangeKeyValue",
-                       "%s is missing", field ? "rangeKeyValue" : "rangeKeyField");
-    }
+    bool range = wr_action_param(a, "rangeKeyValue", NULL);
     unsigned reads =
-        wr_action_reads(a, "hashKeyValue") | (value ? wr_action_reads(a, "rangeKeyValue") : 0);
+        wr_action_reads(a, "hashKeyValue") | (range ? wr_action_reads(a, "rangeKeyValue") : 0);
     if (reads == 0 && wr_action_param(a, "hashKeyValue", NULL) &&
         !wr_action_is(a, "operation", "DELETE")) {
         wr_action_find(a, WR_CODE_DYNAMODB_CONSTANT_KEY, "hashKeyValue",

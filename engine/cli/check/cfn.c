@@ -10,6 +10,7 @@
 #define CONDITION_DEPTH_MAX 32 // conditions name each other, perhaps in a circle
 
 static const char no_value[] = "AWS::NoValue";
+const char wr_cfn_refused[] = "a function that is refused";
 
 static struct wr_tree *resolve(struct wr_cfn *f, const struct wr_tree *v);
 
@@ -65,7 +66,11 @@ static void refuse(struct wr_cfn *f, int number, const struct wr_tree *at, const
 static struct wr_tree *malformed(struct wr_cfn *f, const struct wr_tree *at, const char *text)
 {
     refuse(f, WR_CODE_INTRINSIC, at, text, (wr_str){0});
-    return make_unknown(f, at, WR_STR("malformed function"));
+    struct wr_tree *out = make_text(f, at, WR_STR("x"));
+    if (out) {
+        out->unknown = wr_cfn_refused;
+    }
+    return out;
 }
 
 static bool is_scalar(const struct wr_tree *t)
@@ -207,7 +212,11 @@ static struct wr_tree *ref(struct wr_cfn *f, const struct wr_tree *at, wr_str na
     }
     if (!resource) {
         refuse(f, WR_CODE_UNKNOWN_REFERENCE, at, "no parameter and no resource is called ", name);
-        return make_unknown(f, at, name);
+        out = make_unknown(f, at, name);
+        if (out) {
+            out->unknown = wr_cfn_refused;
+        }
+        return out;
     }
     out = named_resource(f, at, resource);
     return out ? out : make_unknown(f, at, name);
@@ -341,6 +350,14 @@ static void refuse_at(struct wr_cfn *f, int number, const struct wr_tree *v, siz
     wr_buf_release(&text);
 }
 
+// In place of what a finding was made about already.
+static bool put_refused(struct wr_cfn *f, struct text *t)
+{
+    put(f, t, WR_STR("x"), NULL, 0);
+    t->unknown = t->unknown ? t->unknown : wr_cfn_refused;
+    return true;
+}
+
 // The variable `name`, at byte `at` of the text `v`.
 static bool put_variable(struct wr_cfn *f, struct text *t, const struct wr_tree *v, size_t at,
                          wr_str name, const struct wr_tree *vars)
@@ -356,8 +373,7 @@ static bool put_variable(struct wr_cfn *f, struct text *t, const struct wr_tree 
         refuse_at(f, WR_CODE_INTRINSIC, v, at,
                   "CloudFormation takes only names here; for a template of the rule write ${!…}",
                   name);
-        t->unknown = t->unknown ? t->unknown : "a name that is refused";
-        return true;
+        return put_refused(f, t);
     }
     snprintf(key, sizeof key, "%.*s", WR_STR_ARG(name));
     const struct wr_tree *var = wr_tree_get(vars, key);
@@ -373,8 +389,7 @@ static bool put_variable(struct wr_cfn *f, struct text *t, const struct wr_tree 
             "no parameter and no resource is called so; for an attribute of the payload write "
             "${!…}",
             name);
-        t->unknown = t->unknown ? t->unknown : "a name that is refused";
-        return true;
+        return put_refused(f, t);
     }
     struct wr_tree *value = first ? attribute(f, v, name) : ref(f, v, name);
     return value && put_value(f, t, value);

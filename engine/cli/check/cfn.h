@@ -18,6 +18,9 @@ struct wr_cfn {
     bool over;      // too many nodes
 };
 
+// `unknown` of a value that a finding was made about.
+extern const char wr_cfn_refused[];
+
 // A copy of `value` without intrinsic functions. NULL: AWS::NoValue, as if it were not there.
 // Findings are added for what CloudFormation refuses.
 struct wr_tree *wr_cfn_resolve(struct wr_cfn *f, const struct wr_tree *value);

@@ -216,10 +216,6 @@ CODE(225, DYNAMODB_CONSTANT_KEY, WARNING, "dynamodb-constant-key", "every messag
      "The key is the same for every message, so each replaces the one before.",
      "Put something of the message into the key: ${topic(2)}, ${timestamp()}, an attribute.",
      "{\"dynamoDB\": {\"hashKeyField\": \"id\", \"hashKeyValue\": \"latest\", …}}")
-CODE(226, HALF_RANGE_KEY, WARNING, "half-range-key", "half of a range key",
-     "rangeKeyField and rangeKeyValue belong together; with one of them the item has no range key.",
-     "Give both or none.",
-     "{\"dynamoDB\": {\"rangeKeyField\": \"time\", …}}   without rangeKeyValue")
 CODE(227, S3_OVERWRITES, WARNING, "s3-overwrites", "every message writes the same object",
      "One object is written a message, and an object with the same key is replaced: all but the last are lost.",
      "Put something into the key that differs for every message: ${timestamp()}, ${newuuid()}.",

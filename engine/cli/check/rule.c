@@ -1,6 +1,6 @@
 // One rule: its document against the tables, its statement and templates through the compiler, and
 // what is said about them.
-#include "engine/cli/check/check.h"
+#include "engine/cli/check/cfn.h"
 
 #include <stdlib.h>
 
@@ -355,7 +355,7 @@ struct unknowns {
 static void find_unknowns(const struct wr_tree *t, struct unknowns *u, struct wr_buf *path)
 {
     size_t len = path->len, i = 0;
-    if (t->unknown && strncmp(t->unknown, "AWS::", 5) != 0 &&
+    if (t->unknown && t->unknown != wr_cfn_refused && strncmp(t->unknown, "AWS::", 5) != 0 &&
         !wr_str_eq(t->key, WR_STR("roleArn")) && !wr_str_eq(t->key, WR_STR("ruleName"))) {
         u->first = u->first ? u->first : t;
         if (u->count++ < 5) {

@@ -7,7 +7,9 @@
 
 #include "sql/base/banned.h"
 
-#define CONDITION_DEPTH_MAX 32 // conditions name each other, perhaps in a circle
+#define CONDITION_DEPTH_MAX 32     // conditions name each other, perhaps in a circle
+#define CONDITION_STEPS_MAX 100000 // a condition may name others twice, and they again
+#define NEST_MAX            (4 * WR_TREE_DEPTH_MAX) // a value of Mappings may look into Mappings
 
 static const char no_value[] = "AWS::NoValue";
 const char wr_cfn_refused[] = "a function that is refused";
@@ -546,7 +548,7 @@ static enum truth named_condition(struct wr_cfn *f, wr_str name)
     char key[256];
     snprintf(key, sizeof key, "%.*s", WR_STR_ARG(name));
     const struct wr_tree *v = wr_tree_get(f->conditions, key);
-    if (!v || f->depth >= CONDITION_DEPTH_MAX) {
+    if (!v || f->depth >= CONDITION_DEPTH_MAX || f->steps++ >= CONDITION_STEPS_MAX) {
         return UNKNOWN;
     }
     f->depth++;
@@ -642,11 +644,11 @@ static struct wr_tree *copy(struct wr_cfn *f, const struct wr_tree *v)
     return out;
 }
 
-static struct wr_tree *resolve(struct wr_cfn *f, const struct wr_tree *v)
+static struct wr_tree *call(struct wr_cfn *f, const struct wr_tree *v)
 {
     static const struct {
         const char *name;
-        struct wr_tree *(*call)(struct wr_cfn *f, const struct wr_tree *at,
+        struct wr_tree *(*make)(struct wr_cfn *f, const struct wr_tree *at,
                                 const struct wr_tree *arg);
     } calls[] = {
         {"Sub", sub},     {"GetAtt", get_att},        {"Join", join},     {"Select", select_item},
@@ -654,9 +656,6 @@ static struct wr_tree *resolve(struct wr_cfn *f, const struct wr_tree *v)
     };
     const struct wr_tree *arg;
     wr_str name = call_of(v, &arg);
-    if (f->over) {
-        return NULL;
-    }
     if (name.len == 0) {
         return copy(f, v);
     }
@@ -666,7 +665,7 @@ static struct wr_tree *resolve(struct wr_cfn *f, const struct wr_tree *v)
     }
     for (size_t i = 0; i < WR_COUNT(calls); i++) {
         if (wr_str_eq(name, wr_str_of(calls[i].name))) {
-            return calls[i].call(f, v, arg);
+            return calls[i].make(f, v, arg);
         }
     }
     // ImportValue, Transform, GetAZs, Cidr, …: only a deployment knows
@@ -677,6 +676,20 @@ static struct wr_tree *resolve(struct wr_cfn *f, const struct wr_tree *v)
     }
     struct wr_tree *out = make_unknown(f, v, wr_buf_str(&what));
     wr_buf_release(&what);
+    return out;
+}
+
+static struct wr_tree *resolve(struct wr_cfn *f, const struct wr_tree *v)
+{
+    if (f->over) {
+        return NULL;
+    }
+    if (f->nest >= NEST_MAX) {
+        return malformed(f, v, "functions are nested too deep");
+    }
+    f->nest++;
+    struct wr_tree *out = call(f, v);
+    f->nest--;
     return out;
 }
 

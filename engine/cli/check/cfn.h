@@ -15,6 +15,8 @@ struct wr_cfn {
     const struct wr_tree *parameters, *resources, *mappings, *conditions; // may be NULL
     const char *rule;                                                     // for findings
     unsigned depth; // of conditions in conditions
+    unsigned steps; // conditions evaluated
+    unsigned nest;  // of functions in functions, through Mappings too
     bool over;      // too many nodes
 };
 

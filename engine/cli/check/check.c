@@ -120,8 +120,9 @@ static void add(struct wr_check *c, const struct wr_check_rule *r, int number,
     wr_findings_add(&c->findings, number, r->source->text, at.line ? at.offset : SIZE_MAX, finding);
 }
 
-// The place of a member, or of what should hold it: the key is where people look.
-static struct wr_place place_of(const struct wr_check_rule *r, const char *path,
+// The place of a member's value, or of what should hold it. The key is where people look for an
+// object or a list, and for a member that should have another name.
+static struct wr_place place_of(const struct wr_check_rule *r, int number, const char *path,
                                 const struct wr_tree **node)
 {
     bool whole;
@@ -133,7 +134,8 @@ static struct wr_place place_of(const struct wr_check_rule *r, const char *path,
         whole = outer;
     }
     *node = whole ? t : NULL;
-    bool scalar = t->kind != WR_TREE_MAP && t->kind != WR_TREE_LIST;
+    bool scalar = t->kind != WR_TREE_MAP && t->kind != WR_TREE_LIST &&
+                  number != WR_CODE_UNKNOWN_MEMBER && number != WR_CODE_MISPRINT;
     return !scalar && t->key_at.line ? t->key_at : t->at;
 }
 
@@ -147,14 +149,14 @@ void wr_check_member(struct wr_check *c, const struct wr_check_rule *r, int numb
     va_end(args);
     const struct wr_tree *node;
     struct wr_finding finding = {.path = path, .message = text};
-    add(c, r, number, &finding, place_of(r, path, &node));
+    add(c, r, number, &finding, place_of(r, number, path, &node));
 }
 
 void wr_check_text(struct wr_check *c, const struct wr_check_rule *r, int number, const char *path,
                    size_t at, uint32_t line, uint32_t column, const char *message)
 {
     const struct wr_tree *node;
-    struct wr_place place = place_of(r, path, &node);
+    struct wr_place place = place_of(r, number, path, &node);
     struct wr_finding finding = {
         .path = path, .message = message, .sql_line = line, .sql_column = column};
     if (node) {
@@ -283,8 +285,9 @@ static void check_hcl(struct wr_check *c)
             if (c->rules[k]->form != WR_FORM_TERRAFORM) {
                 continue;
             }
-            if (id.len && id.at[id.len - 1] == ']') { // count and for_each
-                id.len = (size_t)(strchr(id.at, '[') - id.at);
+            const char *bracket = strrchr(id.at, '[');
+            if (bracket && id.at[id.len - 1] == ']') { // count and for_each
+                id.len = (size_t)(bracket - id.at);
             }
             covered = wr_str_ends(id, label);
         }

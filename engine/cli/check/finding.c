@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "sql/base/utf8.h"
 #include "sql/lint.h"
 
 #include "sql/base/banned.h"
@@ -161,8 +162,10 @@ static void add_excerpt(struct wr_findings *f, struct wr_finding *out, wr_str te
     if (!line.at || !bytes) {
         return;
     }
+    bool valid = wr_utf8_valid(line);
     for (size_t i = 0; i < line.len; i++) {
-        bytes[i] = (unsigned char)line.at[i] < 0x20 || line.at[i] == 0x7f ? ' ' : line.at[i];
+        unsigned char c = (unsigned char)line.at[i];
+        bytes[i] = c < 0x20 || c == 0x7f ? ' ' : c >= 0x80 && !valid ? '?' : line.at[i];
         out->excerpt_column += i < at - begin && ((unsigned char)line.at[i] & 0xc0) != 0x80;
     }
     bytes[line.len] = '\0';

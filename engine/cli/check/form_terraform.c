@@ -402,8 +402,8 @@ bool wr_form_terraform(struct wr_check *c, struct wr_source *s)
     if (version->kind != WR_TREE_TEXT || !(wr_str_starts(version->text, WR_STR("1.")) ||
                                            wr_str_starts(version->text, WR_STR("0.")))) {
         wr_check_at(c, WR_CODE_SYNTAX, s, version->at, NULL,
-                    "format_version: found %.*s, expected 1.x of terraform show -json",
-                    WR_STR_ARG(version->text));
+                    "format_version: found %s, expected \"1.x\" of terraform show -json",
+                    version->kind == WR_TREE_TEXT ? version->text.at : wr_tree_kind_name(version));
         return true;
     }
     struct form f = {.c = c, .s = s, .changes = wr_tree_get(s->root, "resource_changes")};

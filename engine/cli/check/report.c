@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "sql/base/json.h"
+#include "sql/base/utf8.h"
 
 #include "sql/base/banned.h"
 
@@ -114,7 +115,17 @@ static void key(struct json *j, const char *name)
 static void text(struct json *j, const char *name, const char *value)
 {
     key(j, name);
-    wr_json_write_string(&j->out, wr_str_of(value));
+    wr_str s = wr_str_of(value);
+    if (wr_utf8_valid(s)) {
+        wr_json_write_string(&j->out, s);
+        return;
+    }
+    struct wr_buf shown = {0}; // the name of a file, which may be any bytes
+    for (size_t i = 0; i < s.len; i++) {
+        wr_buf_add_char(&shown, (unsigned char)s.at[i] < 0x80 ? s.at[i] : '?');
+    }
+    wr_json_write_string(&j->out, wr_buf_str(&shown));
+    wr_buf_release(&shown);
 }
 
 static void number(struct json *j, const char *name, uint64_t value)

@@ -96,6 +96,9 @@ static int number_at(const char *path, wr_err err, const char *text)
     if (action && err == WR_ERR_RANGE && !strchr(path, '.') && strstr(text, "exactly one member")) {
         return WR_CODE_ACTION_SHAPE;
     }
+    if (strstr(path, "republish.topic") && strstr(text, "cannot be republished to")) {
+        return WR_CODE_RESERVED_TARGET;
+    }
     return number_of(err);
 }
 
@@ -322,6 +325,9 @@ static bool compile(struct look *l)
         return false;
     }
     unknown = unknown_of(l->r, "sql", &partly);
+    if (unknown == wr_cfn_refused) {
+        return false; // that is said already
+    }
     if (unknown && !partly) {
         wr_check_member(l->c, l->r, WR_CODE_UNRESOLVED, "sql",
                         "the statement hangs on %s, which is not known", unknown);
@@ -352,11 +358,19 @@ struct unknowns {
     size_t count;
 };
 
+// Without it there is an error anyway.
+static bool is_needed(wr_str path, const struct wr_tree *t)
+{
+    return t->piece_count < 2 &&
+           (wr_str_eq(path, WR_STR("sql")) || wr_str_eq(path, WR_STR("awsIotSqlVersion")));
+}
+
 static void find_unknowns(const struct wr_tree *t, struct unknowns *u, struct wr_buf *path)
 {
     size_t len = path->len, i = 0;
-    if (t->unknown && t->unknown != wr_cfn_refused && strncmp(t->unknown, "AWS::", 5) != 0 &&
-        !wr_str_eq(t->key, WR_STR("roleArn")) && !wr_str_eq(t->key, WR_STR("ruleName"))) {
+    if (t->unknown && !is_needed(wr_buf_str(path), t) && t->unknown != wr_cfn_refused &&
+        strncmp(t->unknown, "AWS::", 5) != 0 && !wr_str_eq(t->key, WR_STR("roleArn")) &&
+        !wr_str_eq(t->key, WR_STR("ruleName"))) {
         u->first = u->first ? u->first : t;
         if (u->count++ < 5) {
             wr_buf_addf(&u->text, "%s%.*s (%s)", u->text.len ? ", " : "",

@@ -59,6 +59,17 @@ static struct wr_tree *make_unknown(struct wr_cfn *f, const struct wr_tree *like
     return t;
 }
 
+// As little known as what it is made of.
+static struct wr_tree *pass_unknown(struct wr_cfn *f, const struct wr_tree *like,
+                                    const char *unknown)
+{
+    struct wr_tree *t = make_text(f, like, WR_STR("x"));
+    if (t) {
+        t->unknown = unknown;
+    }
+    return t;
+}
+
 static void refuse(struct wr_cfn *f, int number, const struct wr_tree *at, const char *text,
                    wr_str about)
 {
@@ -451,7 +462,7 @@ static struct wr_tree *join(struct wr_cfn *f, const struct wr_tree *at, const st
     const struct wr_tree *separator = wr_tree_item(arg, 0), *list = wr_tree_item(arg, 1);
     struct wr_tree *items = list ? resolve(f, list) : NULL;
     if (items && items->unknown) {
-        return make_unknown(f, at, wr_str_of(items->unknown));
+        return pass_unknown(f, at, items->unknown);
     }
     if (!separator || separator->kind != WR_TREE_TEXT || !items || items->kind != WR_TREE_LIST) {
         return malformed(f, at, "Fn::Join: expected [separator, list]");
@@ -477,7 +488,7 @@ static struct wr_tree *select_item(struct wr_cfn *f, const struct wr_tree *at,
     struct wr_tree *index = number ? resolve(f, number) : NULL;
     const char *unknown = items && items->unknown ? items->unknown : index ? index->unknown : NULL;
     if (unknown) {
-        return make_unknown(f, at, wr_str_of(unknown));
+        return pass_unknown(f, at, unknown);
     }
     if (!is_scalar(index) || !items || items->kind != WR_TREE_LIST) {
         return malformed(f, at, "Fn::Select: expected [index, list]");
@@ -496,7 +507,7 @@ static struct wr_tree *split(struct wr_cfn *f, const struct wr_tree *at, const s
         !is_scalar(value)) {
         return malformed(f, at, "Fn::Split: expected [separator, string]");
     }
-    return value->unknown ? make_unknown(f, at, wr_str_of(value->unknown))
+    return value->unknown ? pass_unknown(f, at, value->unknown)
                           : split_list(f, at, value->text, separator->text, false);
 }
 
@@ -511,7 +522,7 @@ static struct wr_tree *find_in_map(struct wr_cfn *f, const struct wr_tree *at,
             return malformed(f, at, "Fn::FindInMap: expected [map, key, key]");
         }
         if (key->unknown) {
-            return make_unknown(f, at, wr_str_of(key->unknown));
+            return pass_unknown(f, at, key->unknown);
         }
         here = wr_tree_get(here, key->text.at);
         if (!here) {
@@ -528,7 +539,7 @@ static struct wr_tree *base64(struct wr_cfn *f, const struct wr_tree *at, const 
         return malformed(f, at, "Fn::Base64: expected a string");
     }
     if (value->unknown) {
-        return make_unknown(f, at, wr_str_of(value->unknown));
+        return pass_unknown(f, at, value->unknown);
     }
     struct wr_buf text = {0};
     wr_buf_add_base64(&text, value->text);

@@ -174,19 +174,12 @@ bool wr_check_unknown(const struct wr_check_rule *r, const char *path)
 
 // ---- files
 
-static void add_file(struct wr_check *c, const char *path, bool asked)
+// Takes `s`, which was read.
+static void add_source(struct wr_check *c, struct wr_source *s, bool asked)
 {
-    struct wr_source *s = wr_zalloc(sizeof *s);
-    struct wr_fault fault = {0};
-    wr_err err = wr_source_read(s, wr_str_dup(&c->arena, wr_str_of(path)).at, &fault);
-    if (err) {
-        fprintf(stderr, "weir check: %s: %s\n", path, fault.text);
-        c->unreadable = true;
-    }
     c->file_index++;
-    bool holds = !err && wr_form_read(c, s, asked);
-    if (!holds) {
-        c->passed_over += !err && !asked;
+    if (!wr_form_read(c, s, asked)) {
+        c->passed_over += !asked;
         wr_source_release(s);
         free(s);
         return;
@@ -194,6 +187,27 @@ static void add_file(struct wr_check *c, const char *path, bool asked)
     c->file_count++;
     c->sources = wr_realloc(c->sources, (c->source_count + 1) * sizeof(struct wr_source *));
     c->sources[c->source_count++] = s;
+}
+
+static void add_file(struct wr_check *c, const char *path, bool asked)
+{
+    struct wr_source *s = wr_zalloc(sizeof *s);
+    struct wr_fault fault = {0};
+    if (wr_source_read(s, wr_str_dup(&c->arena, wr_str_of(path)).at, &fault)) {
+        fprintf(stderr, "weir check: %s: %s\n", path, fault.text);
+        c->unreadable = true;
+        wr_source_release(s);
+        free(s);
+        return;
+    }
+    add_source(c, s, asked);
+}
+
+void wr_check_add_text(struct wr_check *c, const char *name, wr_str text)
+{
+    struct wr_source *s = wr_zalloc(sizeof *s);
+    wr_source_of(s, wr_str_dup(&c->arena, wr_str_of(name)).at, text);
+    add_source(c, s, true);
 }
 
 static bool is_ours(const char *name)

@@ -51,7 +51,8 @@ struct wr_check {
     const struct wr_check_options *options;
     struct wr_findings findings;
     struct wr_source **sources; // those that hold rules
-    size_t source_count, file_count, passed_over;
+    size_t source_count, file_count;
+    size_t passed_over; // files of folders that hold no rule
     struct wr_check_rule **rules;
     size_t rule_count;
     struct {
@@ -75,6 +76,9 @@ void wr_check_release(struct wr_check *c);
 
 // Read a file, or all of a folder. Troubles are findings, or a line on stderr and c->unreadable.
 void wr_check_add_path(struct wr_check *c, const char *path);
+
+// The same for text that is not in a file; `name` decides on the form as a file's name does.
+void wr_check_add_text(struct wr_check *c, const char *name, wr_str text);
 
 // After all paths: look at everything. Findings are sorted then.
 void wr_check_run(struct wr_check *c);

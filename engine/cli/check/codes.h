@@ -30,7 +30,7 @@ CODE(104, UNRESOLVED, ERROR, "unresolved", "a value that is needed is not known"
      "Sql: !Sub \"SELECT * FROM '${Topic}'\"   with a parameter Topic that has no Default")
 CODE(105, INTRINSIC, ERROR, "intrinsic", "an intrinsic function that CloudFormation refuses",
      "The template cannot be deployed. Inside Fn::Sub ${…} belongs to CloudFormation.",
-     "Inside Fn::Sub write a rule's template with an exclamation mark: ${!topic(2)}.",
+     "Mend the function. Inside Fn::Sub write a rule's template with an exclamation mark: ${!topic(2)}.",
      "Key: !Sub \"${topic(2)}/${Environment}\"")
 CODE(106, UNKNOWN_REFERENCE, ERROR, "unknown-reference", "a reference to nothing",
      "The template has no parameter and no resource of that name: CloudFormation refuses it. In Fn::Sub an attribute of "

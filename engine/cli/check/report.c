@@ -69,6 +69,9 @@ void wr_report_text(const struct wr_check *c, bool colour, FILE *out)
     print_count(c->rule_count, "rule", "rules", out);
     fprintf(out, " in ");
     print_count(c->file_count, "file", "files", out);
+    if (c->passed_over) {
+        fprintf(out, " (%zu more without rules)", c->passed_over);
+    }
     fprintf(out, ": ");
     print_count(wr_findings_of(f, WR_SEVERITY_ERROR), "error", "errors", out);
     fprintf(out, ", ");

@@ -61,6 +61,13 @@ wr_err wr_source_read(struct wr_source *s, const char *name, struct wr_fault *fa
     return err;
 }
 
+void wr_source_of(struct wr_source *s, const char *name, wr_str text)
+{
+    *s = (struct wr_source){.name = name, .text_ = wr_strdup(text)};
+    s->text = (wr_str){s->text_, text.len};
+    wr_arena_init(&s->arena, WR_TREE_MEMORY_MAX);
+}
+
 void wr_source_release(struct wr_source *s)
 {
     wr_arena_release(&s->arena);

@@ -80,6 +80,8 @@ struct wr_source {
 // Read all of `name` into source->text; not NULL-terminated input is fine. Faults say what is
 // wrong, without the file's name. The source is wr_source_release()d also after a failure.
 wr_err wr_source_read(struct wr_source *s, const char *name, struct wr_fault *fault) WR_MUST_CHECK;
+// The same from text that the caller has; copied.
+void wr_source_of(struct wr_source *s, const char *name, wr_str text);
 void wr_source_release(struct wr_source *s);
 
 // text to root. Strict JSON (RFC 8259, no duplicate keys); YAML 1.1 as libyaml takes it, one

@@ -181,10 +181,16 @@ CASES = [
     (245, {"r.json": rule('{§"republish": {' + ROLE + ', "topic": "out/x"}}')}),
     (246, {"r.json": rule(action("openSearch", SEARCH + ', "id": "${newuuid()}", "type": §"reading"'))}),
     (247, {"r.json": rule('{"s3": {' + ROLE + ', "bucketName": "readings", "key": §"/a/${newuuid()}"}}')}),
+    (248, {"r.json": rule(http('"url": "https://e/", §"batchConfig": {"maxBatchSize": 5}'))}),
+    (248, {"r.json": rule(S3, error='"errorAction": ' + http('"url": "https://e/", "enableBatching": true, §"batchConfig": {"maxBatchSize": 5}'))}),
+    (249, {"r.json": rule('{"dynamoDBv2": {' + ROLE + ', "putItem": {"tableName": §"${table}"}}}')}),
 ]
 
 # What must not be found: code, files, arguments.
 SILENT = [
+    (102, {"r.yaml": "sql: SELECT temp FROM 'a/b'\nawsIotSqlVersion: 2016-03-23\nactions: []\n"}),
+    (371, {"r.json": rule(S3, sql="SELECT temp FROM 'a/#'"), "s.json": rule(S3, sql="SELECT temp FROM 'a'")}),
+    (375, {"r.json": rule(S3, sql="SELECT temp FROM 'a/b'")}),
     (201, {"r.json": rule(S3)}),
     (202, {"r.json": rule(S3, version='"awsIotSqlVersion": "2015-10-08", ')}),
     (205, {"r.json": rule(S3)}),

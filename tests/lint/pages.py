@@ -11,7 +11,7 @@ too, so that a new family of functions needs its page.
 """
 import pathlib, re, subprocess, sys, tempfile
 
-BEGIN = re.compile(r"<!-- made by: weir (help [a-z -]+?) -->$")
+BEGIN = re.compile(r"<!-- made by: weir ((?:help|check) [a-z -]+?) -->$")
 END = "<!-- end -->"
 SKIPPED = re.compile(r"(^|/)(\.git|node_modules|build[^/]*|weir-demo|weir-data)(/|$)")
 
@@ -63,7 +63,7 @@ def rewritten(weir, text):
 def wanted(weir):
     """The sections that have to be somewhere: a family has its page."""
     names = re.search(r"a family: (.*)$", made(weir, ["help", "functions"])[-1])[1].split()
-    return [f"help functions --markdown {name}" for name in names] + ["help options --markdown", "help sql --markdown"]
+    return [f"help functions --markdown {name}" for name in names] + ["help options --markdown", "help sql --markdown", "check --codes --markdown"]
 
 
 def cases(root, weir):
@@ -114,6 +114,10 @@ made text
 and more
 <!-- end -->
 <!-- made by: weir help sql --markdown -->
+made text
+and more
+<!-- end -->
+<!-- made by: weir check --codes --markdown -->
 made text
 and more
 <!-- end -->

@@ -234,6 +234,22 @@ static void check_unused(const struct wr_check_action *a)
     }
 }
 
+// actions.md 2.1, security note: a target that the payload names.
+static void check_target(const struct wr_check_action *a)
+{
+    static const char *const members[] = {
+        "bucketName",       "tableName",    "putItem.tableName",  "functionArn", "queueUrl",
+        "targetArn",        "url",          "endpoint",           "streamName",  "logGroupName",
+        "stateMachineName", "databaseName", "deliveryStreamName", "trackerName",
+    };
+    for (size_t i = 0; i < WR_COUNT(members); i++) {
+        if (wr_action_param(a, members[i], NULL) &&
+            wr_action_reads(a, members[i]) & WR_READS_PAYLOAD) {
+            wr_action_find(a, WR_CODE_DEVICE_TARGET, members[i], "the payload names the target");
+        }
+    }
+}
+
 static void check_action(struct wr_check *c, struct wr_check_rule *r,
                          const struct wr_document_action *action, bool is_error)
 {
@@ -278,6 +294,7 @@ static void check_action(struct wr_check *c, struct wr_check_rule *r,
     check_misprints(&a);
     check_gone(&a);
     check_unused(&a);
+    check_target(&a);
     if (is_error) {
         wr_check_texts(action, error_text, (void *)(uintptr_t)&a);
     }

@@ -270,8 +270,24 @@ static wr_str authority(wr_str url)
     return wr_str_cut(rest, 0, end);
 }
 
+static void check_batch_config(const struct wr_check_action *a)
+{
+    bool whole;
+    struct wr_buf path = {0};
+    wr_buf_addf(&path, "%s.batchConfig", a->a->path);
+    (void)wr_tree_find(a->r->payload, wr_buf_terminated(&path), &whole);
+    wr_buf_release(&path);
+    if (whole && a->is_error) {
+        wr_action_find(a, WR_CODE_BATCH_CONFIG, "batchConfig",
+                       "an error action is batched as its action was");
+    } else if (whole && !wr_action_is(a, "enableBatching", "true")) {
+        wr_action_find(a, WR_CODE_BATCH_CONFIG, "batchConfig", "enableBatching is not true");
+    }
+}
+
 void wr_check_http(const struct wr_check_action *a)
 {
+    check_batch_config(a);
     bool constant = false, known = false;
     const struct wr_param *url = wr_action_param(a, "url", &constant);
     const struct wr_param *confirmation = wr_action_param(a, "confirmationUrl", &known);

@@ -1,20 +1,16 @@
 // Intrinsic functions. Each returns a node in place of the call; texts that are put together keep
 // where their pieces come from.
-#include "engine/cli/check/cfn.h"
+#include "engine/cli/check/cfn_parts.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 
 #include "sql/base/banned.h"
 
-#define CONDITION_DEPTH_MAX 32     // conditions name each other, perhaps in a circle
-#define CONDITION_STEPS_MAX 100000 // a condition may name others twice, and they again
-#define NEST_MAX            (4 * WR_TREE_DEPTH_MAX) // a value of Mappings may look into Mappings
+#define NEST_MAX (4 * WR_TREE_DEPTH_MAX) // a value of Mappings may look into Mappings
 
 static const char no_value[] = "AWS::NoValue";
 const char wr_cfn_refused[] = "a function that is refused";
-
-static struct wr_tree *resolve(struct wr_cfn *f, const struct wr_tree *v);
 
 // ---- nodes
 
@@ -86,15 +82,9 @@ static struct wr_tree *malformed(struct wr_cfn *f, const struct wr_tree *at, con
     return out;
 }
 
-static bool is_scalar(const struct wr_tree *t)
-{
-    return t && (t->kind == WR_TREE_TEXT || t->kind == WR_TREE_NUMBER || t->kind == WR_TREE_BOOL);
-}
-
 // ---- calls
 
-// What `v` calls: "Ref", "Fn::Sub", …; len 0: it is no call. *arg is its argument.
-static wr_str call_of(const struct wr_tree *v, const struct wr_tree **arg)
+wr_str wr_cfn_call(const struct wr_tree *v, const struct wr_tree **arg)
 {
     *arg = v;
     if (v->tag.len) {
@@ -169,7 +159,7 @@ static struct wr_tree *parameter(struct wr_cfn *f, const struct wr_tree *at,
     wr_str kind = type && type->kind == WR_TREE_TEXT ? type->text : (wr_str){0};
     bool ssm =
         wr_str_starts(kind, WR_STR("AWS::SSM::Parameter::Value")); // names where the value is
-    if (!given && (!is_scalar(value) || ssm)) {
+    if (!given && (!wr_cfn_is_scalar(value) || ssm)) {
         return make_unknown(f, at, name);
     }
     wr_str text = given ? wr_str_of(given) : value->text;
@@ -263,7 +253,7 @@ static struct wr_tree *get_att(struct wr_cfn *f, const struct wr_tree *at,
     if (arg->kind != WR_TREE_LIST || arg->count != 2 || resource->kind != WR_TREE_TEXT) {
         return malformed(f, at, "Fn::GetAtt: expected [Resource, Attribute]");
     }
-    struct wr_tree *attr = resolve(f, name);
+    struct wr_tree *attr = wr_cfn_resolve(f, name);
     struct wr_buf whole = {0};
     wr_buf_addf(&whole, "%.*s.%.*s", WR_STR_ARG(resource->text),
                 WR_STR_ARG(attr ? attr->text : (wr_str){0}));
@@ -308,7 +298,7 @@ static void put(struct wr_cfn *f, struct text *t, wr_str bytes, const struct wr_
 // All of a resolved value. False: it has no text.
 static bool put_value(struct wr_cfn *f, struct text *t, const struct wr_tree *v)
 {
-    if (!is_scalar(v)) {
+    if (!wr_cfn_is_scalar(v)) {
         return false;
     }
     t->unknown = t->unknown ? t->unknown : v->unknown;
@@ -415,7 +405,7 @@ static struct wr_tree *sub(struct wr_cfn *f, const struct wr_tree *at, const str
     if (arg->kind == WR_TREE_LIST) {
         const struct wr_tree *map = wr_tree_item(arg, 1);
         v = wr_tree_item(arg, 0);
-        vars = map && map->kind == WR_TREE_MAP ? resolve(f, map) : NULL;
+        vars = map && map->kind == WR_TREE_MAP ? wr_cfn_resolve(f, map) : NULL;
         if (arg->count != 2 || !vars) {
             return malformed(f, at, "Fn::Sub: expected a string, or [string, variables]");
         }
@@ -460,7 +450,7 @@ static struct wr_tree *sub(struct wr_cfn *f, const struct wr_tree *at, const str
 static struct wr_tree *join(struct wr_cfn *f, const struct wr_tree *at, const struct wr_tree *arg)
 {
     const struct wr_tree *separator = wr_tree_item(arg, 0), *list = wr_tree_item(arg, 1);
-    struct wr_tree *items = list ? resolve(f, list) : NULL;
+    struct wr_tree *items = list ? wr_cfn_resolve(f, list) : NULL;
     if (items && items->unknown) {
         return pass_unknown(f, at, items->unknown);
     }
@@ -484,13 +474,13 @@ static struct wr_tree *select_item(struct wr_cfn *f, const struct wr_tree *at,
                                    const struct wr_tree *arg)
 {
     const struct wr_tree *number = wr_tree_item(arg, 0), *list = wr_tree_item(arg, 1);
-    struct wr_tree *items = list ? resolve(f, list) : NULL;
-    struct wr_tree *index = number ? resolve(f, number) : NULL;
+    struct wr_tree *items = list ? wr_cfn_resolve(f, list) : NULL;
+    struct wr_tree *index = number ? wr_cfn_resolve(f, number) : NULL;
     const char *unknown = items && items->unknown ? items->unknown : index ? index->unknown : NULL;
     if (unknown) {
         return pass_unknown(f, at, unknown);
     }
-    if (!is_scalar(index) || !items || items->kind != WR_TREE_LIST) {
+    if (!wr_cfn_is_scalar(index) || !items || items->kind != WR_TREE_LIST) {
         return malformed(f, at, "Fn::Select: expected [index, list]");
     }
     char *end;
@@ -502,9 +492,9 @@ static struct wr_tree *select_item(struct wr_cfn *f, const struct wr_tree *at,
 static struct wr_tree *split(struct wr_cfn *f, const struct wr_tree *at, const struct wr_tree *arg)
 {
     const struct wr_tree *separator = wr_tree_item(arg, 0), *text = wr_tree_item(arg, 1);
-    struct wr_tree *value = text ? resolve(f, text) : NULL;
+    struct wr_tree *value = text ? wr_cfn_resolve(f, text) : NULL;
     if (!separator || separator->kind != WR_TREE_TEXT || separator->text.len == 0 ||
-        !is_scalar(value)) {
+        !wr_cfn_is_scalar(value)) {
         return malformed(f, at, "Fn::Split: expected [separator, string]");
     }
     return value->unknown ? pass_unknown(f, at, value->unknown)
@@ -517,8 +507,8 @@ static struct wr_tree *find_in_map(struct wr_cfn *f, const struct wr_tree *at,
     const struct wr_tree *here = f->mappings;
     for (size_t i = 0; i < 3; i++) {
         const struct wr_tree *name = wr_tree_item(arg, i);
-        struct wr_tree *key = name ? resolve(f, name) : NULL;
-        if (!is_scalar(key)) {
+        struct wr_tree *key = name ? wr_cfn_resolve(f, name) : NULL;
+        if (!wr_cfn_is_scalar(key)) {
             return malformed(f, at, "Fn::FindInMap: expected [map, key, key]");
         }
         if (key->unknown) {
@@ -529,13 +519,13 @@ static struct wr_tree *find_in_map(struct wr_cfn *f, const struct wr_tree *at,
             return malformed(f, at, "Fn::FindInMap: Mappings has no such entry");
         }
     }
-    return resolve(f, here);
+    return wr_cfn_resolve(f, here);
 }
 
 static struct wr_tree *base64(struct wr_cfn *f, const struct wr_tree *at, const struct wr_tree *arg)
 {
-    struct wr_tree *value = resolve(f, arg);
-    if (!is_scalar(value)) {
+    struct wr_tree *value = wr_cfn_resolve(f, arg);
+    if (!wr_cfn_is_scalar(value)) {
         return malformed(f, at, "Fn::Base64: expected a string");
     }
     if (value->unknown) {
@@ -548,69 +538,7 @@ static struct wr_tree *base64(struct wr_cfn *f, const struct wr_tree *at, const 
     return out;
 }
 
-// ---- conditions
-
-enum truth { NO, YES, UNKNOWN };
-
-static enum truth holds(struct wr_cfn *f, const struct wr_tree *v);
-
-static enum truth named_condition(struct wr_cfn *f, wr_str name)
-{
-    char key[256];
-    snprintf(key, sizeof key, "%.*s", WR_STR_ARG(name));
-    const struct wr_tree *v = wr_tree_get(f->conditions, key);
-    if (!v || f->depth >= CONDITION_DEPTH_MAX || f->steps++ >= CONDITION_STEPS_MAX) {
-        return UNKNOWN;
-    }
-    f->depth++;
-    enum truth out = holds(f, v);
-    f->depth--;
-    return out;
-}
-
-static enum truth equals(struct wr_cfn *f, const struct wr_tree *arg)
-{
-    const struct wr_tree *x = wr_tree_item(arg, 0), *y = wr_tree_item(arg, 1);
-    struct wr_tree *a = x ? resolve(f, x) : NULL, *b = y ? resolve(f, y) : NULL;
-    if (!is_scalar(a) || !is_scalar(b) || a->unknown || b->unknown) {
-        return UNKNOWN;
-    }
-    return wr_str_eq(a->text, b->text) ? YES : NO;
-}
-
-static enum truth holds(struct wr_cfn *f, const struct wr_tree *v)
-{
-    const struct wr_tree *arg;
-    wr_str call = call_of(v, &arg);
-    if (v->kind == WR_TREE_MAP && v->count == 1 && !v->tag.len &&
-        wr_str_eq(v->first->key, WR_STR("Condition"))) {
-        return named_condition(f, v->first->text);
-    }
-    if (wr_str_eq(call, WR_STR("Condition"))) {
-        return named_condition(f, arg->text);
-    }
-    if (wr_str_eq(call, WR_STR("Equals"))) {
-        return equals(f, arg);
-    }
-    if (wr_str_eq(call, WR_STR("Not"))) {
-        const struct wr_tree *one = wr_tree_item(arg, 0);
-        enum truth inner = one ? holds(f, one) : UNKNOWN;
-        return inner == UNKNOWN ? UNKNOWN : inner == YES ? NO : YES;
-    }
-    bool all = wr_str_eq(call, WR_STR("And"));
-    if ((!all && !wr_str_eq(call, WR_STR("Or"))) || arg->kind != WR_TREE_LIST) {
-        return UNKNOWN;
-    }
-    enum truth decides = all ? NO : YES, out = all ? YES : NO;
-    for (const struct wr_tree *m = arg->first; m; m = m->next) {
-        enum truth one = holds(f, m);
-        if (one == decides) {
-            return decides;
-        }
-        out = one == UNKNOWN ? UNKNOWN : out;
-    }
-    return out;
-}
+// ---- Fn::If
 
 static struct wr_tree *choose(struct wr_cfn *f, const struct wr_tree *at, const struct wr_tree *arg)
 {
@@ -619,13 +547,13 @@ static struct wr_tree *choose(struct wr_cfn *f, const struct wr_tree *at, const 
     if (!name || name->kind != WR_TREE_TEXT || !yes || !no) {
         return malformed(f, at, "Fn::If: expected [condition, value, value]");
     }
-    enum truth truth = named_condition(f, name->text);
-    if (truth != UNKNOWN) {
-        return resolve(f, truth == YES ? yes : no);
+    enum wr_truth truth = wr_cfn_condition(f, name->text);
+    if (truth != WR_TRUTH_UNKNOWN) {
+        return wr_cfn_resolve(f, truth == WR_TRUTH_YES ? yes : no);
     }
-    struct wr_tree *out = resolve(f, yes);
-    out = out ? out : resolve(f, no);
-    if (out && is_scalar(out)) {
+    struct wr_tree *out = wr_cfn_resolve(f, yes);
+    out = out ? out : wr_cfn_resolve(f, no);
+    if (out && wr_cfn_is_scalar(out)) {
         out->unknown = out->unknown ? out->unknown : wr_str_dup(&f->s->arena, name->text).at;
     } else if (out) {
         refuse(f, WR_CODE_UNKNOWN_VALUE, at, "only one branch of Fn::If is checked; condition ",
@@ -645,7 +573,7 @@ static struct wr_tree *copy(struct wr_cfn *f, const struct wr_tree *v)
     out->style = v->style;
     out->text = v->text;
     for (const struct wr_tree *m = v->first; m && !f->over; m = m->next) {
-        struct wr_tree *item = resolve(f, m);
+        struct wr_tree *item = wr_cfn_resolve(f, m);
         if (item) {
             item->key = m->key;
             item->key_at = m->key_at;
@@ -666,7 +594,7 @@ static struct wr_tree *call(struct wr_cfn *f, const struct wr_tree *v)
         {"Split", split}, {"FindInMap", find_in_map}, {"Base64", base64}, {"If", choose},
     };
     const struct wr_tree *arg;
-    wr_str name = call_of(v, &arg);
+    wr_str name = wr_cfn_call(v, &arg);
     if (name.len == 0) {
         return copy(f, v);
     }
@@ -690,7 +618,7 @@ static struct wr_tree *call(struct wr_cfn *f, const struct wr_tree *v)
     return out;
 }
 
-static struct wr_tree *resolve(struct wr_cfn *f, const struct wr_tree *v)
+struct wr_tree *wr_cfn_resolve(struct wr_cfn *f, const struct wr_tree *v)
 {
     if (f->over) {
         return NULL;
@@ -702,9 +630,4 @@ static struct wr_tree *resolve(struct wr_cfn *f, const struct wr_tree *v)
     struct wr_tree *out = call(f, v);
     f->nest--;
     return out;
-}
-
-struct wr_tree *wr_cfn_resolve(struct wr_cfn *f, const struct wr_tree *value)
-{
-    return resolve(f, value);
 }

@@ -304,6 +304,14 @@ CODE(247, KEY_SHAPE, NOTE, "key-shape", "a key with an empty part",
      "S3 keeps slashes as they are: a key that begins with / or has // makes folders without a name in most tools.",
      "Leave the extra slash out.",
      "{\"s3\": {\"key\": \"/readings/${timestamp()}\", …}}")
+CODE(248, BATCH_CONFIG, WARNING, "batch-config", "batchConfig without effect",
+     "It is used only with enableBatching, and an http error action is batched as its action was: one of its own is not allowed.",
+     "Add \"enableBatching\": true, or leave batchConfig out.",
+     "{\"http\": {\"url\": \"https://…\", \"batchConfig\": {\"maxBatchSize\": 5}}}")
+CODE(249, DEVICE_TARGET, NOTE, "device-target", "a device chooses where its messages go",
+     "The target is a text from the payload: who can publish can name any table, bucket, queue, function or host that the role reaches.",
+     "Choose from constants with CASE, take a level of the topic that a policy guards, or narrow the role.",
+     "{\"dynamoDBv2\": {\"putItem\": {\"tableName\": \"${table}\"}, …}}")
 
 #undef CODE
 // clang-format on

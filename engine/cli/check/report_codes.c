@@ -48,29 +48,19 @@ static void cell(const char *text, FILE *out)
     }
 }
 
+// A table for each section; the page around them is written by hand.
 static void markdown(FILE *out)
 {
-    fprintf(out,
-            "# Codes of `weir check`\n\n"
-            "Made by `weir check --codes --markdown`; do not edit. `weir check --explain CODE` "
-            "prints one of them.\n\n"
-            "A code keeps its number and its meaning. The letter is the severity: E error, W "
-            "warning, N note. `--ignore CODE` leaves\n"
-            "one out; so does `weir-check: ignore CODE` in a rule's description, for that "
-            "rule.\n");
     int section = 0;
     for (size_t i = 0; i < wr_check_code_count(); i++) {
         const struct wr_check_code *code = wr_check_code_at(i);
         char text[8];
         if (code->number / 100 != section) {
             section = code->number / 100;
-            size_t s = section > 3 ? 2 : (size_t)section - 1;
-            if (section <= 3) {
-                fprintf(out,
-                        "\n## %s\n\n| code | name | found | why it bites | what to do "
-                        "|\n|---|---|---|---|---|\n",
-                        sections[s]);
-            }
+            wr_assert(section >= 1 && (size_t)section <= WR_COUNT(sections));
+            fprintf(out, "%s### %s\n\n", i ? "\n" : "", sections[section - 1]);
+            fprintf(out, "| code | name | found | why it bites | what to do |\n"
+                         "|---|---|---|---|---|\n");
         }
         wr_check_code_text(code->number, code->severity, text);
         fprintf(out, "| %s | %s | ", text, code->slug);

@@ -201,6 +201,14 @@ def test_unknown_values():
     tap.equal([(x["code"], x["path"]) for x in found], [("E123", "actions[0].s3.bucketName")], "given")
 
 
+def test_names_known_in_part():
+    text = stack("        Sql: SELECT temp FROM 'a/b'\n" + CFN_ACTIONS, "Parameters:\n  Env: {Type: String}\n")
+    named = text.replace("      TopicRulePayload", "      RuleName: !Sub '${Env}-hot'\n      TopicRulePayload")
+    tap.equal([(x["code"], x["line"], x["column"]) for x in findings({"t.yaml": named}) if x["severity"] == "error"],
+              [("E117", 8, 22)], "a hyphen that the template has")
+    tap.equal([x for x in findings({"t.yaml": named.replace("-hot", "_hot")}) if x["severity"] == "error"], [], "no hyphen")
+
+
 def test_terraform():
     values = {"name": "hot_readings", "enabled": True, "sql": "SELECT temp FROM 'site/+/reading'", "sql_version": "2016-03-23",
               "description": None, "tags": None,

@@ -99,11 +99,12 @@ static struct wr_tree *text_node(struct form *f, const char *key, wr_str text,
     return t;
 }
 
-// The name that the stack gives stands for one that is not given or not known.
+// The name that the stack gives stands for one that is not given or not known. One that is known in
+// part is kept: what stands in has letters only, so a hyphen in it is the template's.
 static struct wr_tree *rule_name(struct form *f, const struct wr_tree *resource,
                                  struct wr_tree *given)
 {
-    if (given && given->kind == WR_TREE_TEXT && !given->unknown) {
+    if (given && given->kind == WR_TREE_TEXT && (!given->unknown || given->piece_count > 1)) {
         given->key = WR_STR("ruleName");
         return given;
     }

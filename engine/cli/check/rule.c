@@ -152,7 +152,7 @@ static void told(void *user, const char *path, const struct wr_fault *fault)
     }
     if (number == WR_CODE_RULE_NAME) {
         const struct wr_tree *name = wr_tree_get(l->r->document, "ruleName");
-        if (name->unknown) {
+        if (name->unknown && (name->piece_count < 2 || fault->code != WR_ERR_RANGE)) {
             return;
         }
     }

@@ -136,13 +136,18 @@ static wr_err properties(const wr_value *context, struct wr_arena *arena, struct
         for (uint32_t i = 0; all && i < list.len; i++) {
             wr_value pair = list.as.items[i];
             wr_value_force(&pair, arena, WR_SQL_2016);
-            if (pair.type != WR_ARRAY || pair.len != 2) {
-                return wr_fault_set(fault, WR_ERR_TYPE,
-                                    "userProperties: expected a list of [key, value]");
+            wr_value key = wr_undefined(), value = wr_undefined();
+            if (pair.type == WR_ARRAY && pair.len == 2) {
+                key = pair.as.items[0];
+                value = pair.as.items[1];
+                wr_value_force(&key, arena, WR_SQL_2016);
+                wr_value_force(&value, arena, WR_SQL_2016);
             }
-            wr_value key = pair.as.items[0], value = pair.as.items[1];
-            wr_value_force(&key, arena, WR_SQL_2016);
-            wr_value_force(&value, arena, WR_SQL_2016);
+            if (key.type != WR_STRING || value.type != WR_STRING) {
+                return wr_fault_set(
+                    fault, WR_ERR_TYPE,
+                    "userProperties: expected a list of [key, value], both strings");
+            }
             all[i] = (struct wr_user_property){wr_value_text(&key), wr_value_text(&value)};
         }
         m->user_properties = all;

@@ -28,6 +28,7 @@ LIBRARIES = {
     "archive": ["archive.h", "archive_entry.h"],
     "rdkafka": ["librdkafka/*"],
     "curl": ["curl/*"],
+    "zlib": ["zlib.h"],
 }
 
 # (files, what of the tree they may include, libraries). More special rows stand first.
@@ -52,6 +53,9 @@ RULES = [
     ("engine/plugin/*", ["engine/plugin/*", "engine/registry/policy.h", "sql/base/*"],
      ["mosquitto-plugin", "openssl"]),
     ("engine/config*", ENGINE, ["jansson", "yaml", "uv"]),
+    # Message files are gzip by name.
+    ("engine/cli/message_file.c", ENGINE, ["zlib"]),
+    ("engine/cli/message_writer.c", ENGINE, ["zlib"]),
     # `weir explain` and `weir eval` show programs, so the commands see how they and faults are explained; `weir
     # test` measures which places of a statement its cases have seen; `weir help` shows the functions; `weir
     # check` shows what static analysis finds, and looks at what comes out of a statement (outline.h).

@@ -120,6 +120,7 @@ enum wr_log_level { WR_LOG_ERROR, WR_LOG_WARN, WR_LOG_INFO, WR_LOG_DEBUG };
 struct wr_publish {
     wr_str topic, payload;
     int qos;
+    bool retain;
     int format_indicator;                                  // -1 absent
     wr_str content_type, response_topic, correlation_data; // at NULL: absent
     int64_t message_expiry_s;                              // -1 absent

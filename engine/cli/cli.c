@@ -152,6 +152,79 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  terraform show -json plan.bin > plan.json && weir check plan.json --sarif check.sarif\n",
      false, wr_cli_check},
 #endif
+#ifdef WR_HAVE_CLI_RECORD
+    {"record", "-o FILE [--url URL] [-f FILTER]... [--for SECONDS] [--count N] [OPTION]...",
+     "write what a broker publishes to a message file",
+     "  -o, --out FILE       a message a line as JSON; gzip when the name ends in .gz; - for\n"
+     "                       standard output\n"
+     "  --url URL            the broker; without it mqtt.url of weir.yaml\n"
+     "  -f, --filter FILTER  what to subscribe to, as often as wanted; without it #\n"
+     "  --for SECONDS        end after this time; without it Ctrl-C or SIGTERM ends it\n"
+     "  --count N            end after N messages\n"
+     "  --append             go on with FILE if it is there\n"
+     "  --raw                every payload in base64, for files that other programs write anew\n"
+     "  --qos 0|1            quality of service to subscribe with, 1 without it\n"
+     "  --retain-as-published  MQTT 5: live messages keep their retain flag, and what the broker "
+     "kept\n"
+     "                       before is left out\n"
+     "  --client-id ID       without it weir-record- and a random number\n"
+     "  --json               the summary on standard output\n"
+     "  -c, --config FILE    weir.yaml with the connection; without it ./weir.yaml if there is "
+     "one\n"
+     "  --mqtt-NAME VALUE    the options mqtt.* of weir.yaml: 'weir help options'\n"
+     "\n"
+     "A new session each time: a lost connection is told, connected again, and leaves a gap. What "
+     "is\n"
+     "written is whole lines at any moment. Exit 0: all was recorded. 1: something is missing (no\n"
+     "connection, a gap, disk full). 2: wrong usage.\n"
+     "\n"
+     "examples:\n"
+     "  weir record -o day.jsonl.gz --url mqtt://broker.example -f 'site/#'\n"
+     "  weir record -o sample.jsonl -f 'site/+/reading' --count 1000 --for 60\n",
+     false, wr_cli_record},
+#endif
+#ifdef WR_HAVE_CLI_REPLAY
+    {"replay", "FILE... --url URL | --rules FOLDER | --diff FOLDER FOLDER [OPTION]...",
+     "message files into a broker, through rules, or through two versions of them",
+     "  FILE                 message files (weir record), in this order; .gz; - for standard "
+     "input\n"
+     "  --url URL            publish them to this broker\n"
+     "  --rules FOLDER       evaluate the rules on them; no action is performed\n"
+     "  --diff OLD NEW       which messages come out differently with the rules in NEW\n"
+     "\n"
+     "which messages:\n"
+     "  --from, --to TIME    by timestamp, TO excluded: 2026-11-27T08:00:00Z, a date, or ms since "
+     "1970\n"
+     "  --count N            at most N\n"
+     "  --topic-prefix TEXT  put TEXT before every topic\n"
+     "\n"
+     "with --url:\n"
+     "  --speed FACTOR|max   1 without it: as it was; 2: twice as fast; max: without pauses\n"
+     "  --qos 0|1|2          instead of each message's own\n"
+     "  --client-id ID       without it weir-replay- and a random number\n"
+     "  -c, --config FILE    weir.yaml with the connection (its mqtt.url too)\n"
+     "  --mqtt-NAME VALUE    the options mqtt.* of weir.yaml: 'weir help options'\n"
+     "\n"
+     "with --rules:\n"
+     "  --results FILE       what each action would be sent, a JSON line for each rule and message "
+     "that\n"
+     "                       matches or fails\n"
+     "\n"
+     "with --diff:\n"
+     "  --examples N         differences shown in full for each rule, 3 without it, 0 for none\n"
+     "\n"
+     "  --json               the summary for programs\n"
+     "\n"
+     "Exit 0: all is published; evaluated; no difference. 1: some were not published; a "
+     "difference.\n"
+     "2: wrong usage, bad input, a rule that is refused.\n"
+     "\n"
+     "examples:\n"
+     "  weir replay day.jsonl.gz --url mqtt://localhost --speed 10\n"
+     "  weir replay day.jsonl.gz --rules rules --results results.jsonl\n"
+     "  weir replay day.jsonl.gz --diff rules rules-new\n",
+     false, wr_cli_replay},
+#endif
     {"sinks", "[NAME] [--json]", "what each sink can be told, in rules and in weir.yaml",
      "  --json               for programs\n"
      "\n"

@@ -41,6 +41,8 @@ int wr_cli_eval(int argc, char **argv);
 int wr_cli_explain(int argc, char **argv);
 int wr_cli_test(int argc, char **argv);
 int wr_cli_check(int argc, char **argv);
+int wr_cli_record(int argc, char **argv);
+int wr_cli_replay(int argc, char **argv);
 int wr_cli_sinks(int argc, char **argv);
 int wr_cli_local(int argc, char **argv);
 int wr_cli_help(int argc, char **argv);

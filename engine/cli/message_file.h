@@ -47,7 +47,8 @@ struct wr_buf *wr_message_writer_lines(struct wr_message_writer *w);
 wr_err wr_message_writer_flush(struct wr_message_writer *w, bool now,
                                struct wr_fault *fault) WR_MUST_CHECK;
 uint64_t wr_message_writer_bytes(const struct wr_message_writer *w); // handed to the system
-// Flush, sync, close, free. After a fault of flush, frees and tells no other.
+// Flush, sync, close, free; a file that was made and got nothing is removed. After a fault of flush
+// no other is told.
 wr_err wr_message_writer_close(struct wr_message_writer *w, struct wr_fault *fault) WR_MUST_CHECK;
 
 #endif

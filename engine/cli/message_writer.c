@@ -21,7 +21,7 @@
 struct wr_message_writer {
     char *name;
     int fd;
-    bool gzip, failed, regular;
+    bool gzip, failed, regular, made;
     z_stream z;
     struct wr_buf lines, packed;
     uint64_t size, bytes; // of the file: whole up to there; written by us
@@ -179,6 +179,7 @@ static wr_err open_file(struct wr_message_writer *w, bool append, struct wr_faul
     }
     w->regular = S_ISREG(st.st_mode);
     w->size = w->regular ? (uint64_t)st.st_size : 0;
+    w->made = w->regular && !append;
     return check_end(w, fault);
 }
 
@@ -222,6 +223,9 @@ wr_err wr_message_writer_close(struct wr_message_writer *w, struct wr_fault *fau
     wr_err err = wr_message_writer_flush(w, true, fault);
     if (!err && !w->failed && w->regular && fdatasync(w->fd) != 0) {
         err = wr_fault_set(fault, WR_ERR_IO, "%s: cannot be written: %s", w->name, strerror(errno));
+    }
+    if (w->made && w->size == 0) {
+        (void)unlink(w->name);
     }
     writer_free(w);
     return err;

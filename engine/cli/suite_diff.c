@@ -53,6 +53,24 @@ void wr_diff_plain(struct wr_buf *out, wr_str text)
     }
 }
 
+// What the two values are called.
+static const char *word(const struct wr_diff *d, int which)
+{
+    static const char *const usual[] = {"expected", "got"};
+    return d->words[which] ? d->words[which] : usual[which];
+}
+
+// Both, one below the other. Returns the column in which they begin.
+static int two_lines(struct wr_diff *d, wr_str expected, wr_str got)
+{
+    int first = (int)strlen(word(d, 0)), second = (int)strlen(word(d, 1));
+    int width = first > second ? first : second;
+    wr_diff_line(d, "  %-*s " WR_DIFF_EXPECTED "%.*s" WR_DIFF_END, width, word(d, 0),
+                 WR_STR_ARG(expected));
+    wr_diff_line(d, "  %-*s " WR_DIFF_GOT "%.*s" WR_DIFF_END, width, word(d, 1), WR_STR_ARG(got));
+    return width + 3;
+}
+
 static bool one_line(size_t path, size_t expected, size_t got)
 {
     return expected + got <= SHORT_MAX || path + expected + got <= PAIR_MAX;
@@ -61,15 +79,13 @@ static bool one_line(size_t path, size_t expected, size_t got)
 void wr_diff_pair(struct wr_diff *d, const char *path, wr_str expected, wr_str got)
 {
     if (one_line(strlen(path), expected.len, got.len)) {
-        wr_diff_line(d,
-                     "%s: expected " WR_DIFF_EXPECTED "%.*s" WR_DIFF_END ", got " WR_DIFF_GOT
-                     "%.*s" WR_DIFF_END,
-                     path, WR_STR_ARG(expected), WR_STR_ARG(got));
+        wr_diff_line(
+            d, "%s: %s " WR_DIFF_EXPECTED "%.*s" WR_DIFF_END ", %s " WR_DIFF_GOT "%.*s" WR_DIFF_END,
+            path, word(d, 0), WR_STR_ARG(expected), word(d, 1), WR_STR_ARG(got));
         return;
     }
     wr_diff_line(d, "%s:", path);
-    wr_diff_line(d, "  expected " WR_DIFF_EXPECTED "%.*s" WR_DIFF_END, WR_STR_ARG(expected));
-    wr_diff_line(d, "  got      " WR_DIFF_GOT "%.*s" WR_DIFF_END, WR_STR_ARG(got));
+    two_lines(d, expected, got);
 }
 
 // ---- values
@@ -197,9 +213,8 @@ void wr_diff_bytes(struct wr_diff *d, const char *path, wr_str expected, wr_str 
         column = show_hex(&a, got, at);
     }
     wr_diff_line(d, "%s: %s differ from byte %zu on", path, text ? "texts" : "bytes", at + 1);
-    wr_diff_line(d, "  expected " WR_DIFF_EXPECTED "%.*s" WR_DIFF_END, WR_STR_ARG(wr_buf_str(&e)));
-    wr_diff_line(d, "  got      " WR_DIFF_GOT "%.*s" WR_DIFF_END, WR_STR_ARG(wr_buf_str(&a)));
-    wr_diff_line(d, "           %*s^", (int)column, "");
+    int begin = two_lines(d, wr_buf_str(&e), wr_buf_str(&a));
+    wr_diff_line(d, "%*s^", begin + (int)column, "");
     wr_buf_release(&e);
     wr_buf_release(&a);
 }

@@ -18,6 +18,7 @@ struct wr_diff {
     struct wr_arena *arena;
     size_t count;             // lines, also those beyond the limit
     struct wr_program *regex; // made at the first use; wr_diff_release()
+    const char *words[2];     // what the two values are called; NULL: "expected", "got"
 };
 
 void wr_diff_release(struct wr_diff *d);

@@ -25,9 +25,21 @@ wr_err wr_mqtt_source_open(uv_loop_t *loop, const struct wr_config *config,
 struct wr_publisher;
 wr_err wr_publisher_open(uv_loop_t *loop, const struct wr_config *config, const char *client_id,
                          struct wr_publisher **out, struct wr_fault *fault) WR_MUST_CHECK;
+// The same with exactly this client id.
+wr_err wr_publisher_open_as(uv_loop_t *loop, const struct wr_config *config, const char *client_id,
+                            struct wr_publisher **out, struct wr_fault *fault) WR_MUST_CHECK;
 // `p->done` is called once: QoS 1 after the PUBACK, QoS 0 when written; while disconnected at once
 // with WR_ERR_BUSY, so that the engine retries. MQTT 3.1.1 drops properties (counted, logged once).
 void wr_publisher_publish(struct wr_publisher *publisher, const struct wr_publish *p);
+// What becomes of the connection, for those who want to know; each may be NULL, none may close the
+// publisher. `down` comes before the publications under way are answered.
+struct wr_publisher_watch {
+    void (*up)(void *user);
+    void (*down)(void *user, const char *why);
+    void (*failed)(void *user, const char *why); // one attempt to connect; another follows
+    void *user;
+};
+void wr_publisher_watch(struct wr_publisher *publisher, const struct wr_publisher_watch *watch);
 void wr_publisher_close(struct wr_publisher *publisher, void (*done)(void *user), void *user);
 const char *wr_mqtt_source_client_id(const struct wr_source *source);
 

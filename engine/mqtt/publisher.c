@@ -30,6 +30,7 @@ struct answer {
 
 struct wr_publisher {
     struct wr_client *client;
+    struct wr_publisher_watch watch;
     bool v5, up, closing, properties_said;
     uint64_t properties_dropped;
     struct pending *by_mid; // [MIDS]
@@ -108,6 +109,9 @@ static void on_up(void *user, const struct wr_client_session *session)
     struct wr_publisher *p = user;
     p->up = true;
     wr_log(WR_LOG_INFO, "mqtt", "publisher: connected");
+    if (p->watch.up) {
+        p->watch.up(p->watch.user);
+    }
 }
 
 static void on_down(void *user, const char *why)
@@ -115,6 +119,17 @@ static void on_down(void *user, const char *why)
     struct wr_publisher *p = user;
     p->up = false;
     answer_all(p, WR_ERR_BUSY, "the connection to the broker was lost");
+    if (p->watch.down) {
+        p->watch.down(p->watch.user, why);
+    }
+}
+
+static void on_failed(void *user, const char *why)
+{
+    struct wr_publisher *p = user;
+    if (p->watch.failed) {
+        p->watch.failed(p->watch.user, why);
+    }
 }
 
 static void on_drained(void *user)
@@ -124,6 +139,7 @@ static void on_drained(void *user)
 static const struct wr_client_events client_events = {
     .up = on_up,
     .down = on_down,
+    .failed = on_failed,
     .drained = on_drained,
     .published = on_published,
 };
@@ -230,7 +246,7 @@ static int hand_over(struct wr_publisher *p, const struct wr_publish *pub, int *
     }
     if (!rc) {
         rc = mosquitto_publish_v5(wr_client_mosquitto(p->client), mid, topic, (int)pub->payload.len,
-                                  pub->payload.at, pub->qos, false, props);
+                                  pub->payload.at, pub->qos, pub->retain, props);
     }
     mosquitto_property_free_all(&props);
     return rc;
@@ -262,8 +278,8 @@ void wr_publisher_publish(struct wr_publisher *p, const struct wr_publish *pub)
 
 // ---- open and close
 
-wr_err wr_publisher_open(uv_loop_t *loop, const struct wr_config *config, const char *client_id,
-                         struct wr_publisher **out, struct wr_fault *fault)
+wr_err wr_publisher_open_as(uv_loop_t *loop, const struct wr_config *config, const char *client_id,
+                            struct wr_publisher **out, struct wr_fault *fault)
 {
     struct wr_mqtt_url url;
     wr_err err = wr_mqtt_setup_check(config, &url, fault);
@@ -275,17 +291,27 @@ wr_err wr_publisher_open(uv_loop_t *loop, const struct wr_config *config, const 
     p->by_mid = wr_zalloc(MIDS * sizeof *p->by_mid);
     uv_idle_init(loop, &p->answering);
     p->answering.data = p;
+    struct wr_client_options options = {
+        .name = "publisher", .client_id = client_id, .clean = true, .batch = READ_BATCH};
+    p->client = wr_client_new(loop, config, &options, &client_events, p);
+    *out = p;
+    return WR_OK;
+}
+
+wr_err wr_publisher_open(uv_loop_t *loop, const struct wr_config *config, const char *client_id,
+                         struct wr_publisher **out, struct wr_fault *fault)
+{
     struct wr_buf id = {0};
     wr_buf_add(&id, wr_str_of(client_id));
     wr_buf_add(&id, WR_STR("-pub"));
-    struct wr_client_options options = {.name = "publisher",
-                                        .client_id = wr_buf_terminated(&id),
-                                        .clean = true,
-                                        .batch = READ_BATCH};
-    p->client = wr_client_new(loop, config, &options, &client_events, p);
+    wr_err err = wr_publisher_open_as(loop, config, wr_buf_terminated(&id), out, fault);
     wr_buf_release(&id);
-    *out = p;
-    return WR_OK;
+    return err;
+}
+
+void wr_publisher_watch(struct wr_publisher *p, const struct wr_publisher_watch *watch)
+{
+    p->watch = *watch;
 }
 
 static void finish(struct wr_publisher *p)
@@ -321,6 +347,7 @@ static void on_answering_closed(uv_handle_t *handle)
 void wr_publisher_close(struct wr_publisher *p, void (*done)(void *user), void *user)
 {
     p->closing = true;
+    p->watch = (struct wr_publisher_watch){0};
     p->done = done;
     p->done_user = user;
     answer_all(p, WR_ERR_BUSY, "weir is stopping");

@@ -125,6 +125,13 @@ wr_err wr_replay_input_again(const struct wr_replay_options *options, wr_str lin
     return err ? err : add_prefix(options, arena, out, fault);
 }
 
+void wr_replay_input_note_none(const struct wr_replay_input *in)
+{
+    if (in->taken == 0) {
+        fprintf(stderr, "weir replay: note: no message lies between --from and --to\n");
+    }
+}
+
 uint64_t wr_replay_input_done(const struct wr_replay_input *in)
 {
     uint64_t total;

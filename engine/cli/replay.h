@@ -42,6 +42,8 @@ wr_err wr_replay_input_next(struct wr_replay_input *in, struct wr_file_message *
 wr_err wr_replay_input_again(const struct wr_replay_options *options, wr_str line,
                              struct wr_arena *arena, struct wr_file_message *out,
                              struct wr_fault *fault) WR_MUST_CHECK;
+// Says so when the files are through and nothing was taken.
+void wr_replay_input_note_none(const struct wr_replay_input *in);
 uint64_t wr_replay_input_done(const struct wr_replay_input *in); // bytes, of in->total
 void wr_replay_input_progress(const struct wr_replay_input *in, struct wr_progress *p,
                               const char *note);

@@ -252,7 +252,9 @@ static void read_next(struct player *p)
     if (wr_replay_input_next(&p->in, &p->next, &p->ended, &fault)) {
         say(p, "%s", fault.text);
         p->ended = p->bad_input = true;
-    } else if (!p->ended) {
+    } else if (p->ended) {
+        wr_replay_input_note_none(&p->in);
+    } else {
         p->has_next = true;
         schedule(p);
     }

@@ -495,6 +495,8 @@ int wr_replay_diff(const struct wr_replay_options *options)
                 ready ? " (what came before is compared)" : "");
     } else if (c.interrupted) {
         fprintf(stderr, "weir replay: stopped before the end\n");
+    } else {
+        wr_replay_input_note_none(&c.in);
     }
     int status = err ? WR_EXIT_USAGE : c.changed || c.interrupted ? WR_EXIT_NO : WR_EXIT_OK;
     release(&c);

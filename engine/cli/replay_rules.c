@@ -213,6 +213,8 @@ int wr_replay_into_rules(const struct wr_replay_options *options)
                 ready ? " (what came before is counted)" : "");
     } else if (r.interrupted) {
         fprintf(stderr, "weir replay: stopped before the end\n");
+    } else {
+        wr_replay_input_note_none(&r.in);
     }
     wr_side_close(&r.side);
     wr_replay_input_release(&r.in);

@@ -17,14 +17,14 @@ What is an example:
   $ weir eval ...   in a fenced block without a language or of console, text: the lines behind it up to
                     the next `$` are what it prints, standard error included. A line `...` stands for
                     any lines. A command goes on in the next line after a backslash or inside quotes.
-                    `weir help`, `test`, `check`, `explain`, `sinks` and `version` likewise
+                    `weir help`, `test`, `check`, `explain`, `replay`, `sinks` and `version` likewise
   weir eval ...     at the start of a line in a sh, bash or shell block: it must not exit 2
 Commands run in ROOT with this build's weir first in PATH.
 """
 import base64, json, os, pathlib, re, subprocess, sys, tempfile
 
 FENCE = re.compile(r"^( *)(`{3,}|~{3,})[ \t]*([^`]*)$")
-RUN = re.compile(r"\bweir (eval|help|test|check|explain|sinks|version)\b")  # what ends by itself and needs nothing
+RUN = re.compile(r"\bweir (eval|help|test|check|explain|replay|sinks|version)\b")  # what ends by itself and needs nothing
 SKIPPED = re.compile(r"(^|/)(\.git|node_modules|build[^/]*|weir-demo|weir-data)(/|$)")
 
 

@@ -216,6 +216,9 @@ static const char *read_values(const struct texts *t, struct wr_replay_options *
 static const char *check_form(const struct texts *t, const struct wr_replay_options *o, bool mqtt)
 {
     bool broker = t->url || t->config || mqtt;
+    if (t->diff && !o->rules[1]) {
+        return "--diff: expected two folders of rules, as two words";
+    }
     if (broker + (t->rules != NULL) + (t->diff != NULL) != 1) {
         return "expected one of --url, --rules and --diff";
     }
@@ -259,20 +262,20 @@ static bool has_mqtt_option(int count, char **words)
     return false;
 }
 
-// --diff takes two words: the second becomes an option of its own for the table.
+// --diff takes two words: the second is taken out here. False: it is missing, or there are two of
+// it.
 static bool split_diff(int *count, char **words, const char **second)
 {
     for (int i = 0; i < *count && strcmp(words[i], "--") != 0; i++) {
         if (strcmp(words[i], "--diff") != 0) {
             continue;
         }
-        if (i + 2 >= *count) {
+        if (*second || i + 2 >= *count) {
             return false;
         }
         *second = words[i + 2];
         memmove(&words[i + 2], &words[i + 3], (size_t)(*count - i - 3) * sizeof *words);
         --*count;
-        return true;
     }
     return true;
 }
@@ -304,12 +307,14 @@ int wr_cli_replay(int argc, char **argv)
     struct wr_config *config = NULL;
     struct wr_fault fault = {0};
     if (!split_diff(&count, argv + 1, &o.rules[1])) {
-        status = wr_cli_wrong("replay", "--diff: expected two folders of rules", NULL);
+        status = wr_cli_wrong("replay", "--diff: expected two folders of rules, once", NULL);
     } else if (!wr_arguments_take(table, &count, argv + 1, &o.files, &about)) {
         status = wr_cli_wrong("replay", "expected a value after ", about);
     }
     bool mqtt = has_mqtt_option(count, argv + 1);
-    if (status == WR_EXIT_OK && wr_config_load(t.config, &count, argv + 1, &config, &fault)) {
+    bool broker = mqtt || !(t.rules || t.diff); // the others want no weir.yaml
+    if (status == WR_EXIT_OK && broker &&
+        wr_config_load(t.config, &count, argv + 1, &config, &fault)) {
         fprintf(stderr, "weir replay: %s\n", fault.text);
         status = WR_EXIT_USAGE;
     } else if (status == WR_EXIT_OK && !wr_arguments_names(count, argv + 1, &o.files, &about)) {

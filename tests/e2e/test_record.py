@@ -373,6 +373,19 @@ def test_broker_lost_in_replay():
         tap.equal((result["acknowledged"], result["notPublished"], result["connectionsLost"]), (400, 0, 1), "result")
 
 
+def test_interrupted_replay():
+    """Ctrl-C: what is under way is awaited, the rest is told, the exit status is 1."""
+    path = os.path.join(support.temp_dir(), "m.jsonl")
+    support.write_file(path, "".join(message(n * 60000, qos=1) for n in range(3)))
+    with support.Broker() as broker:
+        process = Process([binary(), "replay", path, "--url", broker.url])
+        wait_for(lambda: "Sending PUBACK" in broker.log, "the first message")
+        os.kill(process.pid, signal.SIGINT)
+        tap.equal(process.wait(), 1, process.stderr)
+    tap.check("1 messages published, 1 of them acknowledged" in process.stdout, process.stdout)
+    tap.check("1 messages were read and not published" in process.stdout, process.stdout)
+
+
 # ---- replay into rules
 
 SOME = [("site/a/reading", {"temp": 10}), ("site/b/reading", {"temp": 35}), ("site/c/reading", {"temp": 40}),
@@ -513,6 +526,10 @@ def test_bad_files():
     for args, text in [((good, "--rules", bad_rules), "bad/all.json: sql:1:14: "), ((good, "--rules", folder), "holds no rule"),
                        ((good, "--rules", "nowhere"), "nowhere"), ((good,), "expected one of --url"),
                        (("--rules", rules), "expected a message file"), ((good, "--diff", rules), "expected two folders"),
+                       ((good, f"--diff={rules}"), "expected two folders"),
+                       ((good, "--diff", rules, rules, "--diff", rules, rules), "expected two folders of rules, once"),
+                       ((good, "--rules", rules, "--url", "mqtt://x"), "expected one of --url"),
+                       ((good, "--rules", rules, "--mqtt-url", "mqtt://x"), "expected one of --url"),
                        ((good, "--rules", rules, "--speed", "2"), "go with --url only"),
                        ((good, "--url", "x", "--speed", "fast"), "--speed: expected a factor"),
                        ((good, "--rules", rules, "--from", "yesterday"), "--from: expected a time"),

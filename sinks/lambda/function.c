@@ -86,6 +86,20 @@ static struct wr_invocation *pop(struct queue *q)
     return inv;
 }
 
+static bool queue_remove(struct queue *q, const struct wr_invocation *inv)
+{
+    struct wr_invocation *before = NULL;
+    for (struct wr_invocation *at = q->first; at; before = at, at = at->next_) {
+        if (at == inv) {
+            *(before ? &before->next_ : &q->first) = at->next_;
+            q->last = at->next_ ? q->last : before;
+            q->len--;
+            return true;
+        }
+    }
+    return false;
+}
+
 static void push_by_due(struct queue *q, struct wr_invocation *inv)
 {
     struct wr_invocation **at = &q->first;
@@ -535,6 +549,7 @@ bool wr_function_invoke(struct wr_function *f, struct wr_invocation *inv)
     if (f->closing || f->held >= (size_t)f->o.queue_max) {
         return false;
     }
+    inv->function_ = f;
     inv->attempt_ = 0;
     inv->started_ms_ = 0;
     make_ids(inv);
@@ -542,6 +557,14 @@ bool wr_function_invoke(struct wr_function *f, struct wr_invocation *inv)
     push(&f->waiting, inv);
     pump(f);
     return true;
+}
+
+bool wr_lambda_cancel(struct wr_invocation *inv)
+{
+    struct wr_function *f = inv->function_;
+    bool taken = queue_remove(&f->waiting, inv) || queue_remove(&f->delayed, inv);
+    f->held -= taken;
+    return taken;
 }
 
 static void function_free(struct wr_function *f)

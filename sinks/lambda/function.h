@@ -10,42 +10,12 @@
 #define WR_SINKS_LAMBDA_FUNCTION_H
 
 #include "sinks/lambda/launch.h"
+#include "sinks/lib/local_lambda.h"
 #include "sinks/sink.h"
 
 #define WR_FUNCTION_WORKERS 64  // processes of one function
 #define WR_FUNCTION_NAME    140 // AWS's limit, in bytes
 #define WR_FUNCTION_RETRIES 10
-
-struct wr_function;
-
-// How an invocation ended.
-enum wr_outcome {
-    WR_OUTCOME_OK,
-    WR_OUTCOME_ERROR,   // the function said so
-    WR_OUTCOME_TIMEOUT, // it was killed
-    WR_OUTCOME_CRASH,   // its process ended, or could not start
-    WR_OUTCOME_STOPPED, // the function is being closed
-};
-
-// One event for a function. The caller's memory, until `done`.
-struct wr_invocation {
-    wr_str event;     // JSON; lent until done
-    wr_str arn;       // for the process; lent until done
-    unsigned retries; // tries after the first
-    // May be NULL. The outcome is final. `answer` is what the function answered, or an error
-    // document
-    // ({"errorMessage": …, "errorType": …}); borrowed, not checked.
-    void (*answered)(struct wr_invocation *inv, enum wr_outcome outcome, wr_str answer);
-    // Last call, after `answered`: the line is in results.ndjson too (or closing).
-    void (*done)(struct wr_invocation *inv, enum wr_outcome outcome);
-    void *user;
-
-    struct wr_invocation *next_;
-    char id_[37], trace_[80];
-    unsigned attempt_;
-    enum wr_outcome outcome_;
-    uint64_t started_ms_, due_ms_, line_;
-};
 
 struct wr_function_options {
     struct wr_launch_options launch; // with the name

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sinks/lambda/function.h"
 #include "sinks/lib/later.h"
 #include "sql/base/json.h"
 
@@ -211,6 +212,11 @@ static void add_error_text(struct lambda *l, struct wr_buf *b, wr_str doc)
         wr_buf_add(b, cut_text(doc));
     }
     wr_arena_reset(&l->scratch);
+}
+
+void wr_lambda_error_text(struct wr_sink *sink, struct wr_buf *out, wr_str document)
+{
+    add_error_text(sink->state, out, document);
 }
 
 static void on_answered(struct wr_invocation *inv, enum wr_outcome outcome, wr_str answer)

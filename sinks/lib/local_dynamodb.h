@@ -12,6 +12,7 @@
 #ifndef WR_SINKS_LIB_LOCAL_DYNAMODB_H
 #define WR_SINKS_LIB_LOCAL_DYNAMODB_H
 
+#include "sql/base/buf.h"
 #include "sql/base/err.h"
 #include "sql/base/str.h"
 
@@ -42,5 +43,28 @@ wr_err wr_local_dynamodb_items(const char *state_dir, wr_str table,
                                enum wr_local_dynamodb_order order, int64_t after,
                                bool (*visit)(void *user, int64_t seq, wr_str item), void *user,
                                struct wr_fault *fault) WR_MUST_CHECK;
+
+// ---- GetItem (local_dynamodb_get.c)
+
+// A connection for reading single items, opened at the first call and again when the file was
+// replaced. Thread: any, one at a time.
+struct wr_local_dynamodb;
+struct wr_local_dynamodb *wr_local_dynamodb_new(const char *state_dir);
+void wr_local_dynamodb_free(struct wr_local_dynamodb *d);
+
+// One part of a primary key. Binary keys cannot be looked up.
+struct wr_local_dynamodb_key {
+    wr_str name, value; // N: digits
+    char type;          // 'S' or 'N'
+};
+
+// The item with this key as plain JSON, added to `out`: numbers as they are stored, B as base64,
+// sets as arrays. `range` is NULL without a sort key. *found tells whether there is one. Faults, in
+// DynamoDB's words: WR_ERR_UNKNOWN no such table, WR_ERR_TYPE and WR_ERR_RANGE a key that does not
+// fit the schema, WR_ERR_LIMIT more than `size_max` bytes as DynamoDB counts them; WR_ERR_IO.
+wr_err wr_local_dynamodb_get(struct wr_local_dynamodb *d, wr_str table,
+                             const struct wr_local_dynamodb_key *hash,
+                             const struct wr_local_dynamodb_key *range, size_t size_max,
+                             struct wr_buf *out, bool *found, struct wr_fault *fault) WR_MUST_CHECK;
 
 #endif

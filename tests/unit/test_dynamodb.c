@@ -696,6 +696,130 @@ static void test_shared_file(void **state)
     fake_release(&f2);
 }
 
+// ---- GetItem
+
+static const struct {
+    const char *name, *table, *pk, *value;
+    char type;
+    const char *sk, *sk_value; // NULL: none
+    char sk_type;
+    const char *want; // item, "none" or a part of the fault after "!"
+} get_cases[] = {
+    {"the item as plain JSON", "readings", "id", "a", 'S', NULL, NULL, 0,
+     "{\"id\":\"a\",\"n\":12345678901234567890123456789012345678,\"d\":-0.5,\"t\":\"x\\\"y\","
+     "\"b\":true,\"z\":null,\"l\":[1,\"two\",[]],\"m\":{\"k\":{\"deep\":1.5}}}"},
+    {"no such item", "readings", "id", "b", 'S', NULL, NULL, 0, "none"},
+    {"no such table", "nowhere", "id", "a", 'S', NULL, NULL, 0, "!Table: nowhere not found"},
+    {"another key's name", "readings", "key", "a", 'S', NULL, NULL, 0,
+     "!found the key key, the table's is id"},
+    {"a Number for a String", "readings", "id", "1", 'N', NULL, NULL, 0,
+     "!Type mismatch for key id expected: S actual: N"},
+    {"both parts", "events", "device", "d", 'S', "at", "1.50", 'N',
+     "{\"device\":\"d\",\"at\":1.5}"},
+    {"an exponent", "events", "device", "d", 'S', "at", "15E-1", 'N',
+     "{\"device\":\"d\",\"at\":1.5}"},
+    {"no sort key", "events", "device", "d", 'S', NULL, NULL, 0,
+     "!the table has a sort key, which is not given"},
+    {"one too many", "readings", "id", "a", 'S', "at", "1", 'N', "!the table has no sort key"},
+    {"a key that is no number", "events", "device", "d", 'S', "at", "1e999", 'N',
+     "!Number overflow"},
+    {"more than is allowed", "readings", "id", "large", 'S', NULL, NULL, 0,
+     "!at most 8192 may be looked up"},
+};
+
+static void put_v2(struct fake *f, const char *table, wr_str json)
+{
+    struct fake_record *r = fake_record(f, json);
+    fake_set(r, "putItem.tableName", wr_str_of(table));
+    fake_submit(f, r);
+    fake_run(f);
+    check_verdict(table, r, NULL);
+    free(r);
+}
+
+static void test_get(void **state)
+{
+    struct fake f;
+    fake_init(&f, &wr_sink_dynamodb_v2);
+    assert_int_equal(fake_open(&f, declared), WR_OK);
+    struct wr_local_dynamodb *d = wr_local_dynamodb_new(f.dir);
+    put_v2(&f, "readings",
+           S("{\"id\":\"a\",\"n\":12345678901234567890123456789012345678,\"d\":-0.50,\"t\":"
+             "\"x\\\"y\",\"b\":true,\"z\":null,\"l\":[1,\"two\",[]],\"m\":{\"k\":{\"deep\":"
+             "1.5}}}"));
+    put_v2(&f, "events", S("{\"device\":\"d\",\"at\":1.5}"));
+    struct wr_buf large = {0};
+    wr_buf_addf(&large, "{\"id\":\"large\",\"text\":\"%08190d\"}", 0);
+    put_v2(&f, "readings", wr_buf_str(&large));
+    wr_buf_release(&large);
+    for (size_t i = 0; i < WR_COUNT(get_cases); i++) {
+        const struct wr_local_dynamodb_key hash = {
+            wr_str_of(get_cases[i].pk), wr_str_of(get_cases[i].value), get_cases[i].type};
+        struct wr_local_dynamodb_key range = {0};
+        if (get_cases[i].sk) {
+            range = (struct wr_local_dynamodb_key){
+                wr_str_of(get_cases[i].sk), wr_str_of(get_cases[i].sk_value), get_cases[i].sk_type};
+        }
+        struct wr_buf out = {0};
+        bool found = false;
+        struct wr_fault fault = {0};
+        wr_err err =
+            wr_local_dynamodb_get(d, wr_str_of(get_cases[i].table), &hash,
+                                  get_cases[i].sk ? &range : NULL, 8192, &out, &found, &fault);
+        if (get_cases[i].want[0] == '!') {
+            CHECK(get_cases[i].name, err);
+            if (!strstr(fault.text, get_cases[i].want + 1)) {
+                CASE_FAIL(get_cases[i].name, "fault is: %s", fault.text);
+            }
+        } else {
+            CHECK_INT(get_cases[i].name, err, WR_OK);
+            CHECK_STR(get_cases[i].name, found ? wr_buf_str(&out) : S("none"),
+                      Z(get_cases[i].want));
+        }
+        wr_buf_release(&out);
+    }
+    wr_local_dynamodb_free(d);
+    fake_close(&f);
+    fake_release(&f);
+}
+
+// Its file comes after the reader, and another one in its place later.
+static void test_get_from_another_file(void **state)
+{
+    struct fake f;
+    fake_init(&f, &wr_sink_dynamodb_v2);
+    struct wr_local_dynamodb *d = wr_local_dynamodb_new(f.dir);
+    const struct wr_local_dynamodb_key key = {S("id"), S("a"), 'S'};
+    struct wr_fault fault = {0};
+    struct wr_buf out = {0};
+    bool found = false;
+    CHECK_INT("no file",
+              wr_local_dynamodb_get(d, S("readings"), &key, NULL, 100, &out, &found, &fault),
+              WR_ERR_UNKNOWN);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(fake_open(&f, declared), WR_OK);
+        CHECK_INT("empty",
+                  wr_local_dynamodb_get(d, S("readings"), &key, NULL, 100, &out, &found, &fault),
+                  WR_OK);
+        CHECK("empty", !found);
+        put_v2(&f, "readings", S("{\"id\":\"a\"}"));
+        CHECK_INT("written",
+                  wr_local_dynamodb_get(d, S("readings"), &key, NULL, 100, &out, &found, &fault),
+                  WR_OK);
+        CHECK("written", found);
+        fake_close(&f);
+        static const char *const names[] = {"dynamodb.db", "dynamodb.db-wal", "dynamodb.db-shm"};
+        for (size_t k = 0; k < WR_COUNT(names); k++) {
+            char path[200];
+            snprintf(path, sizeof path, "%s/local/%s", f.dir, names[k]);
+            remove(path);
+        }
+    }
+    wr_buf_release(&out);
+    wr_local_dynamodb_free(d);
+    fake_release(&f);
+}
+
 // ---- the world
 
 static void test_locked_and_full(void **state)
@@ -775,6 +899,8 @@ int main(void)
         T(test_checks),
         T(test_declarations),
         T(test_shared_file),
+        T(test_get),
+        T(test_get_from_another_file),
         T(test_locked_and_full),
         T(test_looking_at_nothing),
     };

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "sinks/lambda/function.h"
 #include "sinks/lambda/journal.h"
 #include "sql/base/hash.h"
 #include "tests/support/settings.h"
@@ -828,7 +829,7 @@ struct look_up {
     struct wr_invocation inv;
     bool done;
     enum wr_outcome outcome;
-    char answer[400];
+    char answer[4000];
 };
 
 static void look_up_answered(struct wr_invocation *inv, enum wr_outcome outcome, wr_str answer)
@@ -862,8 +863,44 @@ static void test_invoke_for_sql(void **state)
     wait_true("raise", &l.done);
     assert_int_equal(l.outcome, WR_OUTCOME_ERROR);
     assert_int_equal(lines(read_back(&x, "f/results.ndjson")), 2);
+    struct wr_buf text = {0};
+    wr_lambda_error_text(&x.sink, &text, wr_str_of(l.answer));
+    CHECK_STR("its error", wr_buf_str(&text), S("ValueError: no such \"bin\""));
+    wr_buf_release(&text);
     l.inv.arn = S("nobody");
     assert_int_equal(wr_lambda_invoke(&x.sink, &l.inv, &fault), WR_ERR_UNKNOWN);
+    fixture_close(&x);
+    fixture_release(&x);
+}
+
+static void test_cancel_for_sql(void **state)
+{
+    struct fixture x;
+    struct wr_fault fault = {0};
+    open_python(&x, NULL);
+    struct look_up l[3] = {{.inv.event = S("{\"do\":\"sleep\",\"seconds\":0.2}")},
+                           {.inv.event = S("{\"do\":\"pretty\"}")},
+                           {.inv.event = S("{\"do\":\"pretty\"}")}};
+    for (size_t i = 0; i < WR_COUNT(l); i++) {
+        l[i].inv.arn = S("f");
+        l[i].inv.answered = look_up_answered;
+        l[i].inv.done = look_up_done;
+        assert_int_equal(wr_lambda_invoke(&x.sink, &l[i].inv, &fault), WR_OK);
+    }
+    // All wait for the process to start.
+    assert_true(wr_lambda_cancel(&l[2].inv)); // the last of the queue
+    assert_true(wr_lambda_cancel(&l[0].inv)); // the first
+    wait_true("the second", &l[1].done);
+    // Once the process has asked for more it gets the event at once, and it is too late.
+    assert_int_equal(wr_lambda_invoke(&x.sink, &l[0].inv, &fault), WR_OK);
+    for (int64_t start = now_ms(); wr_lambda_cancel(&l[0].inv) && now_ms() - start < WAIT_MS;) {
+        uv_run(loop, UV_RUN_NOWAIT);
+        usleep(500);
+        assert_int_equal(wr_lambda_invoke(&x.sink, &l[0].inv, &fault), WR_OK);
+    }
+    wait_true("the first", &l[0].done);
+    assert_false(l[2].done);
+    assert_int_equal(lines(read_back(&x, "f/results.ndjson")), 2);
     fixture_close(&x);
     fixture_release(&x);
 }
@@ -920,6 +957,7 @@ int main(void)
         T(test_shell_example),
         T(test_weir_is_killed),
         T(test_invoke_for_sql),
+        T(test_cancel_for_sql),
         T(test_node_runtime_interface_client), // last: see below
     };
     // The tree's root, from this file's name as it was given to the compiler in the build folder.

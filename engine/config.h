@@ -44,17 +44,24 @@ struct wr_config {
     int64_t
         message_memory; // message_memory: bytes one message's evaluation may take, default 64 MiB
     int64_t fuel;       // fuel: steps one evaluation may take
-    const char *account_id;          // account_id: 12 digits, default 123456789012
-    const char *region;              // region: default us-east-1
-    const char *templates_undefined; // templates.undefined: "empty" | "fail" (actions.md 2)
-    int64_t retry_attempts;          // retry.attempts: default 3, the first try included
-    int64_t retry_budget_ms;         // retry.budget: default 30 s
-    int64_t retry_base_ms;           // retry.base: default 50 ms
-    int64_t retry_throttled_base_ms; // retry.throttled_base: default 1 s
-    int64_t retry_cap_ms;            // retry.cap: default 20 s
-    int64_t drain_ms;                // drain: how long SIGTERM waits for records, default 10 s
-    const char *log_level;           // log.level: error|warn|info|debug
-    const char *log_format;          // log.format: text|json
+    const char *account_id;            // account_id: 12 digits, default 123456789012
+    const char *region;                // region: default us-east-1
+    const char *templates_undefined;   // templates.undefined: "empty" | "fail" (actions.md 2)
+    int64_t retry_attempts;            // retry.attempts: default 3, the first try included
+    int64_t retry_budget_ms;           // retry.budget: default 30 s
+    int64_t retry_base_ms;             // retry.base: default 50 ms
+    int64_t retry_throttled_base_ms;   // retry.throttled_base: default 1 s
+    int64_t retry_cap_ms;              // retry.cap: default 20 s
+    int64_t drain_ms;                  // drain: how long SIGTERM waits for records, default 10 s
+    int64_t lookups_lambda_timeout_ms; // lookups.lambda_timeout: default 2000 (documented)
+    int64_t lookups_timeout_ms;        // lookups.timeout: of the other kinds, default 2000
+    int64_t lookups_max;               // lookups.max: waiting at once, default 500
+    const char *lookups_shadows_dir;   // lookups.*_dir: "" = below the state folder
+    const char *lookups_secrets_dir;
+    int64_t lookups_secret_cache_ms; // lookups.secret_cache: default and at most 15 minutes
+    const char *lookups_registry_dir;
+    const char *log_level;  // log.level: error|warn|info|debug
+    const char *log_format; // log.format: text|json
 
     struct wr_config_sinks *sinks_; // sinks.<name>.<setting>, checked against the impl's table
     struct wr_arena *arena_;

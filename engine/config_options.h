@@ -79,6 +79,23 @@
     X(retry_cap_ms, "retry.cap", DURATION, "20s", "1ms..1h", "ms", "Longest pause between tries.") \
     X(drain_ms, "drain", DURATION, "10s", "0..1h", "ms",                                           \
       "How long SIGTERM waits for actions under way.")                                             \
+    X(lookups_lambda_timeout_ms, "lookups.lambda_timeout", DURATION, "2000ms", "1ms..30s", "ms",   \
+      "How long aws_lambda() waits for an answer, the start of a process included.")               \
+    X(lookups_timeout_ms, "lookups.timeout", DURATION, "2000ms", "1ms..30s", "ms",                 \
+      "How long the other look-up functions wait for an answer.")                                  \
+    X(lookups_max, "lookups.max", INT, "500", "1..100000", "",                                     \
+      "Look-ups waiting at once, from which on no more messages are read.")                        \
+    X(lookups_shadows_dir, "lookups.shadows_dir", PATH, "", "", "",                                \
+      "Folder of get_thing_shadow(): THING.json, THING/SHADOW.json; default "                      \
+      "STATE/lookups/shadows.")                                                                    \
+    X(lookups_secrets_dir, "lookups.secrets_dir", PATH, "", "", "",                                \
+      "Folder of get_secret(): ID.json, / and : in the id as %2F and %3A; default "                \
+      "STATE/lookups/secrets.")                                                                    \
+    X(lookups_secret_cache_ms, "lookups.secret_cache", DURATION, "15m", "0..15m", "ms",            \
+      "How long a secret is kept before its file is looked at again; 0: never.")                   \
+    X(lookups_registry_dir, "lookups.registry_dir", PATH, "", "", "",                              \
+      "Folder of get_registry_data(): DescribeThing/THING.json, "                                  \
+      "ListThingGroupsForThing/THING.json; default STATE/lookups/registry.")                       \
     X(log_level, "log.level", CHOICE, "info", "error|warn|info|debug", "",                         \
       "Least grave lines shown.")                                                                  \
     X(log_format, "log.format", CHOICE, "text", "text|json", "", "Form of the log's lines.")

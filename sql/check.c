@@ -196,9 +196,33 @@ static wr_err check_proto(struct wr_check *c, const struct wr_node *call)
     return WR_OK;
 }
 
+// get_registry_data(): one of two APIs, as a constant, and once in a rule (documented).
+static wr_err check_registry(struct wr_check *c, const struct wr_node *call)
+{
+    const struct wr_node *api = call->kids[0];
+    if (api->kind != WR_NODE_STRING || !(wr_str_eq(api->text, WR_STR("DescribeThing")) ||
+                                         wr_str_eq(api->text, WR_STR("ListThingGroupsForThing")))) {
+        return wr_fault_at(c->fault, WR_ERR_UNSUPPORTED, c->text, api->at,
+                           "expected 'DescribeThing' or 'ListThingGroupsForThing', as a constant, "
+                           "for the API of get_registry_data()");
+    }
+    if (++c->registry_calls > WR_CHECK_REGISTRY_MAX) {
+        return wr_fault_at(c->fault, WR_ERR_LIMIT, c->text, call->at,
+                           "found a second get_registry_data(): a statement and its templates may "
+                           "call it once; keep what it gives in a variable, with SET");
+    }
+    return WR_OK;
+}
+
 wr_err wr_check_call(struct wr_check *c, const struct wr_node *call)
 {
     if (call->function->flags & WR_FN_LOOKUP) {
+        bool registry = call->function->lookup == WR_LOOKUP_REGISTRY &&
+                        call->kid_count == call->function->max_args;
+        wr_err err = registry ? check_registry(c, call) : WR_OK;
+        if (err) {
+            return err;
+        }
         uint32_t role = role_argument(call);
         return role < call->kid_count ? no_variable_in(c, call->kids[role], "a role ARN") : WR_OK;
     }

@@ -7,14 +7,16 @@
 #include "sql/ast.h"
 #include "sql/base/err.h"
 
-#define WR_CHECK_PROTO_MAX 2 // decode(…, 'proto', …) in one expression (documented)
+#define WR_CHECK_PROTO_MAX    2 // decode(…, 'proto', …) in one expression (documented)
+#define WR_CHECK_REGISTRY_MAX 1 // get_registry_data() in a statement and its templates (documented)
 
 struct wr_check {
     wr_str text; // what offsets count in
     enum wr_dialect dialect;
     const struct wr_statement *scope; // whose variables are declared so far; NULL: there are none
     bool in_template;
-    unsigned proto_calls; // in the expression under way; set to 0 where one begins
+    unsigned proto_calls;    // in the expression under way; set to 0 where one begins
+    unsigned registry_calls; // in this text
     struct wr_fault *fault;
 };
 

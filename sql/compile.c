@@ -1,6 +1,7 @@
 // Tree to code. Expressions are compiled into a register of the caller's choice; everything above
 // that register is free. Constants are folded with the routines that the VM runs, so that a folded
 // expression cannot differ from an evaluated one.
+#include "sql/check.h"
 #include "sql/convert.h"
 #include "sql/operator.h"
 #include "sql/parser.h"
@@ -730,6 +731,16 @@ static void add_text(struct compiler *c, wr_str text)
     }
 }
 
+static unsigned registry_calls(const struct wr_program *p, uint32_t from)
+{
+    unsigned calls = 0;
+    for (uint32_t i = from; i < p->code.len; i++) {
+        const struct wr_ins *ins = &p->code.at[i];
+        calls += ins->op == WR_OPC_LOOKUP && wr_function_at(ins->b)->lookup == WR_LOOKUP_REGISTRY;
+    }
+    return calls;
+}
+
 wr_err wr_compile_template(struct wr_program *p, wr_str text, struct wr_template_code *out,
                            struct wr_fault *fault)
 {
@@ -752,10 +763,16 @@ wr_err wr_compile_template(struct wr_program *p, wr_str text, struct wr_template
         if (err) {
             return err;
         }
+        uint32_t from = p->code.len;
         c.node = n;
         settle(&c, source(&c, n, 1), 1);
         emit(&c, WR_OPC_TEXT_VALUE, 0, 1, 0);
         c.node = NULL;
+        if (registry_calls(p, from) && registry_calls(p, 0) > WR_CHECK_REGISTRY_MAX) {
+            return wr_fault_at(fault, WR_ERR_LIMIT, text, begin,
+                               "found a further get_registry_data(): a statement and its templates "
+                               "may call it once; keep what it gives in a variable, with SET");
+        }
     }
     if (wrong.code) {
         if (fault) {

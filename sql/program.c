@@ -305,6 +305,16 @@ bool wr_program_needs_host(const struct wr_program *p, struct wr_fault *fault)
     return false;
 }
 
+unsigned wr_program_lookups(const struct wr_program *p)
+{
+    unsigned kinds = 0;
+    for (uint32_t i = 0; i < p->code.len; i++) {
+        const struct wr_ins *ins = &p->code.at[i];
+        kinds |= ins->op == WR_OPC_LOOKUP ? 1u << wr_function_at(ins->b)->lookup : 0;
+    }
+    return kinds;
+}
+
 size_t wr_program_warning_count(const struct wr_program *p)
 {
     return p->warnings.len;

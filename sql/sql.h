@@ -72,6 +72,8 @@ const struct wr_fault *wr_program_warning(const struct wr_program *p, size_t ind
 // of sql.md 11.6. False: there is none. The fault names the function, and its place when it stands
 // in the statement.
 bool wr_program_needs_host(const struct wr_program *p, struct wr_fault *fault);
+// Which look-ups the statement and the templates may call: 1u << enum wr_lookup_kind, ored.
+unsigned wr_program_lookups(const struct wr_program *p);
 
 // Whether this process may run machine code made at run time (systemd's MemoryDenyWriteExecute
 // takes that away). If not, regular expressions work, several times slower.
@@ -124,6 +126,23 @@ enum wr_eval_state {
     WR_EVAL_SUSPENDED, // a look-up is under way: call wr_eval_run() again once it is answered
 };
 
+// WHY(NAME, text): what an evaluation failed of.
+#define WR_EVAL_WHY_MAP(WHY)    \
+    WHY(LOOKUP, "lookup")       \
+    WHY(FUEL, "fuel")           \
+    WHY(MEMORY, "memory")       \
+    WHY(VARIABLES, "variables") \
+    WHY(FUNCTION, "function")
+
+enum wr_eval_why {
+    WR_WHY_LOOKUP,    // a look-up failed (sql.md 11.7)
+    WR_WHY_FUEL,      // more steps than the limit
+    WR_WHY_MEMORY,    // more memory than the message's limit
+    WR_WHY_VARIABLES, // the SET variables are over their limit (sql.md 14)
+    WR_WHY_FUNCTION,  // a function failed: Protobuf
+    WR_WHY_COUNT,
+};
+
 // Look-up functions of sql.md 11.6.
 enum wr_lookup_kind {
     WR_LOOKUP_LAMBDA,   // functionArn, payload
@@ -133,6 +152,8 @@ enum wr_lookup_kind {
     WR_LOOKUP_REGISTRY, // api, thing, role
     WR_LOOKUP_ML,       // model, role, record
 };
+#define WR_LOOKUP_KINDS (WR_LOOKUP_ML + 1)
+const char *wr_lookup_name(enum wr_lookup_kind kind); // "aws_lambda"
 
 // One call of a look-up. Lives in the message's arena. The host sets `result` (made in
 // eval->message->arena) or fills `fault`, then sets `answered`.
@@ -178,6 +199,7 @@ struct wr_eval {
     enum wr_eval_state state;
     wr_value result;       // MATCHED; may be lazy; Undefined is an empty payload
     struct wr_fault fault; // FAILED
+    enum wr_eval_why why;  // FAILED
     uint64_t fuel_left;
     uint32_t
         regex_limits; // matches since the start, templates' too, that gave Undefined at a limit

@@ -56,9 +56,10 @@ static void work_new(struct run *r, wr_value *reg, enum work_kind kind)
     }
 }
 
-static bool fail(struct run *r, wr_err code, const char *text)
+static bool fail(struct run *r, enum wr_eval_why why, const char *text)
 {
-    wr_fault_set(&r->e->fault, code, "%s", text);
+    wr_fault_set(&r->e->fault, WR_ERR_LIMIT, "%s", text);
+    r->e->why = why;
     r->end = WR_EVAL_FAILED;
     return false;
 }
@@ -67,7 +68,7 @@ static bool spend(struct run *r, uint64_t steps)
 {
     if (WR_UNLIKELY(steps > r->e->fuel_left)) {
         r->e->fuel_left = 0;
-        return fail(r, WR_ERR_LIMIT, "the evaluation took more steps than its limit (fuel)");
+        return fail(r, WR_WHY_FUEL, "the evaluation took more steps than its limit (fuel)");
     }
     r->e->fuel_left -= steps;
     return true;
@@ -77,7 +78,7 @@ static bool spend(struct run *r, uint64_t steps)
 static bool memory_ok(struct run *r)
 {
     if (WR_UNLIKELY(r->num.arena->over)) {
-        return fail(r, WR_ERR_LIMIT,
+        return fail(r, WR_WHY_MEMORY,
                     "the evaluation took more memory than its limit (message_memory)");
     }
     return true;
@@ -172,8 +173,8 @@ static bool store_var(struct run *r, uint16_t index, wr_value *v)
                      (set->type == WR_STRING && set->len > WR_SQL_VAR_BYTES / 16);
         if (large && r->num.arena->used_ + r->e->message->payload.len > WR_SQL_VAR_BYTES / 16) {
             if (!fits(r, set, WR_SQL_VAR_BYTES - total, &size)) {
-                return memory_ok(r) &&
-                       fail(r, WR_ERR_LIMIT, "the SET variables hold more than 128 KiB as JSON");
+                return memory_ok(r) && fail(r, WR_WHY_VARIABLES,
+                                            "the SET variables hold more than 128 KiB as JSON");
             }
             total += size;
         }
@@ -291,13 +292,14 @@ static bool guarded(struct run *r, uint32_t pc, uint32_t *handler)
 
 enum called { CALLED, CAUGHT, ENDED };
 
-static enum called failed_at(struct run *r, uint32_t pc, const struct wr_fault *fault,
-                             uint32_t *next)
+static enum called failed_at(struct run *r, uint32_t pc, enum wr_eval_why why,
+                             const struct wr_fault *fault, uint32_t *next)
 {
     if (guarded(r, pc, next)) {
         return CAUGHT;
     }
     r->e->fault = *fault;
+    r->e->why = why;
     r->end = WR_EVAL_FAILED;
     return ENDED;
 }
@@ -313,7 +315,7 @@ static enum called call(struct run *r, const struct wr_ins *ins, wr_value *args,
         return ENDED;
     }
     if (WR_UNLIKELY(c.failed)) {
-        return failed_at(r, pc, &c.fault, next);
+        return failed_at(r, pc, WR_WHY_FUNCTION, &c.fault, next);
     }
     *args = v;
     return CALLED;
@@ -324,7 +326,7 @@ static enum called answered(struct run *r, struct wr_lookup *l, wr_value *to, ui
 {
     r->e->lookup = NULL;
     if (l->failed) {
-        return failed_at(r, pc, &l->fault, next);
+        return failed_at(r, pc, WR_WHY_LOOKUP, &l->fault, next);
     }
     *to = l->result;
     return memory_ok(r) ? CALLED : ENDED;
@@ -359,11 +361,11 @@ static enum called lookup(struct run *r, const struct wr_ins *ins, wr_value *arg
     *l = (struct wr_lookup){.kind = f->lookup, .args = copies, .arg_count = ins->c, .eval = r->e};
     if (f->lookup == WR_LOOKUP_DYNAMODB && r->e->dynamodb_calls_++ > 0) {
         wr_fault_set(&l->fault, WR_ERR_LIMIT, "get_dynamodb() may be called once in a statement");
-        return failed_at(r, pc, &l->fault, next);
+        return failed_at(r, pc, WR_WHY_LOOKUP, &l->fault, next);
     }
     if (!r->e->host || !r->e->host->lookup) {
         wr_fault_set(&l->fault, WR_ERR_UNSUPPORTED, "%s() cannot be answered here", f->name);
-        return failed_at(r, pc, &l->fault, next);
+        return failed_at(r, pc, WR_WHY_LOOKUP, &l->fault, next);
     }
     r->e->lookup = l;
     r->e->host->lookup(r->e->host->user, l);
@@ -697,7 +699,7 @@ enum wr_eval_state wr_eval_run(struct wr_eval *e)
     r.end = WR_EVAL_READY;
     if (!e->regs_) {
         memory_ok(&r);
-        fail(&r, WR_ERR_LIMIT, "the evaluation took more memory than its limit (message_memory)");
+        fail(&r, WR_WHY_MEMORY, "the evaluation took more memory than its limit (message_memory)");
     } else {
         run(&r, e->pc_);
     }

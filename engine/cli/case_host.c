@@ -2,63 +2,41 @@
 #include "engine/cli/case_host.h"
 
 #include "engine/cli/message_line.h"
+#include "engine/lookup/answer.h"
 #include "engine/rules/zones.h"
 #include "sql/base/buf.h"
-#include "sql/base/json.h"
 
 #include "sql/base/banned.h"
 
-static void fail(struct wr_lookup *l, const char *text)
+// What the context's member `what` holds under the look-up's argument `i`.
+static wr_value known(struct wr_case_host *h, const struct wr_lookup *l, const char *what, size_t i)
 {
-    l->failed = true;
-    wr_fault_set(&l->fault, WR_ERR_FAILED, "%s", text);
-}
-
-static wr_value member(const wr_value *object, wr_str name, struct wr_arena *arena)
-{
-    const wr_value *found = object->type == WR_OBJECT ? wr_object_get(object, name) : NULL;
-    wr_value v = found ? *found : wr_undefined();
-    wr_value_force(&v, arena, WR_SQL_2016);
-    return v;
-}
-
-static wr_str text(const struct wr_lookup *l, size_t i)
-{
-    return l->args[i].type == WR_STRING ? wr_value_text(&l->args[i]) : (wr_str){"", 0};
+    wr_value all = wr_line_member(h->context, what, h->arena);
+    return wr_lookup_member(l, &all, wr_lookup_text(l, i));
 }
 
 static void lambda(struct wr_case_host *h, struct wr_lookup *l)
 {
-    wr_value functions = wr_line_member(h->context, "lambda", h->arena);
-    wr_value answer = member(&functions, text(l, 0), h->arena);
+    wr_value answer = known(h, l, "lambda", 0);
     if (answer.type != WR_OBJECT) {
-        fail(l, "the Lambda function failed or is not known");
+        wr_lookup_fail(l, "the function failed or is not known");
         return;
     }
     l->result = wr_line_member(&answer, "output", h->arena);
 }
 
-static bool key_matches(struct wr_case_host *h, const wr_value *item, const wr_value *name,
-                        const wr_value *wanted)
-{
-    wr_value v = member(item, wr_value_text(name), h->arena);
-    return v.type != WR_UNDEFINED && wr_value_equal(&v, wanted, h->arena, WR_SQL_2016);
-}
-
 static void dynamodb(struct wr_case_host *h, struct wr_lookup *l)
 {
-    wr_value tables = wr_line_member(h->context, "dynamodb", h->arena);
-    wr_value items = member(&tables, text(l, 0), h->arena);
+    wr_value items = known(h, l, "dynamodb", 0);
     if (items.type != WR_ARRAY) {
-        fail(l, "the DynamoDB table is not known");
+        wr_lookup_fail(l, "table %.*s is not known", WR_STR_ARG(wr_lookup_text(l, 0)));
         return;
     }
     for (uint32_t i = 0; i < items.len; i++) {
         wr_value item = items.as.items[i];
         wr_value_force(&item, h->arena, WR_SQL_2016);
-        if (key_matches(h, &item, &l->args[1], &l->args[2]) &&
-            (l->arg_count < 6 || key_matches(h, &item, &l->args[3], &l->args[4]))) {
-            l->result = item;
+        if (wr_lookup_item_fits(l, &item)) {
+            wr_lookup_item(l, &item);
             return;
         }
     }
@@ -67,65 +45,40 @@ static void dynamodb(struct wr_case_host *h, struct wr_lookup *l)
 static void shadow(struct wr_case_host *h, struct wr_lookup *l)
 {
     wr_value shadows = wr_line_member(h->context, "shadows", h->arena);
+    wr_str shadow_name = wr_lookup_shadow_name(l);
     struct wr_buf name;
     wr_buf_init_arena(&name, h->arena);
-    wr_buf_add(&name, text(l, 0));
-    if (l->arg_count == 3) {
+    wr_buf_add(&name, wr_lookup_text(l, 0));
+    if (shadow_name.at) {
         wr_buf_add_char(&name, '/');
-        wr_buf_add(&name, text(l, 1));
+        wr_buf_add(&name, shadow_name);
     }
-    l->result = member(&shadows, wr_buf_str(&name), h->arena);
+    l->result = wr_lookup_member(l, &shadows, wr_buf_str(&name));
     if (l->result.type == WR_UNDEFINED) {
-        fail(l, "the thing has no such shadow");
+        wr_lookup_fail(l, "there is no shadow %.*s", WR_STR_ARG(wr_buf_str(&name)));
     }
 }
 
 static void secret(struct wr_case_host *h, struct wr_lookup *l)
 {
-    wr_value secrets = wr_line_member(h->context, "secrets", h->arena);
-    wr_value found = member(&secrets, text(l, 0), h->arena);
-    bool keyed = l->arg_count == 4;
-    if (wr_str_eq(text(l, 1), WR_STR("SecretBinary"))) {
-        l->result = wr_line_member(&found, "SecretBinary", h->arena);
-        if (keyed) {
-            fail(l, "a SecretBinary has no keys");
-            return;
-        }
-    } else if (wr_str_eq(text(l, 1), WR_STR("SecretString"))) {
-        l->result = wr_line_member(&found, "SecretString", h->arena);
-        wr_value parsed;
-        if (l->result.type == WR_STRING &&
-            !wr_json_parse(wr_value_text(&l->result), h->arena, WR_SQL_2016, &parsed, NULL) &&
-            parsed.type == WR_OBJECT) {
-            l->result = keyed ? member(&parsed, text(l, 2), h->arena) : parsed;
-            return;
-        }
-        if (keyed && l->result.type != WR_UNDEFINED) {
-            fail(l, "the secret is no JSON object, so it has no keys");
-            return;
-        }
-    }
-    if (l->result.type == WR_UNDEFINED) {
-        fail(l, "the secret is not known, or not of that type");
-    }
+    wr_value found = known(h, l, "secrets", 0);
+    wr_lookup_secret(l, &found);
 }
 
 static void registry(struct wr_case_host *h, struct wr_lookup *l)
 {
-    wr_value apis = wr_line_member(h->context, "registry", h->arena);
-    wr_value things = member(&apis, text(l, 0), h->arena);
-    l->result = member(&things, text(l, 1), h->arena);
+    wr_value things = known(h, l, "registry", 0);
+    l->result = wr_lookup_member(l, &things, wr_lookup_text(l, 1));
     if (l->result.type == WR_UNDEFINED) {
-        fail(l, "the registry does not know the thing");
+        wr_lookup_fail(l, "the registry does not know the thing");
     }
 }
 
 static void machine_learning(struct wr_case_host *h, struct wr_lookup *l)
 {
-    wr_value models = wr_line_member(h->context, "ml", h->arena);
-    l->result = member(&models, text(l, 0), h->arena);
+    l->result = known(h, l, "ml", 0);
     if (l->result.type == WR_UNDEFINED) {
-        fail(l, "the model is not known");
+        wr_lookup_fail(l, "the model is not known");
     }
 }
 

@@ -79,9 +79,10 @@ struct sums {
 static struct sums sums_of(const struct wr_rule *rule)
 {
     const struct wr_rule_counters *c = rule->counters;
-    struct sums s = {.evaluated = c->topic_match,
-                     .matched = c->matched,
-                     .failed = c->failed_lookup + c->failed_limit + c->failed_other};
+    struct sums s = {.evaluated = c->topic_match, .matched = c->matched};
+    for (int why = 0; why < WR_WHY_COUNT; why++) {
+        s.failed += c->failed[why];
+    }
     for (const struct wr_action_counters *a = c->actions; a; a = a->next) {
         s.records += a->success;
         s.actions_failed += a->failure;

@@ -101,7 +101,7 @@ static void matched(struct wr_side *s, struct wr_outcome *o)
     if (!o->actions || wr_eval_output(&s->eval, &o->result, &o->json)) {
         o->state = WR_OUTCOME_FAILED;
         o->why = WR_STR("the result does not fit into memory");
-        o->rule->counters->failed_limit++;
+        o->rule->counters->failed[WR_WHY_MEMORY]++;
         return;
     }
     o->state = WR_OUTCOME_MATCHED;
@@ -132,9 +132,7 @@ static void run(struct wr_side *s, struct wr_outcome *o)
     }
     o->state = WR_OUTCOME_FAILED;
     o->why = wr_str_dup(&s->arena, wr_str_of(s->eval.fault.text));
-    c->failed_lookup += s->eval.fault.code == WR_ERR_FAILED;
-    c->failed_limit += s->eval.fault.code == WR_ERR_LIMIT;
-    c->failed_other += s->eval.fault.code != WR_ERR_FAILED && s->eval.fault.code != WR_ERR_LIMIT;
+    c->failed[s->eval.why]++;
 }
 
 // ---- one message
@@ -182,7 +180,7 @@ const struct wr_outcome *wr_side_evaluate(struct wr_side *s, const struct wr_fil
             o->state = WR_OUTCOME_FAILED;
             o->why = WR_STR("the message's rules do not fit into memory");
             o->rule->counters->topic_match++;
-            o->rule->counters->failed_limit++;
+            o->rule->counters->failed[WR_WHY_MEMORY]++;
         }
     }
     return s->outcomes;

@@ -2,8 +2,8 @@
 // status.
 //
 //   start  config ─ state folder ─ sinks ─ flow ─ rules (open sinks) ─ source ─ publisher ─ loop
-//   stop   rules folder, source (waits for records) ─ flow ─ sinks ─ publisher ─ handles ─ loop
-//   ends
+//   stop   rules folder, source (waits for records) ─ look-ups, flow ─ sinks ─ publisher ─ handles
+//   ─ loop ends
 #include "engine/cli/cli.h"
 
 #include <signal.h>
@@ -17,6 +17,7 @@
 #include "engine/cli/state_dir.h"
 #include "engine/config.h"
 #include "engine/flow/flow.h"
+#include "engine/lookup/lookup.h"
 #include "engine/mqtt/mqtt.h"
 #include "engine/observe/log.h"
 #include "engine/rules/folder.h"
@@ -46,6 +47,7 @@ struct daemon {
     struct wr_metrics *metrics;
     struct wr_message_pool *pool;
     struct wr_sinks *sinks;
+    struct wr_lookups *lookups;
     struct wr_flow *flow;
     struct wr_folder *folder;
     struct wr_source *source;
@@ -142,10 +144,7 @@ static int check(const struct wr_config *config)
     struct wr_metrics *metrics = wr_metrics_new();
     const struct wr_folder_options options = {
         .dir = config->rules_dir,
-        .rule = {.kinds = wr_sink_list,
-                 .metrics = metrics,
-                 .fuel = (uint64_t)config->fuel,
-                 .no_lookups = true},
+        .rule = {.kinds = wr_sink_list, .metrics = metrics, .fuel = (uint64_t)config->fuel},
         .report = print_report,
     };
     struct wr_folder *folder = wr_folder_open(&options);
@@ -251,6 +250,14 @@ static void on_source_state(void *user, struct wr_source *source, bool up, const
     }
 }
 
+static void on_pace(void *user, enum wr_pace pace)
+{
+    struct daemon *d = user;
+    if (d->source && d->source->impl->pace) {
+        d->source->impl->pace(d->source, pace);
+    }
+}
+
 static void publish(void *user, const struct wr_publish *p)
 {
     struct daemon *d = user;
@@ -270,6 +277,9 @@ static wr_err open_sinks_of(void *user, const struct wr_rule *rule, struct wr_fa
     }
     if (!err && rule->enabled && rule->error_action) {
         err = wr_sinks_require(d->sinks, rule->error_action->kind, fault);
+    }
+    if (!err && rule->enabled) {
+        err = wr_lookups_require(d->lookups, rule->program, fault);
     }
     return err;
 }
@@ -318,11 +328,18 @@ static void close_handles(struct daemon *d)
     uv_close((uv_handle_t *)&d->drain_timer, on_loop_handle_closed);
 }
 
+static void on_lookups_freed(void *user)
+{
+    struct daemon *d = user;
+    d->lookups = NULL;
+    close_handles(d);
+}
+
 static void on_flow_freed(void *user)
 {
     struct daemon *d = user;
     d->flow = NULL;
-    close_handles(d);
+    wr_lookups_free(d->lookups, on_lookups_freed, d);
 }
 
 static void on_publisher_closed(void *user)
@@ -353,6 +370,7 @@ static void end_flow(struct daemon *d)
         wr_log(WR_LOG_WARN, "run", "%zu messages are not settled; the broker keeps those of QoS 1",
                left);
     }
+    wr_lookups_stop(d->lookups);
     wr_flow_stop(d->flow);
     wr_sinks_close(d->sinks, on_sinks_closed, d);
 }
@@ -480,12 +498,30 @@ static void open_flow(struct daemon *d)
     d->objects = wr_objects_new(d->state.path);
     d->sql.user = d->objects;
     d->sql.object = wr_objects_find;
+    const struct wr_lookups_options lookups = {
+        .loop = &d->loop,
+        .metrics = d->metrics,
+        .sinks = d->sinks,
+        .kinds = wr_sink_list,
+        .state_dir = d->state.path,
+        .shadows_dir = c->lookups_shadows_dir,
+        .secrets_dir = c->lookups_secrets_dir,
+        .registry_dir = c->lookups_registry_dir,
+        .lambda_timeout_ms = c->lookups_lambda_timeout_ms,
+        .timeout_ms = c->lookups_timeout_ms,
+        .secret_cache_ms = c->lookups_secret_cache_ms,
+        .waiting_max = (size_t)c->lookups_max,
+        .pace = on_pace,
+        .user = d,
+    };
+    d->lookups = wr_lookups_new(&lookups);
     size_t payload_max = (size_t)c->payload_max;
     const struct wr_flow_options flow = {
         .loop = &d->loop,
         .metrics = d->metrics,
         .sinks = d->sinks,
         .sql = &d->sql,
+        .host = wr_lookups_host(d->lookups),
         .payload_max = aws && payload_max > AWS_PAYLOAD_MAX ? AWS_PAYLOAD_MAX : payload_max,
         .aws_limits = aws,
         .undefined_fails = strcmp(c->templates_undefined, "fail") == 0,
@@ -505,10 +541,7 @@ static wr_err open_rules(struct daemon *d, struct wr_fault *fault)
         .loop = &d->loop,
         .dir = c->rules_dir,
         .watch = c->rules_watch,
-        .rule = {.kinds = wr_sink_list,
-                 .metrics = d->metrics,
-                 .fuel = (uint64_t)c->fuel,
-                 .no_lookups = true},
+        .rule = {.kinds = wr_sink_list, .metrics = d->metrics, .fuel = (uint64_t)c->fuel},
         .accept = open_sinks_of,
         .changed = on_rules,
         .user = d,

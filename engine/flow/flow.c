@@ -180,7 +180,8 @@ static void flow_lookup(void *user, struct wr_lookup *lookup)
     }
     lookup->failed = true;
     lookup->answered = true;
-    wr_fault_set(&lookup->fault, WR_ERR_FAILED, "look-ups are not available in weir run yet");
+    wr_fault_set(&lookup->fault, WR_ERR_FAILED, "%s() cannot be answered here",
+                 wr_lookup_name(lookup->kind));
 }
 
 static void flow_random(void *user, void *at, size_t len)

@@ -15,7 +15,7 @@ static wr_str topic_of(const struct wr_run *r)
 
 static uint64_t hash_of(const struct wr_run *r)
 {
-    return wr_hash_str(topic_of(r)) ^ ((uintptr_t)r->rule * UINT64_C(0x9e3779b97f4a7c15));
+    return wr_hash_bytes(r->rule->name.at, r->rule->name.len, wr_hash_str(topic_of(r)));
 }
 
 static void append(struct wr_lane *lane, struct wr_run *r)
@@ -34,7 +34,7 @@ bool wr_lane_join(struct wr_lanes *l, struct wr_run *r)
 {
     uint64_t hash = hash_of(r);
     for (struct wr_lane *lane = l->buckets[hash % WR_LANE_BUCKETS]; lane; lane = lane->next) {
-        if (lane->hash == hash && lane->rule == r->rule &&
+        if (lane->hash == hash && wr_str_eq(lane->first->rule->name, r->rule->name) &&
             wr_str_eq(topic_of(lane->first), topic_of(r))) {
             append(lane, r);
             return true;
@@ -50,7 +50,6 @@ void wr_lane_open(struct wr_lanes *l, struct wr_run *r)
     }
     struct wr_lane *lane = wr_zalloc(sizeof *lane);
     lane->hash = hash_of(r);
-    lane->rule = r->rule;
     struct wr_lane **bucket = &l->buckets[lane->hash % WR_LANE_BUCKETS];
     lane->next = *bucket;
     *bucket = lane;

@@ -1,6 +1,7 @@
 // Lanes keep the order of one rule on one topic while look-ups wait: a run whose evaluation is done
 // is submitted only when those before it in its lane are. There is a lane only while something
-// waits. Thread: loop. Private to engine/flow.
+// waits. A rule is known by its name, so that its next version keeps behind the one before. Thread:
+// loop. Private to engine/flow.
 #ifndef WR_ENGINE_FLOW_LANE_H
 #define WR_ENGINE_FLOW_LANE_H
 
@@ -11,11 +12,9 @@
 #define WR_LANE_BUCKETS 256
 
 struct wr_run;
-struct wr_rule;
 
 struct wr_lane {
     uint64_t hash;
-    const struct wr_rule *rule;
     struct wr_run *first, *last;
     bool pumping;         // runs are being taken out, further up the stack
     struct wr_lane *next; // in its bucket

@@ -85,17 +85,16 @@ static void suspend(struct wr_run *r)
     }
 }
 
-WR_COLD static void evaluation_failed(struct wr_run *r, wr_err code, const char *text)
+void wr_run_count(struct wr_run *r)
+{
+    r->rule->counters->regex_limits += r->eval.regex_limits;
+    r->eval.regex_limits = 0;
+    r->rule->counters->failed[r->eval.why] += r->eval.state == WR_EVAL_FAILED;
+}
+
+WR_COLD static void evaluation_failed(struct wr_run *r, const char *text)
 {
     static struct wr_log_limit limit;
-    struct wr_rule_counters *c = r->rule->counters;
-    if (code == WR_ERR_LIMIT) {
-        c->failed_limit++;
-    } else if (code == WR_ERR_FAILED) {
-        c->failed_lookup++;
-    } else {
-        c->failed_other++;
-    }
     wr_log_limited(&limit, WR_LOG_WARN, "flow", "rule %.*s: evaluation failed on topic %.*s: %s",
                    WR_STR_ARG(r->rule->name), WR_STR_ARG(r->message->sql.topic), text);
 }
@@ -108,7 +107,8 @@ static bool matched(struct wr_run *r)
     size_t count = r->rule->action_count;
     r->records = wr_arena_alloc(&r->message->arena, (count + 1) * sizeof *r->records);
     if (!r->records || wr_eval_output(&r->eval, &r->body, &r->body_json)) {
-        evaluation_failed(r, WR_ERR_LIMIT, "the result does not fit into message_memory");
+        r->rule->counters->failed[WR_WHY_MEMORY]++;
+        evaluation_failed(r, "the result does not fit into message_memory");
         return false;
     }
     for (size_t i = 0; i < count; i++) {
@@ -121,7 +121,11 @@ static bool matched(struct wr_run *r)
 // True when there is a result; else the run has ended or is suspended.
 static bool evaluate(struct wr_run *r)
 {
-    switch (wr_eval_run(&r->eval)) {
+    enum wr_eval_state state = wr_eval_run(&r->eval);
+    if (state != WR_EVAL_SUSPENDED) {
+        wr_run_count(r);
+    }
+    switch (state) {
     case WR_EVAL_MATCHED:
         if (matched(r)) {
             return true;
@@ -131,7 +135,7 @@ static bool evaluate(struct wr_run *r)
         r->rule->counters->no_match++;
         break;
     case WR_EVAL_FAILED:
-        evaluation_failed(r, r->eval.fault.code, r->eval.fault.text);
+        evaluation_failed(r, r->eval.fault.text);
         break;
     case WR_EVAL_SUSPENDED:
         suspend(r);
@@ -190,7 +194,7 @@ void wr_run_start(struct wr_flow *f, struct wr_message *m, struct wr_rule_set *s
     if (!r) {
         r = wr_arena_alloc(&m->arena, sizeof *r);
         if (!r) {
-            rule->counters->failed_limit++;
+            rule->counters->failed[WR_WHY_MEMORY]++;
             return;
         }
         // All but the fault's text: it is more than half of the run and read only after a failure.

@@ -82,6 +82,8 @@ struct wr_flow {
 // NULL; on return likewise. The caller holds the message, the set and the group.
 void wr_run_start(struct wr_flow *f, struct wr_message *m, struct wr_rule_set *set,
                   struct wr_rule_group *group, size_t index, struct wr_run **spare) WR_HOT;
+// Count what an evaluation that has ended met: limits of regular expressions, and why it failed.
+void wr_run_count(struct wr_run *r);
 // Go on after a look-up was answered.
 void wr_run_advance(struct wr_run *r);
 // Give up locks; the run's memory may be gone afterwards.

@@ -18,6 +18,13 @@ struct wr_source_events {
     void *user;
 };
 
+// How a source goes on while messages of it are not settled.
+enum wr_pace {
+    WR_PACE_SETTLE, // as it is used to
+    WR_PACE_ON,     // they wait for look-ups: it goes on reading, so that others may pass
+    WR_PACE_STOP,   // too many wait: it reads nothing until it is told otherwise
+};
+
 struct wr_source_impl {
     const char *name; // "mqtt"
     // Ask for exactly these filters from now on (deduplicated, sorted); the source works out what
@@ -26,6 +33,8 @@ struct wr_source_impl {
     // The message needs nothing more: every record is settled, or there was none. It may be
     // acknowledged. Called once for every message, in any order.
     void (*settled)(struct wr_source *self, struct wr_message *m);
+    // May be NULL. May be called from inside `batch`; what is read already still comes.
+    void (*pace)(struct wr_source *self, enum wr_pace pace);
     // Stop taking messages, acknowledge what is settled, end within `grace_ms`, then call `done`
     // once. What is not settled by then is not acknowledged.
     void (*close)(struct wr_source *self, int grace_ms, void (*done)(void *user), void *user);

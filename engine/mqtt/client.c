@@ -58,8 +58,10 @@ struct wr_client {
     void *user;
     const char *name;
     char *client_id;
-    bool clean, held, closing, waiting; // waiting: no link, for may_connect() or the back-off
-    bool pumping;                       // on the stack: what follows is done when it returns
+    bool clean, held, closing;
+    bool reading; // although held
+    bool waiting; // no link, for may_connect() or the back-off
+    bool pumping; // on the stack: what follows is done when it returns
     int batch;
     struct wr_mqtt_url url;
     struct link *link;      // NULL: not connected
@@ -339,6 +341,8 @@ static void watch(struct wr_client *c)
     int events = UV_DISCONNECT;
     if (!c->held) {
         events |= UV_READABLE | (mosquitto_want_write(l->m) ? UV_WRITABLE : 0);
+    } else if (c->reading) {
+        events |= UV_READABLE;
     }
     uv_poll_start(&l->poll, events, on_poll);
 }
@@ -420,6 +424,9 @@ static void pump(struct wr_client *c, bool disconnected)
     }
     if (c->held) {
         watch(c);
+        if (c->reading && more) {
+            uv_idle_start(&c->again, on_again);
+        }
     } else if (flush(c) && more) {
         uv_idle_start(&c->again, on_again);
     }
@@ -442,10 +449,10 @@ static void on_again(uv_idle_t *handle)
 {
     struct wr_client *c = handle->data;
     uv_idle_stop(handle);
-    if (!c->link || !c->link->polling || c->held) {
+    if (!c->link || !c->link->polling || (c->held && !c->reading)) {
         return;
     }
-    if (flush(c)) {
+    if (c->held || flush(c)) {
         pump(c, false);
     }
 }
@@ -472,12 +479,16 @@ void wr_client_flush_soon(struct wr_client *c)
     }
 }
 
-void wr_client_hold(struct wr_client *c)
+void wr_client_hold(struct wr_client *c, bool reading)
 {
-    if (c->link && c->link->polling && !c->held) {
+    if (c->link && c->link->polling && (!c->held || c->reading != reading)) {
         c->held = true;
+        c->reading = reading;
         if (!c->pumping) {
             watch(c);
+            if (reading) { // libmosquitto or TLS may have bytes that poll() does not tell of
+                uv_idle_start(&c->again, on_again);
+            }
         }
     }
 }

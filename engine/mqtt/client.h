@@ -68,10 +68,10 @@ struct mosquitto *wr_client_mosquitto(const struct wr_client *c);
 // Write what waits at the next turn of the loop, unless held by then.
 void wr_client_flush_soon(struct wr_client *c);
 
-// From now on nothing is read or written on this connection, until wr_client_resume(): then what
-// waits is written at the next turn of the loop and reading goes on. The end of the connection ends
-// the hold.
-void wr_client_hold(struct wr_client *c);
+// From now on nothing is written on this connection, nor read unless `reading`, until
+// wr_client_resume(): then what waits is written at the next turn of the loop and reading goes on.
+// The end of the connection ends the hold. Again: changes `reading`.
+void wr_client_hold(struct wr_client *c, bool reading);
 void wr_client_resume(struct wr_client *c);
 bool wr_client_held(const struct wr_client *c);
 

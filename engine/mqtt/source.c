@@ -2,9 +2,11 @@
 // subscriptions as the rules want them.
 //
 // libmosquitto sends a batch's acknowledgements only together with all else that waits, so while
-// messages of QoS 1 are unsettled nothing is read or written (wr_client_hold). After mqtt.hold_max
-// the connection is given up, the records handed out settle, and only then weir connects again;
-// what the broker then delivers a second time is recognised by packet identifier and content.
+// messages of QoS 1 are unsettled nothing is read or written (wr_client_hold). While they wait for
+// look-ups it goes on reading for a part of mqtt.hold_max, so that other messages may pass them.
+// After mqtt.hold_max the connection is given up, the records handed out settle, and only then weir
+// connects again; what the broker then delivers a second time is recognised by packet identifier
+// and content.
 #include "engine/mqtt/mqtt.h"
 
 #include <signal.h>
@@ -20,7 +22,8 @@
 
 #include "sql/base/banned.h"
 
-#define KNOWN_MAX 65535 // packet identifiers
+#define KNOWN_MAX    65535 // packet identifiers
+#define READ_ON_PART 4     // of mqtt.hold_max: the rest is for what was read to be settled
 
 // A message handed out.
 struct slot {
@@ -48,6 +51,9 @@ struct mqtt_source {
     struct wr_client *client;
     struct wr_interest interest;
     bool up, started, ack_received, closing;
+    bool batching; // the flow has a batch in hand
+    enum wr_pace pace;
+    uint64_t held_ms;    // of uv_now(): since when messages are unsettled
     uint64_t connection; // number of the present one
     struct wr_jitter chance;
     uv_timer_t hold, grace;
@@ -241,6 +247,23 @@ static void release(struct mqtt_source *s)
     wr_client_resume(s->client);
 }
 
+// Go on, or hold: after a batch, and whenever what decides it has changed.
+static void go_on(struct mqtt_source *s)
+{
+    if (s->open == 0 && s->pace != WR_PACE_STOP) {
+        release(s);
+        return;
+    }
+    uv_loop_t *loop = s->hold.loop;
+    uint64_t max = (uint64_t)s->config->mqtt_hold_max_ms;
+    if (s->open > 0 && !uv_is_active((uv_handle_t *)&s->hold)) {
+        uv_timer_start(&s->hold, on_hold_too_long, max, 0);
+        s->held_ms = uv_now(loop);
+    }
+    bool reading = s->pace == WR_PACE_ON && uv_now(loop) - s->held_ms < max / READ_ON_PART;
+    wr_client_hold(s->client, reading);
+}
+
 static void on_drained(void *user)
 {
     struct mqtt_source *s = user;
@@ -252,14 +275,20 @@ static void on_drained(void *user)
         wr_interest_heard(&s->interest);
         // Held before the flow sees it: whatever is settled inside must not count as the last.
         s->open++;
+        s->batching = true;
         s->base.events.batch(s->base.events.user, &s->base, batch, count);
+        s->batching = false;
         s->open--;
     }
-    if (s->open == 0) {
-        release(s);
-    } else {
-        wr_client_hold(s->client);
-        uv_timer_start(&s->hold, on_hold_too_long, (uint64_t)s->config->mqtt_hold_max_ms, 0);
+    go_on(s);
+}
+
+static void mqtt_pace(struct wr_source *self, enum wr_pace pace)
+{
+    struct mqtt_source *s = self_of(self);
+    s->pace = pace;
+    if (s->up && !s->batching && !s->closing && wr_client_held(s->client)) {
+        go_on(s);
     }
 }
 
@@ -295,7 +324,7 @@ static void mqtt_settled(struct wr_source *self, struct wr_message *m)
     if (s->closing) {
         uv_timer_start(&s->grace, on_grace, 0, 0);
     } else if (s->up) {
-        release(s);
+        go_on(s);
     } else {
         wr_client_kick(s->client);
     }
@@ -425,7 +454,7 @@ static void mqtt_close(struct wr_source *self, int grace_ms, void (*done)(void *
     s->closing = true;
     s->done = done;
     s->done_user = user;
-    wr_client_hold(s->client); // nothing more is read
+    wr_client_hold(s->client, false); // nothing more is read
     uv_timer_start(&s->grace, on_grace, s->open && grace_ms > 0 ? (uint64_t)grace_ms : 0, 0);
 }
 
@@ -433,6 +462,7 @@ static const struct wr_source_impl impl = {
     .name = "mqtt",
     .want = mqtt_want,
     .settled = mqtt_settled,
+    .pace = mqtt_pace,
     .close = mqtt_close,
 };
 

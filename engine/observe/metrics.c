@@ -102,9 +102,12 @@ void wr_metrics_write_rule(const struct wr_rule_counters *r, struct wr_buf *out)
     number(out, "matched", r->matched);
     number(out, "noMatch", r->no_match);
     number(out, "parseError", r->not_json);
-    number(out, "failedLookup", r->failed_lookup);
-    number(out, "failedLimit", r->failed_limit);
-    number(out, "failedOther", r->failed_other);
+    number(out, "regexLimits", r->regex_limits);
+    wr_buf_add(out, WR_STR(",\"failed\":{"));
+#define WHY(name, text) number(out, text, r->failed[WR_WHY_##name]);
+    WR_EVAL_WHY_MAP(WHY)
+#undef WHY
+    wr_buf_add_char(out, '}');
     wr_buf_add(out, WR_STR(",\"actions\":{"));
     for (const struct wr_action_counters *a = r->actions; a; a = a->next) {
         write_action(out, a);
@@ -113,6 +116,25 @@ void wr_metrics_write_rule(const struct wr_rule_counters *r, struct wr_buf *out)
         }
     }
     wr_buf_add(out, WR_STR("}}"));
+}
+
+static void write_lookups(struct wr_buf *out, const struct wr_metrics *m)
+{
+    wr_buf_add(out, WR_STR(",\"lookups\":{"));
+    for (int i = 0; i < WR_LOOKUP_KINDS; i++) {
+        const struct wr_lookup_counters *c = &m->lookups[i];
+        if (i > 0) {
+            wr_buf_add_char(out, ',');
+        }
+        wr_json_write_string(out, wr_str_of(wr_lookup_name((enum wr_lookup_kind)i)));
+        wr_buf_add(out, WR_STR(":{"));
+        number(out, "made", c->made);
+        number(out, "failed", c->failed);
+        number(out, "timedOut", c->timed_out);
+        number(out, "waiting", c->waiting);
+        wr_buf_add_char(out, '}');
+    }
+    wr_buf_add_char(out, '}');
 }
 
 void wr_metrics_write(const struct wr_metrics *m, struct wr_buf *out)
@@ -129,6 +151,7 @@ void wr_metrics_write(const struct wr_metrics *m, struct wr_buf *out)
     number(out, "topicCacheMisses", m->cache_misses);
     number(out, "reloads", m->reloads);
     number(out, "refusedDocuments", m->refused_documents);
+    write_lookups(out, m);
     wr_buf_add(out, WR_STR(",\"dropped\":{"));
     for (int i = 0; i < WR_DROP_COUNT; i++) {
         number(out, wr_drop_text((enum wr_drop)i), m->dropped[i]);

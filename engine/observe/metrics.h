@@ -6,6 +6,7 @@
 #include "sql/base/buf.h"
 #include "sql/base/err.h"
 #include "sql/base/str.h"
+#include "sql/sql.h"
 
 #include <stdint.h>
 
@@ -33,13 +34,20 @@ struct wr_action_counters {
     struct wr_action_counters *next;
 };
 
+// Look-ups of one kind. Every one that was made ends as answered, failed or timed out.
+struct wr_lookup_counters {
+    uint64_t made, failed, timed_out;
+    uint64_t waiting; // now
+};
+
 struct wr_rule_counters {
     const char *name;
     uint64_t topic_match; // the rule was tried on a message
     uint64_t matched;     // WHERE was true: RulesExecuted
     uint64_t no_match;
-    uint64_t not_json;                                  // the payload was not JSON: ParseError
-    uint64_t failed_lookup, failed_limit, failed_other; // evaluation failed (sql.md 11.7)
+    uint64_t not_json;             // the payload was not JSON: ParseError
+    uint64_t failed[WR_WHY_COUNT]; // evaluations, of templates too, by their reason
+    uint64_t regex_limits;         // matches of regular expressions that ended at a limit
     struct wr_action_counters *actions;
     struct wr_rule_counters *next;
 };
@@ -55,6 +63,7 @@ struct wr_metrics {
     uint64_t cache_hits, cache_misses; // topic cache
     uint64_t reloads, refused_documents;
     uint64_t dropped[WR_DROP_COUNT];
+    struct wr_lookup_counters lookups[WR_LOOKUP_KINDS];
     struct wr_rule_counters *rules;
 };
 

@@ -31,22 +31,6 @@ static void place(struct wr_fault *fault, const char *path, const char *dot, con
     fault->line = fault->column = 0;
 }
 
-// After the statement, and after each template, so that the one to blame is known.
-static wr_err check_needs(struct builder *b, const char *path, const char *dot, const char *name)
-{
-    struct wr_fault found = {0};
-    if (!b->options->no_lookups || !wr_program_needs_host(b->rule->program_, &found)) {
-        return WR_OK;
-    }
-    wr_fault_set(b->fault, WR_ERR_UNSUPPORTED, "%s is not supported yet in weir run", found.text);
-    if (b->fault) {
-        b->fault->line = found.line;
-        b->fault->column = found.column;
-    }
-    place(b->fault, path, dot, name);
-    return WR_ERR_UNSUPPORTED;
-}
-
 static wr_err add_template(struct builder *b, struct wr_rule_action *a, wr_str text, size_t param,
                            size_t pair, enum wr_template_part_of part, struct wr_template_use *uses)
 {
@@ -61,7 +45,7 @@ static wr_err add_template(struct builder *b, struct wr_rule_action *a, wr_str t
     }
     uses[a->template_count++] = (struct wr_template_use){
         .id = id, .param = (uint32_t)param, .pair = (uint32_t)pair, .part = part};
-    return check_needs(b, a->path, ".", a->impl->options[param].name);
+    return WR_OK;
 }
 
 // Texts that may hold a template: one a scalar, two a pair.
@@ -125,10 +109,6 @@ static wr_err compile(struct builder *b)
     err = wr_program_new(d->sql, &options, &r->program_, b->fault);
     if (err) {
         place(b->fault, "sql", "", "");
-        return err;
-    }
-    err = check_needs(b, "sql", "", "");
-    if (err) {
         return err;
     }
     r->program = r->program_;

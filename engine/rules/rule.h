@@ -47,10 +47,7 @@ struct wr_rule {
 struct wr_rule_options {
     const struct wr_sink_impl *const *kinds; // NULL-terminated: wr_sink_list
     struct wr_metrics *metrics;
-    uint64_t fuel; // 0: the default
-    // Refuse look-ups, since nothing answers them: refused when the rule is loaded is better than
-    // failed at every message.
-    bool no_lookups;
+    uint64_t fuel;      // 0: the default
     wr_str sql_version; // at not NULL: instead of the document's
 };
 

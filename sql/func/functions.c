@@ -34,3 +34,12 @@ const struct wr_function *wr_function_at(size_t index)
     wr_assert(index < WR_COUNT(functions));
     return &functions[index];
 }
+
+const char *wr_lookup_name(enum wr_lookup_kind kind)
+{
+    size_t i = 0;
+    while (!(functions[i].flags & WR_FN_LOOKUP) || functions[i].lookup != kind) {
+        i++;
+    }
+    return functions[i].name;
+}

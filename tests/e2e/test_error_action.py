@@ -155,7 +155,7 @@ def test_sql_failures():
         rows = weir.fresh_status()["rules"]
         tap.equal([rows[r]["matched"] for r in rules], [0, 0, 0], "matches")
         tap.equal(rows["badjson"]["parseError"], 1, "parseError")
-        tap.equal(rows["limit"]["failedLimit"], 1, "failedLimit")
+        tap.equal(rows["limit"]["failed"]["fuel"], 1, "failed.fuel")
 
 
 def test_template_failures():

@@ -356,6 +356,59 @@ static void does_not_overtake_a_waiting_message(void **state)
     bed_close(&b);
 }
 
+static void does_not_overtake_an_earlier_version(void **state)
+{
+    static const char *const before[] = {RULE("SELECT " LOOKUP " AS s FROM 't'", ONE("old"))};
+    static const char *const after[] = {RULE("SELECT v FROM 't'", ONE("new"))};
+    struct bed b;
+    bed_open(&b, NULL);
+    bed_rules(&b, before, 1);
+    bed_send(&b, "t", "{\"v\":1}");
+    bed_rules(&b, after, 1);
+    bed_send(&b, "t", "{\"v\":2}");
+    CHECK_STR("behind", wr_buf_str(&fake.notes), S(""));
+    bed_answer(&b, 0, "one");
+    CHECK_STR("in order", wr_buf_str(&fake.notes),
+              S("fake old {\"s\":\"one\"} 1\nfake new {\"v\":2} 1\n"));
+    CHECK_INT("settled", b.settled, 2);
+    bed_close(&b);
+}
+
+static void counts_why_evaluations_fail(void **state)
+{
+    static const struct {
+        const char *name, *sql;
+        enum wr_eval_why why;
+        uint64_t regex_limits;
+    } cases[] = {
+        {"memory", "SELECT replace(concat(rpad(s, 1000), rpad(s, 1000)), ' ', rpad(s, 1000)) AS a",
+         WR_WHY_MEMORY, 0},
+        {"variables", "SET @a = rpad(rpad(s, 1000), 1000) SELECT @a AS a", WR_WHY_COUNT, 0},
+        {"function", "SELECT decode(1, 'proto', 'b', 'k', 'p', 'm') AS a", WR_WHY_FUNCTION, 0},
+        {"a match limit", "SELECT regexp_matches(s, '(a+)+$') AS a", WR_WHY_COUNT, 1},
+    };
+    static char payload[1000] = "{\"s\":\"";
+    memset(payload + 6, 'a', 900);
+    memcpy(payload + 906, "!\"}", 4);
+    for (size_t i = 0; i < WR_COUNT(cases); i++) {
+        char rule[512];
+        snprintf(rule, sizeof rule,
+                 "{\"sql\": \"%s FROM 't'\", \"awsIotSqlVersion\": \"2016-03-23\", " ONE("n") "}",
+                 cases[i].sql);
+        const char *const rules[] = {rule};
+        struct bed b;
+        bed_open(&b, NULL);
+        bed_rules(&b, rules, 1);
+        bed_send(&b, "t", payload);
+        for (int why = 0; why < WR_WHY_COUNT; why++) {
+            CHECK_INT(cases[i].name, b.metrics->rules->failed[why], why == (int)cases[i].why);
+        }
+        CHECK_INT(cases[i].name, b.metrics->rules->regex_limits, cases[i].regex_limits);
+        CHECK_INT(cases[i].name, b.settled, 1);
+        bed_close(&b);
+    }
+}
+
 static void waits_for_look_ups_in_templates(void **state)
 {
     static const char *const rules[] = {RULE(
@@ -391,7 +444,7 @@ static void ends_a_rule_whose_look_up_fails(void **state)
     bed_send(&b, "t", "{}");
     bed_answer(&b, 0, NULL);
     CHECK_STR("no action, no error action", wr_buf_str(&fake.notes), S(""));
-    CHECK_INT("counted", b.metrics->rules->failed_lookup, 1);
+    CHECK_INT("counted", b.metrics->rules->failed[WR_WHY_LOOKUP], 1);
     CHECK_INT("settled", b.settled, 1);
     bed_close(&b);
 }
@@ -408,7 +461,7 @@ static void fails_look_ups_without_a_host(void **state)
     bed_open(&b, without_host);
     bed_rules(&b, rules, 1);
     bed_send(&b, "t", "{}");
-    CHECK_INT("counted", b.metrics->rules->failed_lookup, 1);
+    CHECK_INT("counted", b.metrics->rules->failed[WR_WHY_LOOKUP], 1);
     CHECK_INT("settled", b.settled, 1);
     bed_close(&b);
 }
@@ -492,10 +545,17 @@ static void counts(void **state)
     CHECK_STR("as JSON", wr_buf_str(&text),
               S("{\"messages\":5,\"noRule\":1,\"ruleNotFound\":1,\"evaluated\":3,\"settled\":5,"
                 "\"records\":1,\"suspended\":0,\"topicCacheHits\":2,\"topicCacheMisses\":2,"
-                "\"reloads\":0,\"refusedDocuments\":0,\"dropped\":{\"payload_too_large\":0,"
+                "\"reloads\":0,\"refusedDocuments\":0,\"lookups\":{\"aws_lambda\":{\"made\":0,"
+                "\"failed\":0,\"timedOut\":0,\"waiting\":0},\"get_dynamodb\":{\"made\":0,"
+                "\"failed\":0,\"timedOut\":0,\"waiting\":0},\"get_thing_shadow\":{\"made\":0,"
+                "\"failed\":0,\"timedOut\":0,\"waiting\":0},\"get_secret\":{\"made\":0,\"failed\":"
+                "0,\"timedOut\":0,\"waiting\":0},\"get_registry_data\":{\"made\":0,\"failed\":0,"
+                "\"timedOut\":0,\"waiting\":0},\"machinelearning_predict\":{\"made\":0,\"failed\":"
+                "0,\"timedOut\":0,\"waiting\":0}},\"dropped\":{\"payload_too_large\":0,"
                 "\"topic_too_long\":0,\"topic_too_deep\":0,\"message_memory\":0,\"overload\":0},"
                 "\"rules\":{\"r0\":{\"topicMatch\":3,\"matched\":1,\"noMatch\":2,\"parseError\":1,"
-                "\"failedLookup\":0,\"failedLimit\":0,\"failedOther\":0,\"actions\":{\"fake\":{"
+                "\"regexLimits\":0,\"failed\":{\"lookup\":0,\"fuel\":0,\"memory\":0,\"variables\":"
+                "0,\"function\":0},\"actions\":{\"fake\":{"
                 "\"success\":1,\"failure\":0,\"retries\":0,\"errorActionSuccess\":0,"
                 "\"errorActionFailure\":0}}}}}"));
     wr_buf_release(&text);
@@ -514,6 +574,8 @@ int main(void)
         T(keeps_rules_of_messages_under_way),
         T(answers_look_ups),
         T(does_not_overtake_a_waiting_message),
+        T(does_not_overtake_an_earlier_version),
+        T(counts_why_evaluations_fail),
         T(waits_for_look_ups_in_templates),
         T(ends_a_rule_whose_look_up_fails),
         T(fails_look_ups_without_a_host),

@@ -109,6 +109,14 @@ static void answer(void *user, struct wr_lookup *l)
     l->answered = true;
 }
 
+static wr_value member(const wr_value *object, wr_str name, struct wr_arena *arena)
+{
+    const wr_value *found = object->type == WR_OBJECT ? wr_object_get(object, name) : NULL;
+    wr_value v = found ? *found : wr_undefined();
+    wr_value_force(&v, arena, WR_SQL_2016);
+    return v;
+}
+
 // Objects stand in the context as base64.
 static bool object(void *user, wr_str bucket, wr_str key, wr_str *bytes)
 {

@@ -163,8 +163,8 @@ BAD = {  # name: (the document, what the report must hold)
                ["twelve.json:", "actions", "10"]),
     "version": (json.dumps(rule("SELECT * FROM 'a'", s3("box", "k"), version="2020-01-01")),
                 ["version.json:", "awsIotSqlVersion", "2020-01-01"]),
-    "lookup": (json.dumps(rule("SELECT get_thing_shadow('t', 'r') AS s FROM 'a'", s3("box", "k"))),
-               ["lookup.json:", "get_thing_shadow"]),
+    "lookup": (json.dumps(rule("SELECT get_registry_data(api, 't', 'r') AS s FROM 'a'", s3("box", "k"))),
+               ["lookup.json:", "get_registry_data", "DescribeThing"]),
     "bad-name": (json.dumps(rule("SELECT * FROM 'a'", s3("box", "k"))), ["bad-name.json:", "bad-name"]),
 }
 

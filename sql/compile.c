@@ -10,6 +10,8 @@
 
 #include "sql/base/banned.h"
 
+#define FOLD_MAX WR_SQL_FUEL_DEFAULT // steps for folding the constants of a rule
+
 #define LIST_MIN 32
 
 // Where names and `*` look: the payload, or the row of the innermost nested query.
@@ -316,11 +318,17 @@ static bool bare_star(const struct compiler *c, const struct wr_node *n)
     return n->kind == WR_NODE_STAR && !c->scope.row;
 }
 
+// What takes too long now is left for the run, which has its fuel.
 static struct operand fold_call(struct compiler *c, const struct wr_function *f, wr_value *args,
                                 uint32_t count, bool *folded)
 {
     struct wr_call call = {.num = c->num};
+    *folded = false;
+    if (c->p->fold_steps > FOLD_MAX) {
+        return in_register;
+    }
     wr_value v = f->body(&call, args, count, 0);
+    c->p->fold_steps += call.steps;
     *folded = !call.failed;
     return fixed(v);
 }
@@ -703,6 +711,7 @@ wr_err wr_compile_statement(struct wr_program *p, struct wr_fault *fault)
     // sql.md 7: VALUE gives no top-level Array in 2015-10-08. The VM looks when it runs.
     bool no_array = s->select.value && p->dialect == WR_SQL_2015;
     emit(&c, payload ? WR_OPC_RESULT_PAYLOAD : WR_OPC_RESULT, 0, no_array, 0);
+    p->body_len = p->code.len;
     return ended(&c, s->text, fault);
 }
 
@@ -781,5 +790,6 @@ wr_err wr_compile_template(struct wr_program *p, wr_str text, struct wr_template
         return wrong.code;
     }
     emit(&c, WR_OPC_TEXT_RESULT, 0, 0, 0);
+    out->len = p->code.len - out->entry;
     return ended(&c, text, fault);
 }

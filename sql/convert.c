@@ -20,7 +20,8 @@ static wr_value force(const struct wr_num_context *c, wr_value *v)
 
 static wr_value number_of_text(const struct wr_num_context *c, wr_str text)
 {
-    return wr_num_is_numeric_string(text) ? wr_num_parse(c, text) : wr_undefined();
+    bool paid = wr_arena_spend(c->arena, text.len);
+    return paid && wr_num_is_numeric_string(text) ? wr_num_parse(c, text) : wr_undefined();
 }
 
 static wr_value boolean_of_text(wr_str text)
@@ -177,6 +178,7 @@ void wr_convert_template_text(const struct wr_num_context *c, wr_value *v, struc
     case WR_NULL:
         return;
     case WR_RAW:
+        (void)wr_arena_spend(c->arena, v->len);
         wr_buf_add_base64(b, wr_value_text(v));
         return;
     case WR_BOOLEAN:
@@ -193,6 +195,7 @@ void wr_convert_template_text(const struct wr_num_context *c, wr_value *v, struc
         return;
     case WR_STRING:
         if (force(c, v).type == WR_STRING) {
+            (void)wr_arena_spend(c->arena, v->len / 8);
             wr_buf_add(b, wr_value_text(v));
         }
         return;

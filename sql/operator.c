@@ -6,6 +6,8 @@
 
 #include "sql/base/banned.h"
 
+#define STEPS_BIG 60 // arithmetic beyond 64 bits
+
 static void force(const struct wr_num_context *c, wr_value *v)
 {
     if (v->flags & WR_V_LAZY) {
@@ -49,24 +51,15 @@ static wr_value order(const struct wr_num_context *c, enum wr_operator op, wr_va
                                        : cmp >= 0);
 }
 
-static uint64_t weight(const wr_value *v)
-{
-    return v->type == WR_ARRAY || v->type == WR_OBJECT || v->type == WR_STRING ? v->len / 8 : 0;
-}
-
-static wr_value equal(const struct wr_num_context *c, wr_value *a, wr_value *b, bool negate,
-                      uint64_t *steps)
+static wr_value equal(const struct wr_num_context *c, wr_value *a, wr_value *b, bool negate)
 {
     if (a->type == WR_UNDEFINED || b->type == WR_UNDEFINED) {
         return wr_undefined();
     }
-    if (steps) {
-        *steps += weight(a) + weight(b);
-    }
     return wr_boolean(wr_value_equal(a, b, c->arena, c->dialect) != negate);
 }
 
-static wr_value in(const struct wr_num_context *c, wr_value *x, wr_value *list, uint64_t *steps)
+static wr_value in(const struct wr_num_context *c, wr_value *x, wr_value *list)
 {
     if (x->type == WR_UNDEFINED || list->type != WR_ARRAY) {
         return wr_undefined();
@@ -76,11 +69,8 @@ static wr_value in(const struct wr_num_context *c, wr_value *x, wr_value *list, 
     if (x->type == WR_UNDEFINED || list->type != WR_ARRAY) {
         return wr_undefined(); // a number out of range
     }
-    for (uint32_t i = 0; i < list->len; i++) {
+    for (uint32_t i = 0; i < list->len && wr_arena_spend(c->arena, 1); i++) {
         const wr_value *item = &list->as.items[i];
-        if (steps) {
-            *steps += 1 + weight(item);
-        }
         if (item->type == x->type && wr_value_equal(x, item, c->arena, c->dialect)) {
             return wr_boolean(true);
         }
@@ -122,6 +112,11 @@ static wr_value arithmetic(const struct wr_num_context *c, enum wr_operator op, 
         x = wr_num_as_decimal(c, &x);
         y = wr_num_as_decimal(c, &y);
     }
+    if (((x.flags | y.flags) & WR_V_BIG) || op == WR_OP_DIV || op == WR_OP_MOD) {
+        // Intel's library; its remainder goes through the decades between the two.
+        (void)wr_arena_spend(c->arena,
+                             op == WR_OP_MOD ? STEPS_BIG + wr_num_decades(&x, &y) : STEPS_BIG);
+    }
     switch (op) {
     case WR_OP_ADD:
         return wr_num_add(c, &x, &y);
@@ -162,16 +157,16 @@ wr_value wr_operator_binary(const struct wr_num_context *c, enum wr_operator op,
         return wr_boolean(op == WR_OP_AND ? x && y : x || y);
     }
     case WR_OP_EQ:
-        return equal(c, a, b, false, steps);
+        return equal(c, a, b, false);
     case WR_OP_NE:
-        return equal(c, a, b, true, steps);
+        return equal(c, a, b, true);
     case WR_OP_LT:
     case WR_OP_LE:
     case WR_OP_GT:
     case WR_OP_GE:
         return order(c, op, a, b);
     case WR_OP_IN:
-        return in(c, a, b, steps);
+        return in(c, a, b);
     case WR_OP_ADD:
         if (a->type == WR_STRING || b->type == WR_STRING) {
             return concatenate(c, a, b, steps);
@@ -214,7 +209,10 @@ wr_value wr_operator_member(const struct wr_num_context *c, wr_value *v, wr_str 
         return wr_undefined();
     }
     force(c, v);
-    const wr_value *found = v->type == WR_OBJECT ? wr_object_get(v, key) : NULL;
+    if (v->type != WR_OBJECT || !wr_arena_spend(c->arena, v->len)) {
+        return wr_undefined();
+    }
+    const wr_value *found = wr_object_get(v, key);
     return found ? *found : wr_undefined();
 }
 
@@ -240,6 +238,9 @@ wr_value wr_operator_index(const struct wr_num_context *c, wr_value *v, wr_value
         return i < v->len ? v->as.items[i] : wr_undefined();
     }
     if (v->type != WR_STRING || i >= v->len) {
+        return wr_undefined();
+    }
+    if (!wr_arena_spend(c->arena, (uint64_t)i)) {
         return wr_undefined();
     }
     wr_str s = wr_value_text(v);

@@ -30,6 +30,7 @@ struct wr_template_code {
     bool constant;
     wr_str text;    // as written
     uint32_t entry; // not constant: the first instruction
+    uint32_t len;   // instructions
 };
 
 // A list that grows in the program's arena while it is compiled.
@@ -47,6 +48,8 @@ struct wr_program {
     uint64_t fuel;
     bool sealed;
     uint32_t reg_count;
+    uint32_t body_len;   // instructions of the statement; templates lie behind
+    uint64_t fold_steps; // spent while constants were folded
     WR_LIST(struct wr_ins) code;
     WR_LIST(uint32_t) places;                // byte of the source each instruction comes from
     WR_LIST(const struct wr_node *) sources; // the expression it comes from; NULL: the clause

@@ -208,6 +208,7 @@ struct wr_eval {
     wr_value *regs_;
     uint32_t regs_cap_;
     uint32_t pc_;
+    uint32_t section_;    // instructions of what is run
     const uint32_t *map_; // program path -> slot of the plan
     wr_value vars_[WR_SQL_VARS_MAX];
     bool passthrough_; // the result is the payload itself: output is the original bytes
@@ -224,7 +225,8 @@ void wr_eval_start(struct wr_eval *e, struct wr_sql_message *m, size_t index,
 enum wr_eval_state wr_eval_run(struct wr_eval *e) WR_HOT;
 
 // After MATCHED: the outgoing payload (in the arena, or the message's own bytes). `*json` tells
-// whether it is JSON text. WR_ERR_LIMIT when the arena is full.
+// whether it is JSON text. WR_ERR_LIMIT when fuel or memory do not suffice: FAILED then, with
+// `fault` and `why`.
 wr_err wr_eval_output(struct wr_eval *e, wr_str *bytes, bool *json) WR_MUST_CHECK;
 
 // Begin template `id` of the same program, with the variables that the run has set (also when WHERE

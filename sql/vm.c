@@ -6,6 +6,12 @@
 
 #include "sql/base/banned.h"
 
+// Fuel, in steps of about a nanosecond or two. Instructions are paid for when a section of the
+// program is entered and by loops; what walks values pays for itself (wr_arena_spend).
+#define STEPS_ROW    10
+#define STEPS_CALL   10
+#define STEPS_LOOKUP 100
+
 // A register with this flag holds work in progress: to all instructions but those of its kind it is
 // Undefined. Copies share the work, and when it is done all of them are plainly Undefined.
 #define V_WORK 0x80u
@@ -66,17 +72,18 @@ static bool fail(struct run *r, enum wr_eval_why why, const char *text)
 
 static bool spend(struct run *r, uint64_t steps)
 {
-    if (WR_UNLIKELY(steps > r->e->fuel_left)) {
-        r->e->fuel_left = 0;
+    if (WR_UNLIKELY(!wr_arena_spend(r->num.arena, steps))) {
         return fail(r, WR_WHY_FUEL, "the evaluation took more steps than its limit (fuel)");
     }
-    r->e->fuel_left -= steps;
     return true;
 }
 
-// Whatever the arena's limit cut short is Undefined somewhere: it must not decide anything.
-static bool memory_ok(struct run *r)
+// Whatever a limit cut short is Undefined somewhere: it must not decide anything.
+static bool limits_ok(struct run *r)
 {
+    if (WR_UNLIKELY(r->num.arena->spent)) {
+        return spend(r, 1);
+    }
     if (WR_UNLIKELY(r->num.arena->over)) {
         return fail(r, WR_WHY_MEMORY,
                     "the evaluation took more memory than its limit (message_memory)");
@@ -139,10 +146,13 @@ static bool binary(struct run *r, enum wr_operator op, wr_value *to, wr_value *a
 static void load_path(struct run *r, wr_value *to, uint16_t path, bool all)
 {
     wr_value *slot = &r->e->message->slots[r->e->map_[path]];
-    if ((slot->flags & WR_V_LAZY) && (all || slot->type == WR_NUMBER)) {
-        wr_value_force(slot, r->num.arena, r->num.dialect);
-    }
     *to = *slot;
+    if ((to->flags & WR_V_LAZY) && (all || to->type == WR_NUMBER)) {
+        wr_value_force(to, r->num.arena, r->num.dialect);
+        if (WR_LIKELY(!r->num.arena->spent)) { // other rules may have more fuel
+            *slot = *to;
+        }
+    }
 }
 
 // ---- variables
@@ -152,9 +162,10 @@ static bool fits(struct run *r, const wr_value *v, size_t limit, size_t *size)
 {
     struct wr_buf b;
     wr_buf_init_arena(&b, r->num.arena);
+    wr_buf_limit(&b, limit + 1);
     wr_json_write(&b, v, r->num.arena, r->num.dialect);
     *size = b.len;
-    return b.len <= limit;
+    return !b.over && b.len <= limit;
 }
 
 static bool store_var(struct run *r, uint16_t index, wr_value *v)
@@ -164,20 +175,20 @@ static bool store_var(struct run *r, uint16_t index, wr_value *v)
         *var = wr_undefined(); // sql.md 8.3: a variable cannot hold a payload that is not JSON
         return true;
     }
-    // Small values need no count: only texts and containers can be large.
-    size_t total = 0, size;
     *var = *v;
+    size_t bound = 0, total = 0, size;
     for (uint16_t i = 0; i <= index; i++) {
-        const wr_value *set = &r->e->vars_[i];
-        bool large = set->type == WR_ARRAY || set->type == WR_OBJECT ||
-                     (set->type == WR_STRING && set->len > WR_SQL_VAR_BYTES / 16);
-        if (large && r->num.arena->used_ + r->e->message->payload.len > WR_SQL_VAR_BYTES / 16) {
-            if (!fits(r, set, WR_SQL_VAR_BYTES - total, &size)) {
-                return memory_ok(r) && fail(r, WR_WHY_VARIABLES,
-                                            "the SET variables hold more than 128 KiB as JSON");
-            }
-            total += size;
+        bound += wr_json_bound(&r->e->vars_[i], WR_SQL_VAR_BYTES);
+    }
+    if (WR_LIKELY(bound <= WR_SQL_VAR_BYTES)) {
+        return spend(r, bound / 16); // most are small, and need no count
+    }
+    for (uint16_t i = 0; i <= index; i++) {
+        if (!fits(r, &r->e->vars_[i], WR_SQL_VAR_BYTES - total, &size)) {
+            return limits_ok(r) &&
+                   fail(r, WR_WHY_VARIABLES, "the SET variables hold more than 128 KiB as JSON");
         }
+        total += size;
     }
     return true;
 }
@@ -311,7 +322,7 @@ static enum called call(struct run *r, const struct wr_ins *ins, wr_value *args,
     struct wr_call c = {.num = r->num, .eval = r->e};
     wr_value v = f->body(&c, args, ins->c, r->stars);
     r->stars = 0;
-    if (!spend(r, c.steps + 1) || !memory_ok(r)) {
+    if (!spend(r, c.steps + STEPS_CALL) || !limits_ok(r)) {
         return ENDED;
     }
     if (WR_UNLIKELY(c.failed)) {
@@ -329,7 +340,7 @@ static enum called answered(struct run *r, struct wr_lookup *l, wr_value *to, ui
         return failed_at(r, pc, WR_WHY_LOOKUP, &l->fault, next);
     }
     *to = l->result;
-    return memory_ok(r) ? CALLED : ENDED;
+    return limits_ok(r) ? CALLED : ENDED;
 }
 
 static enum called lookup(struct run *r, const struct wr_ins *ins, wr_value *args, uint32_t pc,
@@ -338,8 +349,8 @@ static enum called lookup(struct run *r, const struct wr_ins *ins, wr_value *arg
     const struct wr_function *f = wr_function_at(ins->b);
     struct wr_lookup *l = wr_arena_alloc(r->num.arena, sizeof *l);
     wr_value *copies = wr_arena_alloc(r->num.arena, (ins->c + 1u) * sizeof *copies);
-    if (!l || !copies || !spend(r, 100)) {
-        memory_ok(r);
+    if (!l || !copies || !spend(r, STEPS_LOOKUP)) {
+        limits_ok(r);
         return ENDED;
     }
     memset(l, 0, sizeof *l);
@@ -355,7 +366,7 @@ static enum called lookup(struct run *r, const struct wr_ins *ins, wr_value *arg
         }
         if (copies[i].type == WR_UNDEFINED) { // sql.md 11: such an argument gives Undefined
             *args = wr_undefined();
-            return memory_ok(r) ? CALLED : ENDED;
+            return limits_ok(r) ? CALLED : ENDED;
         }
     }
     *l = (struct wr_lookup){.kind = f->lookup, .args = copies, .arg_count = ins->c, .eval = r->e};
@@ -385,7 +396,7 @@ static void result(struct run *r, wr_value *v, bool no_array)
         *v = wr_undefined();
     }
     r->e->result = *v;
-    r->end = memory_ok(r) ? WR_EVAL_MATCHED : WR_EVAL_FAILED;
+    r->end = limits_ok(r) ? WR_EVAL_MATCHED : WR_EVAL_FAILED;
 }
 
 static void text_result(struct run *r, wr_value *v)
@@ -396,7 +407,7 @@ static void text_result(struct run *r, wr_value *v)
         r->e->result = wr_string(wr_buf_str(&w->as.text));
         w->kind = WORK_DONE;
     }
-    r->end = memory_ok(r) ? WR_EVAL_MATCHED : WR_EVAL_FAILED;
+    r->end = limits_ok(r) ? WR_EVAL_MATCHED : WR_EVAL_FAILED;
 }
 
 static void text_value(struct run *r, struct work *w, wr_value *v)
@@ -425,6 +436,13 @@ static void text_value(struct run *r, struct work *w, wr_value *v)
 #define A (&regs[ins->a])
 #define B (&regs[ins->b])
 #define C (&regs[ins->c])
+// A loop pays for the instructions of its round.
+#define GOTO(target)                               \
+    {                                              \
+        uint32_t to = (target);                    \
+        STOP_UNLESS(to >= pc || spend(r, pc - to)) \
+        pc = to;                                   \
+    }
 #define STOP_UNLESS(ok)       \
     if (WR_UNLIKELY(!(ok))) { \
         return;               \
@@ -517,23 +535,11 @@ WR_HOT static void run(struct run *r, uint32_t pc)
             STOP_UNLESS(how != ENDED)
         }
         NEXT();
-        CASE(JUMP) : pc = ins->c;
-        NEXT();
-        CASE(JUMP_NOT_TRUE) : if (!is_true(r, A))
-        {
-            pc = ins->c;
-        }
-        NEXT();
-        CASE(JUMP_UNDEFINED) : if (A->type == WR_UNDEFINED)
-        {
-            pc = ins->c;
-        }
-        NEXT();
-        CASE(JUMP_PRESENT) : if (A->type != WR_UNDEFINED && A->type != WR_NULL)
-        {
-            pc = ins->c;
-        }
-        NEXT();
+        CASE(JUMP) : GOTO(ins->c) NEXT();
+        CASE(JUMP_NOT_TRUE) : if (!is_true(r, A)){GOTO(ins->c)} NEXT();
+        CASE(JUMP_UNDEFINED) : if (A->type == WR_UNDEFINED){GOTO(ins->c)} NEXT();
+        CASE(JUMP_PRESENT)
+            : if (A->type != WR_UNDEFINED && A->type != WR_NULL){GOTO(ins->c)} NEXT();
         CASE(REQUIRE) : if (!is_true(r, A))
         {
             goto no_match;
@@ -607,16 +613,10 @@ WR_HOT static void run(struct run *r, uint32_t pc)
             }
         }
         NEXT();
-        CASE(ROWS) : if (!rows_new(r, A, B))
-        {
-            pc = ins->c;
-        }
-        NEXT();
-        CASE(NEXT) : STOP_UNLESS(spend(r, 10) && memory_ok(r)) if (!next_row(r, A, B))
-        {
-            pc = ins->c;
-        }
-        NEXT();
+        CASE(ROWS) : if (!rows_new(r, A, B)){GOTO(ins->c)} NEXT();
+        CASE(NEXT)
+            : STOP_UNLESS(spend(r, STEPS_ROW) &&
+                          limits_ok(r)) if (!next_row(r, A, B)){GOTO(ins->c)} NEXT();
         CASE(EXISTS) : *A = wr_boolean(B->type == WR_ARRAY && B->len > 0);
         NEXT();
         CASE(RESULT) : result(r, A, ins->b);
@@ -647,12 +647,13 @@ WR_HOT static void run(struct run *r, uint32_t pc)
     }
 no_match:
     if (r->end == WR_EVAL_READY) {
-        r->end = memory_ok(r) ? WR_EVAL_NO_MATCH : WR_EVAL_FAILED;
+        r->end = limits_ok(r) ? WR_EVAL_NO_MATCH : WR_EVAL_FAILED;
     }
 }
 
-static void enter(struct wr_eval *e, uint32_t pc)
+static void enter(struct wr_eval *e, uint32_t pc, uint32_t section)
 {
+    e->section_ = section;
     e->state = WR_EVAL_READY;
     e->lookup = NULL;
     e->pc_ = pc;
@@ -670,7 +671,7 @@ void wr_eval_begin(struct wr_eval *e, const struct wr_program *program, const ui
     e->passthrough_ = e->in_template_ = e->template_undefined_ = false;
     e->dynamodb_calls_ = 0;
     e->regex_limits = 0;
-    enter(e, 0);
+    enter(e, 0, e->program->body_len);
     memset(e->vars_, 0, e->program->statement.assign_count * sizeof e->vars_[0]);
     if (e->regs_cap_ < e->program->reg_count) {
         e->regs_ = wr_arena_alloc(m->arena, e->program->reg_count * sizeof *e->regs_);
@@ -687,6 +688,20 @@ void wr_eval_start(struct wr_eval *e, struct wr_sql_message *m, size_t index,
     wr_eval_begin(e, m->plan->programs[index], m->plan->maps[index], m, host);
 }
 
+// The fuel is the arena's while its evaluation runs.
+static void fuel_in(struct wr_eval *e)
+{
+    e->message->arena->fuel = e->fuel_left;
+    e->message->arena->spent = false;
+}
+
+static void fuel_out(struct wr_eval *e)
+{
+    e->fuel_left = e->message->arena->fuel;
+    e->message->arena->fuel = UINT64_MAX;
+    e->message->arena->spent = false;
+}
+
 enum wr_eval_state wr_eval_run(struct wr_eval *e)
 {
     if (e->state != WR_EVAL_READY && e->state != WR_EVAL_SUSPENDED) {
@@ -697,12 +712,14 @@ enum wr_eval_state wr_eval_run(struct wr_eval *e)
     }
     struct run r = {.e = e, .p = e->program, .num = {e->message->arena, e->program->dialect}};
     r.end = WR_EVAL_READY;
+    fuel_in(e);
     if (!e->regs_) {
-        memory_ok(&r);
+        limits_ok(&r);
         fail(&r, WR_WHY_MEMORY, "the evaluation took more memory than its limit (message_memory)");
-    } else {
+    } else if (e->state == WR_EVAL_SUSPENDED || spend(&r, e->section_)) {
         run(&r, e->pc_);
     }
+    fuel_out(e);
     e->state = r.end;
     return r.end;
 }
@@ -714,10 +731,16 @@ wr_err wr_eval_output(struct wr_eval *e, wr_str *bytes, bool *json)
         *json = e->result.type != WR_RAW;
         return WR_OK;
     }
+    struct run r = {.e = e, .num = {e->message->arena, e->program->dialect}};
     struct wr_buf b;
     wr_buf_init_arena(&b, e->message->arena);
+    fuel_in(e);
     wr_json_write(&b, &e->result, e->message->arena, e->program->dialect);
-    if (b.over || e->message->arena->over) {
+    r.num.arena->over |= b.over && !r.num.arena->spent;
+    bool good = limits_ok(&r);
+    fuel_out(e);
+    if (!good) {
+        e->state = WR_EVAL_FAILED;
         return WR_ERR_LIMIT;
     }
     *bytes = wr_buf_str(&b);
@@ -730,7 +753,7 @@ void wr_eval_template(struct wr_eval *e, uint32_t id)
     const struct wr_template_code *t = &e->program->templates.at[id];
     e->in_template_ = true;
     e->template_undefined_ = false;
-    enter(e, t->entry);
+    enter(e, t->entry, t->len);
     if (t->constant) {
         e->result = wr_string(t->text);
         e->state = WR_EVAL_MATCHED;

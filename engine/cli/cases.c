@@ -8,7 +8,7 @@
 
 #include "sql/base/banned.h"
 
-#define CASE_BYTES_MAX (256u << 20) // a case with the largest payload and all that is made from it
+#define CASE_BYTES_MAX (80u << 20) // message_memory as weir run has it, and the case itself
 
 static void write_answer(const struct wr_case_answer *a, wr_str id, FILE *out)
 {

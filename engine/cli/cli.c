@@ -51,11 +51,15 @@ const struct wr_cli_command wr_cli_commands[] = {
      false, wr_cli_demo},
 #endif
 #ifdef WR_HAVE_CLI_EVAL
-    {"eval", "'SQL' [-t TOPIC] [-p JSON|@FILE|-] [--sql-version V] | --cases FILE|-",
+    {"eval",
+     "'SQL' [-t TOPIC] [-p JSON|@FILE|-] [--sql-version V] [--fuel N] [--memory SIZE] | --cases "
+     "FILE|-",
      "one statement on one message",
      "  -t, --topic TOPIC    the message's topic; without it one that matches FROM\n"
      "  -p, --payload TEXT   the message: JSON, @FILE, or - for standard input; without it {}\n"
      "  --sql-version V      2015-10-08, 2016-03-23 (without it) or beta\n"
+     "  --fuel STEPS         steps the evaluation may take, default 10000000\n"
+     "  --memory SIZE        memory it may take, default 64M\n"
      "  --cases FILE|-       answer conformance cases, one JSON object a line\n"
      "\n"
      "Prints the result: exit 0. No match: exit 1. A statement that is invalid: exit 2.\n"

@@ -16,10 +16,14 @@
 
 #include "sql/base/banned.h"
 
-#define MESSAGE_BYTES_MAX (1u << 28) // memory of one evaluation
+#define MEMORY_MIN     (64u << 10) // as option message_memory
+#define MEMORY_DEFAULT (64u << 20)
 
 struct asked {
     const char *sql, *topic, *payload, *version, *cases;
+    const char *fuel_text, *memory_text;
+    uint64_t fuel; // 0: the default
+    size_t memory;
 };
 
 static int wrong(const char *text, const char *value)
@@ -59,8 +63,7 @@ static int show(struct wr_eval *e, struct wr_tape *tape)
     case WR_EVAL_SUSPENDED:
         break;
     }
-    fprintf(stderr, "error: the rule fails for this message: %s\n",
-            e->state == WR_EVAL_FAILED ? e->fault.text : "the result does not fit into memory");
+    fprintf(stderr, "error: the rule fails for this message: %s\n", e->fault.text);
     return 1;
 }
 
@@ -97,7 +100,7 @@ static int evaluate(const struct wr_program *p, const struct asked *a, wr_str pa
         status = 1;
     } else {
         struct wr_arena arena;
-        wr_arena_init(&arena, MESSAGE_BYTES_MAX);
+        wr_arena_init(&arena, a->memory);
         const struct wr_program *programs[] = {p};
         struct wr_plan *plan = wr_plan_new(programs, 1);
         struct wr_eval e = {0};
@@ -126,7 +129,7 @@ static int evaluate(const struct wr_program *p, const struct asked *a, wr_str pa
 
 static int eval_one(const struct asked *a)
 {
-    struct wr_program_options options = {.sql_version = wr_str_of(a->version)};
+    struct wr_program_options options = {.sql_version = wr_str_of(a->version), .fuel = a->fuel};
     struct wr_program *p = NULL;
     struct wr_fault fault = {0};
     wr_str sql = wr_str_of(a->sql);
@@ -174,12 +177,29 @@ static int eval_cases(const char *name)
     return err || fflush(stdout) != 0 ? 2 : 0;
 }
 
+// A number with k, M or G behind it, where `units` allows; at least `min`. 0: it is none.
+static uint64_t read_number(const char *text, uint64_t min, bool units)
+{
+    char *end;
+    errno = 0;
+    unsigned long long n = strtoull(text, &end, 10);
+    unsigned shift = 0;
+    if (units && *end && !end[1]) {
+        shift = *end == 'k' ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
+        end += shift > 0;
+    }
+    bool good = *text >= '0' && *text <= '9' && !*end && !errno && n <= UINT64_MAX >> (shift + 8);
+    n = good ? n << shift : 0;
+    return n >= min ? n : 0;
+}
+
 int wr_cli_eval(int argc, char **argv)
 {
-    struct asked a = {.payload = "{}", .version = "2016-03-23"};
-    static const char *const names[] = {"-t",        "--topic",       "-p",
-                                        "--payload", "--sql-version", "--cases"};
-    const char **targets[] = {&a.topic, &a.topic, &a.payload, &a.payload, &a.version, &a.cases};
+    struct asked a = {.payload = "{}", .version = "2016-03-23", .memory = MEMORY_DEFAULT};
+    static const char *const names[] = {
+        "-t", "--topic", "-p", "--payload", "--sql-version", "--cases", "--fuel", "--memory"};
+    const char **targets[] = {&a.topic,   &a.topic, &a.payload,   &a.payload,
+                              &a.version, &a.cases, &a.fuel_text, &a.memory_text};
     for (int i = 1; i < argc; i++) {
         size_t k = 0;
         while (k < WR_COUNT(names) && strcmp(argv[i], names[k]) != 0) {
@@ -200,6 +220,12 @@ int wr_cli_eval(int argc, char **argv)
     }
     if (!a.sql == !a.cases) {
         return wrong("expected a statement or --cases FILE", NULL);
+    }
+    if (a.fuel_text && !(a.fuel = read_number(a.fuel_text, 1, false))) {
+        return wrong("expected a number of steps for --fuel, found ", a.fuel_text);
+    }
+    if (a.memory_text && !(a.memory = (size_t)read_number(a.memory_text, MEMORY_MIN, true))) {
+        return wrong("expected bytes, at least 64k, for --memory, found ", a.memory_text);
     }
     int status = a.cases ? eval_cases(a.cases) : eval_one(&a);
     wr_zones_release();

@@ -12,7 +12,7 @@
 #define WR_SUITE_FILE_MAX   (256u << 20) // bytes of one suite: it is held in memory
 #define WR_SUITE_FILES_MAX  10000        // suites of one run
 #define WR_SUITE_FOLDER_MAX 32           // folders within folders
-#define WR_SUITE_CASE_BYTES (256u << 20) // a case with the largest payload and all made from it
+#define WR_SUITE_CASE_BYTES (80u << 20)  // message_memory as weir run has it, and the case itself
 #define WR_SUITE_FAULTS_MAX 20           // faults shown; a wrong file has one in every line
 
 struct wr_suite_file {

@@ -106,9 +106,14 @@ static bool matched(struct wr_run *r)
     r->result = r->eval.result;
     size_t count = r->rule->action_count;
     r->records = wr_arena_alloc(&r->message->arena, (count + 1) * sizeof *r->records);
-    if (!r->records || wr_eval_output(&r->eval, &r->body, &r->body_json)) {
+    if (wr_eval_output(&r->eval, &r->body, &r->body_json)) {
+        wr_run_count(r);
+        evaluation_failed(r, r->eval.fault.text);
+        return false;
+    }
+    if (!r->records) {
         r->rule->counters->failed[WR_WHY_MEMORY]++;
-        evaluation_failed(r, "the result does not fit into message_memory");
+        evaluation_failed(r, "the records do not fit into message_memory");
         return false;
     }
     for (size_t i = 0; i < count; i++) {

@@ -54,6 +54,7 @@ void wr_arena_init(struct wr_arena *a, size_t limit)
 {
     memset(a, 0, sizeof *a);
     a->limit_ = limit;
+    a->fuel = UINT64_MAX;
     a->first_ = block_new(BLOCK_MIN);
     enter(a, a->first_);
 }
@@ -76,7 +77,8 @@ void wr_arena_reset(struct wr_arena *a)
         POISON(b->bytes, b->size);
     }
     a->used_ = 0;
-    a->over = false;
+    a->over = a->spent = false;
+    a->fuel = UINT64_MAX;
     enter(a, a->first_);
 }
 

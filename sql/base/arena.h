@@ -1,4 +1,5 @@
-// Bump allocator whose memory all dies at once: one arena per message.
+// Bump allocator whose memory all dies at once: one arena per message. With it goes the fuel of the
+// evaluation that works in it: what is made or walked here is paid for in steps.
 // Thread: the arena's owner. There is no lock.
 #ifndef WR_BASE_ARENA_H
 #define WR_BASE_ARENA_H
@@ -18,6 +19,8 @@ struct wr_arena {
     size_t used_;  // bytes of full blocks before current_
     size_t limit_; // wr_arena_used() never passes it
     bool over;     // an allocation met the limit since the last reset: what was made is incomplete
+    bool spent;    // work met the end of the fuel: what was made or found is incomplete
+    uint64_t fuel; // steps left for work in this arena; UINT64_MAX: no limit
     uint64_t fail_at; // tests only: the n-th allocation from now meets the limit; 0 is never
 };
 
@@ -48,6 +51,20 @@ void wr_arena_rewind(struct wr_arena *a, struct wr_arena_mark mark);
 // Make allocation `at` (the latest one, or any) larger: in place when it is the latest and there is
 // room, else by copy. NULL as wr_arena_alloc(). `at` may be NULL with `old_size` 0.
 void *wr_arena_grow(struct wr_arena *a, void *at, size_t old_size, size_t new_size) WR_MUST_CHECK;
+
+// Pay for work: about a nanosecond or two a step. False, with `spent` set, when the fuel does not
+// suffice; the work is then not done, or given up. Whoever set `fuel` must look at `spent` before
+// he uses what came out.
+static inline bool wr_arena_spend(struct wr_arena *a, uint64_t steps)
+{
+    if (WR_UNLIKELY(steps > a->fuel)) {
+        a->fuel = 0;
+        a->spent = true;
+        return false;
+    }
+    a->fuel -= steps;
+    return true;
+}
 
 // Bytes handed out since the last reset, block tails included.
 size_t wr_arena_used(const struct wr_arena *a);

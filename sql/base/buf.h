@@ -31,6 +31,11 @@ static inline void wr_buf_init(struct wr_buf *b, size_t limit)
     *b = (struct wr_buf){.limit_ = limit};
 }
 
+// At most `limit` bytes from here on, wherever they are.
+static inline void wr_buf_limit(struct wr_buf *b, size_t limit)
+{
+    b->limit_ = limit;
+}
 // Empty, memory kept.
 static inline void wr_buf_clear(struct wr_buf *b)
 {

@@ -50,10 +50,14 @@ wr_err wr_json_parse(wr_str text, struct wr_arena *arena, enum wr_dialect dialec
 // ---- writing (sql.md section 9)
 
 // Canonical compact JSON; Undefined members and items are left out, RAW becomes a base64 string, an
-// Undefined itself writes nothing. `scratch` serves lazy parts.
+// Undefined itself writes nothing. `scratch` serves lazy parts, and its fuel pays: at its end `b`
+// is over and scratch->spent is set.
 void wr_json_write(struct wr_buf *b, const wr_value *v, struct wr_arena *scratch,
                    enum wr_dialect dialect);
 
+// No compact JSON of `v` is longer. Stops counting soon after `max`. Cheap: spares the writer for
+// all but large values.
+size_t wr_json_bound(const wr_value *v, size_t max);
 // A JSON string with quotes and escapes.
 void wr_json_write_string(struct wr_buf *b, wr_str s);
 

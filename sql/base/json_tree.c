@@ -191,6 +191,9 @@ wr_err wr_json_parse(wr_str text, struct wr_arena *arena, enum wr_dialect dialec
         return wr_fault_at(fault, WR_ERR_LIMIT, text, error_at, "JSON is nested more than %d deep",
                            WR_JSON_DEPTH_MAX);
     }
+    if (!wr_arena_spend(arena, text.len)) {
+        return wr_fault_set(fault, WR_ERR_LIMIT, "no fuel left for the JSON text");
+    }
     const char *end = text.at + text.len;
     const char *p = wr_json_skip_space(text.at, end);
     bool was_over = arena->over;

@@ -67,13 +67,18 @@ static bool is_canonical_number(wr_str token)
     return *start != '0' || end - fraction <= 6 || memcmp(fraction, "000000", 6) != 0;
 }
 
+static void pay(struct wr_buf *b, struct wr_arena *scratch, uint64_t steps)
+{
+    b->over |= !wr_arena_spend(scratch, steps);
+}
+
 // Forces on the scratch arena; a part that does not fit there makes the whole text invalid.
 static void force(struct wr_buf *b, wr_value *v, struct wr_arena *scratch, enum wr_dialect dialect)
 {
     bool was_over = scratch->over;
     scratch->over = false;
     wr_value_force(v, scratch, dialect);
-    b->over = b->over || scratch->over;
+    b->over = b->over || scratch->over || scratch->spent;
     scratch->over = scratch->over || was_over;
 }
 
@@ -285,7 +290,7 @@ static void write_array(struct wr_buf *b, const wr_value *v, struct wr_arena *sc
 {
     bool comma = false;
     wr_buf_add_char(b, '[');
-    for (uint32_t i = 0; i < v->len; i++) {
+    for (uint32_t i = 0; i < v->len && !b->over; i++) {
         wr_value item = v->as.items[i];
         if (is_left_out(b, &item, scratch, dialect)) {
             continue;
@@ -304,8 +309,9 @@ static void write_object(struct wr_buf *b, const wr_value *v, struct wr_arena *s
 {
     bool comma = false;
     wr_buf_add_char(b, '{');
-    for (uint32_t i = 0; i < v->len; i++) {
+    for (uint32_t i = 0; i < v->len && !b->over; i++) {
         wr_value value = v->as.members[i].value;
+        pay(b, scratch, v->as.members[i].key.len / 4);
         if (is_left_out(b, &value, scratch, dialect)) {
             continue;
         }
@@ -347,6 +353,11 @@ static void write_value(struct wr_buf *b, const wr_value *v, struct wr_arena *sc
         b->over = scratch->over = true;
         return;
     }
+    bool bytes = wr_value_is_lazy(v) || v->type == WR_STRING || v->type == WR_RAW;
+    pay(b, scratch, bytes ? 2 + v->len / 4 : v->type == WR_NUMBER ? 12 : 2);
+    if (b->over) {
+        return;
+    }
     if (wr_value_is_lazy(v)) {
         write_lazy(b, v, scratch, dialect, depth);
         return;
@@ -382,4 +393,35 @@ void wr_json_write(struct wr_buf *b, const wr_value *v, struct wr_arena *scratch
                    enum wr_dialect dialect)
 {
     write_value(b, v, scratch, dialect, 0);
+}
+
+size_t wr_json_bound(const wr_value *v, size_t max)
+{
+    if (wr_value_is_lazy(v)) {
+        return 2 + (size_t)v->len * 12; // 1e33 is written with 34 digits
+    }
+    size_t n = 2;
+    switch ((enum wr_type)v->type) {
+    case WR_UNDEFINED:
+    case WR_NULL:
+    case WR_BOOLEAN:
+        return 5;
+    case WR_NUMBER:
+        return 64;
+    case WR_STRING:
+    case WR_RAW:
+        return 6 + (size_t)v->len * 6; // \u0001
+    case WR_ARRAY:
+        for (uint32_t i = 0; i < v->len && n <= max; i++) {
+            n += 1 + wr_json_bound(&v->as.items[i], max - n);
+        }
+        return n;
+    case WR_OBJECT:
+        for (uint32_t i = 0; i < v->len && n <= max; i++) {
+            n += 4 + v->as.members[i].key.len * 6;
+            n += n <= max ? wr_json_bound(&v->as.members[i].value, max - n) : 0;
+        }
+        return n;
+    }
+    return n;
 }

@@ -428,6 +428,13 @@ wr_value wr_num_div(const struct wr_num_context *c, const wr_value *a, const wr_
     return from_bid(c, bid128_div(pack(x), pack(y), WR_BID_HALF_EVEN, &flags), true);
 }
 
+unsigned wr_num_decades(const wr_value *a, const wr_value *b)
+{
+    struct wr_num_parts x = wr_num_take(a), y = wr_num_take(b);
+    int between = wr_num_digits(x.coef) + x.exp - wr_num_digits(y.coef) - y.exp;
+    return (unsigned)(between < 0 ? -between : between);
+}
+
 wr_value wr_num_mod(const struct wr_num_context *c, const wr_value *a, const wr_value *b)
 {
     bool decimal = either_decimal(a, b);

@@ -71,6 +71,9 @@ wr_value wr_num_as_decimal(const struct wr_num_context *c, const wr_value *a);
 wr_value wr_num_bits(const struct wr_num_context *c, char op, const wr_value *a, const wr_value *b);
 wr_value wr_num_bitnot(const struct wr_num_context *c, const wr_value *a);
 
+// How many powers of ten lie between the larger and the smaller: what a remainder costs.
+unsigned wr_num_decades(const wr_value *a, const wr_value *b);
+
 // The text of sql.md section 9.
 void wr_num_write(struct wr_buf *b, const wr_value *n, enum wr_dialect dialect);
 

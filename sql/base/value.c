@@ -11,6 +11,10 @@
 #define CAP_FIRST  4
 #define INDEX_FROM 16 // fewer keys are found faster by looking at each
 
+// Steps (wr_arena_spend) of what takes more than a few nanoseconds.
+#define STEPS_NODE 2 // a value that is looked at
+#define STEPS_KEY  4 // a key that is put in its place
+
 const char *wr_value_type_name(const wr_value *v)
 {
     switch ((enum wr_type)v->type) {
@@ -40,6 +44,11 @@ void wr_value_force(wr_value *v, struct wr_arena *arena, enum wr_dialect dialect
         return;
     }
     wr_str token = {v->as.text, v->len};
+    // Up to 18 digits take no more than an instruction does; a tree is made at about 3 ns a byte.
+    if (!wr_arena_spend(arena, v->type == WR_NUMBER ? v->len - v->len / 4 : 1 + v->len)) {
+        *v = wr_undefined();
+        return;
+    }
     if (v->type == WR_NUMBER) {
         struct wr_num_context c = {arena, dialect};
         *v = wr_num_parse(&c, token);
@@ -81,7 +90,9 @@ static uint32_t *index_new(struct wr_arena *arena, const struct wr_member *membe
     while (size / 4 < len) {
         size *= 2;
     }
-    uint32_t *index = wr_arena_alloc(arena, size * sizeof *index);
+    uint32_t *index = wr_arena_spend(arena, (uint64_t)STEPS_KEY * len)
+                          ? wr_arena_alloc(arena, size * sizeof *index)
+                          : NULL;
     if (!index) {
         return NULL;
     }
@@ -108,7 +119,7 @@ static bool absent(const wr_value *v, struct wr_arena *arena, enum wr_dialect di
 static uint32_t present(const wr_value *object, struct wr_arena *arena, enum wr_dialect dialect)
 {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < object->len; i++) {
+    for (uint32_t i = 0; i < object->len && wr_arena_spend(arena, 1); i++) {
         n += !absent(&object->as.members[i].value, arena, dialect);
     }
     return n;
@@ -121,7 +132,7 @@ static bool arrays_equal(const wr_value *a, const wr_value *b, struct wr_arena *
                          enum wr_dialect dialect, unsigned depth)
 {
     uint32_t i = 0, k = 0;
-    while (i < a->len || k < b->len) {
+    while ((i < a->len || k < b->len) && !arena->spent) {
         if (i < a->len && k < b->len &&
             values_equal(&a->as.items[i], &b->as.items[k], arena, dialect, depth + 1)) {
             i++;
@@ -134,7 +145,7 @@ static bool arrays_equal(const wr_value *a, const wr_value *b, struct wr_arena *
             return false;
         }
     }
-    return true;
+    return !arena->spent;
 }
 
 // The members of `b` may stand in another order. Keys are unique.
@@ -143,7 +154,7 @@ static bool objects_equal(const wr_value *a, const wr_value *b, struct wr_arena 
 {
     const struct wr_member *x = a->as.members, *y = b->as.members;
     uint32_t *index = NULL, cap = 0, found = 0;
-    for (uint32_t i = 0; i < a->len; i++) {
+    for (uint32_t i = 0; i < a->len && wr_arena_spend(arena, STEPS_KEY); i++) {
         const wr_value *other = NULL;
         if (i < b->len && wr_str_eq(x[i].key, y[i].key)) {
             other = &y[i].value;
@@ -160,7 +171,7 @@ static bool objects_equal(const wr_value *a, const wr_value *b, struct wr_arena 
             return false;
         }
     }
-    return found == b->len || found == present(b, arena, dialect);
+    return !arena->spent && (found == b->len || found == present(b, arena, dialect));
 }
 
 static bool values_equal(const wr_value *a, const wr_value *b, struct wr_arena *arena,
@@ -170,7 +181,8 @@ static bool values_equal(const wr_value *a, const wr_value *b, struct wr_arena *
         arena->over = true;
         return false;
     }
-    if (a->type != b->type) {
+    bool texts = a->type == WR_STRING && a->len == b->len;
+    if (!wr_arena_spend(arena, STEPS_NODE + (texts ? a->len / 16 : 0)) || a->type != b->type) {
         return false;
     }
     wr_value x = *a, y = *b;
@@ -257,6 +269,9 @@ wr_value *wr_object_find(struct wr_object_builder *b, wr_str key)
 
 void wr_object_set(struct wr_object_builder *b, struct wr_arena *arena, wr_str key, wr_value value)
 {
+    if (!wr_arena_spend(arena, STEPS_KEY + key.len / 8)) {
+        return;
+    }
     wr_value *old = wr_object_find(b, key);
     if (old) {
         *old = value;

@@ -107,7 +107,8 @@ const char *wr_value_type_name(const wr_value *v);
 // Decode a lazy value in place, everything made in `arena`; an ARRAY or OBJECT to all depths, with
 // leaves that may themselves still be lazy. Duplicate keys: the last wins, in the place of the
 // first. A number out of range (sql.md 4) becomes Undefined or zero. No effect on others.
-// On the arena's limit the value becomes Undefined and arena->over is set.
+// On the arena's limit the value becomes Undefined and arena->over is set; at the end of its fuel
+// likewise with arena->spent.
 void wr_value_force(wr_value *v, struct wr_arena *arena, enum wr_dialect dialect);
 
 // The member `key` of a forced OBJECT, or NULL.
@@ -119,7 +120,8 @@ const wr_value *wr_object_get(const wr_value *object, wr_str key);
 #define WR_VALUE_DEPTH_MAX 4096
 
 // `=` of sql.md section 6 for two values neither of which is Undefined: numbers by value, no
-// conversion, arrays and objects deep. Lazy parts are forced on copies in `arena`.
+// conversion, arrays and objects deep. Lazy parts are forced on copies in `arena`. At the end of
+// the arena's fuel the answer is false, and arena->spent is set.
 bool wr_value_equal(const wr_value *a, const wr_value *b, struct wr_arena *arena,
                     enum wr_dialect dialect);
 

@@ -43,44 +43,14 @@ wr_value wr_array_get_or_default(struct wr_call *c, wr_value *args, uint32_t cou
     return count == 2 ? args[1] : wr_undefined();
 }
 
-// No compact JSON of `v` is longer. Spares the writer for all but large results.
-static size_t json_bound(const wr_value *v)
-{
-    if (wr_value_is_lazy(v)) {
-        return 2 + (size_t)v->len * 12; // 1e33 is written with 34 digits
-    }
-    size_t n = 2;
-    switch ((enum wr_type)v->type) {
-    case WR_UNDEFINED:
-    case WR_NULL:
-    case WR_BOOLEAN:
-        return 5;
-    case WR_NUMBER:
-        return 64;
-    case WR_STRING:
-    case WR_RAW:
-        return 6 + (size_t)v->len * 6; // \u0001
-    case WR_ARRAY:
-        for (uint32_t i = 0; i < v->len; i++) {
-            n += 1 + json_bound(&v->as.items[i]);
-        }
-        return n;
-    case WR_OBJECT:
-        for (uint32_t i = 0; i < v->len; i++) {
-            n += 4 + v->as.members[i].key.len * 6 + json_bound(&v->as.members[i].value);
-        }
-        return n;
-    }
-    return n;
-}
-
 static bool too_large(struct wr_call *c, const wr_value *v)
 {
-    if (json_bound(v) <= TRANSFORM_MAX) {
+    if (wr_json_bound(v, TRANSFORM_MAX) <= TRANSFORM_MAX) {
         return false;
     }
     struct wr_buf b;
     wr_buf_init_arena(&b, c->num.arena);
+    wr_buf_limit(&b, TRANSFORM_MAX + 1);
     wr_json_write(&b, v, c->num.arena, c->num.dialect);
     return b.over || b.len > TRANSFORM_MAX;
 }
@@ -96,7 +66,7 @@ static wr_value enriched(struct wr_call *c, const wr_value *item, const wr_value
             wr_object_set(&b, c->num.arena, with->as.members[i].key, with->as.members[i].value);
         }
     }
-    c->steps += 4 * ((uint64_t)item->len + with->len);
+    c->steps += 20 + 4 * ((uint64_t)item->len + with->len);
     return wr_object_done(&b);
 }
 

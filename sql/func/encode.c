@@ -27,7 +27,7 @@ wr_value wr_encode_encode(struct wr_call *c, wr_value *args, uint32_t count, uin
     } else if (!wr_call_text(c, &args[0], &bytes)) {
         return wr_undefined();
     }
-    c->steps += bytes.len / 4;
+    c->steps += bytes.len;
     struct wr_buf b;
     wr_buf_init_arena(&b, c->num.arena);
     if (bytes.len && !wr_buf_reserve(&b, (bytes.len + 2) / 3 * 4)) {
@@ -43,7 +43,7 @@ static wr_value decode_base64(struct wr_call *c, wr_value *arg)
     if (!wr_call_text(c, arg, &text)) {
         return wr_undefined();
     }
-    c->steps += text.len;
+    c->steps += 2 * text.len;
     struct wr_buf b;
     wr_buf_init_arena(&b, c->num.arena);
     bool decoded = wr_buf_add_unbase64(&b, text);

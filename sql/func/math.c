@@ -10,6 +10,9 @@
 
 #include "sql/base/banned.h"
 
+#define STEPS_DOUBLE 300 // to a double, the function, and back to the shortest digits
+#define STEPS_RANDOM 200 // a system call
+
 typedef wr_value (*exact_function)(const struct wr_num_context *c, const wr_value *a);
 
 static wr_value exact(struct wr_call *c, wr_value *arg, exact_function f)
@@ -68,6 +71,7 @@ wr_value wr_math_mod(struct wr_call *c, wr_value *args, uint32_t count, uint32_t
 // False when an argument is no number.
 static bool doubles(struct wr_call *c, wr_value *args, uint32_t count, double *out)
 {
+    c->steps += STEPS_DOUBLE;
     for (uint32_t i = 0; i < count; i++) {
         wr_value n = wr_convert_decimal(&c->num, &args[i]);
         if (n.type != WR_NUMBER) {
@@ -164,6 +168,7 @@ wr_value wr_math_nanvl(struct wr_call *c, wr_value *args, uint32_t count, uint32
 
 void wr_math_random(struct wr_call *c, void *at, size_t len)
 {
+    c->steps += STEPS_RANDOM;
     if (c->eval && c->eval->host && c->eval->host->random) {
         c->eval->host->random(c->eval->host->user, at, len);
         return;

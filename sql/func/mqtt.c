@@ -22,6 +22,7 @@ wr_value wr_mqtt_topic(struct wr_call *c, wr_value *args, uint32_t count, uint32
         return wr_string(topic);
     }
     int64_t n;
+    c->steps += topic.len;
     if (!wr_call_int(c, &args[0], &n) || n < 1 || !wr_topic_level(topic, (size_t)(n - 1), &level)) {
         return wr_undefined();
     }
@@ -104,6 +105,7 @@ wr_value wr_mqtt_get_mqtt_property(struct wr_call *c, wr_value *args, uint32_t c
     if (wr_str_eq(name, WR_STR("correlation_data")) && m->correlation_data.at) {
         struct wr_buf b;
         wr_buf_init_arena(&b, c->num.arena);
+        c->steps += m->correlation_data.len;
         wr_buf_add_base64(&b, m->correlation_data);
         return wr_call_built(&b);
     }
@@ -126,10 +128,14 @@ wr_value wr_mqtt_get_user_properties(struct wr_call *c, wr_value *args, uint32_t
                                      uint32_t payload_args)
 {
     const struct wr_sql_message *m = c->eval->message;
-    c->steps += m->user_property_count;
+    c->steps += 8 * m->user_property_count;
     if (count == 1) {
         wr_str key;
-        return wr_call_text(c, &args[0], &key) ? property_values(c, key) : wr_undefined();
+        if (!wr_call_text(c, &args[0], &key)) {
+            return wr_undefined();
+        }
+        c->steps += m->user_property_count * (key.len / 16);
+        return property_values(c, key);
     }
     struct wr_array_builder all = {0};
     for (size_t i = 0; i < m->user_property_count && !c->num.arena->over; i++) {

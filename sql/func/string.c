@@ -7,7 +7,8 @@
 
 #include "sql/base/banned.h"
 
-#define PAD_MAX 1000 // sql.md 14
+#define PAD_MAX     1000 // sql.md 14
+#define STEPS_PIECE 8    // to find a place and to copy what lies between two
 
 // Copying and scanning go at about eight bytes an instruction.
 static void work(struct wr_call *c, size_t bytes)
@@ -77,7 +78,7 @@ wr_value wr_string_length(struct wr_call *c, wr_value *args, uint32_t count, uin
     if (!wr_call_text(c, &args[0], &s)) {
         return wr_undefined();
     }
-    work(c, s.len);
+    c->steps += s.len / 2;
     return wr_num_int(&c->num, (int64_t)wr_utf8_count(s));
 }
 
@@ -94,7 +95,7 @@ wr_value wr_string_indexof(struct wr_call *c, wr_value *args, uint32_t count, ui
     if (!wr_call_text(c, &args[0], &s) || !wr_call_text(c, &args[1], &what)) {
         return wr_undefined();
     }
-    work(c, s.len);
+    c->steps += s.len;
     ptrdiff_t at = wr_str_find(s, what);
     size_t index = at < 0 ? 0 : wr_utf8_count(wr_str_cut(s, 0, (size_t)at));
     return wr_num_int(&c->num, at < 0 ? -1 : (int64_t)index);
@@ -115,7 +116,7 @@ static wr_value change_case(struct wr_call *c, wr_value *arg, uint32_t (*map)(ui
     if (!wr_call_text(c, arg, &s) || s.len == 0) {
         return arg->type == WR_STRING ? *arg : wr_undefined();
     }
-    work(c, s.len);
+    c->steps += is_ascii(s) ? s.len : 4 * s.len;
     struct wr_buf b;
     wr_buf_init_arena(&b, c->num.arena);
     // No mapping makes a character more than half as long again, in UTF-8.
@@ -152,6 +153,7 @@ static wr_value strip(struct wr_call *c, wr_value *arg, bool left, bool right)
         return wr_undefined();
     }
     size_t from = 0, to = s.len;
+    c->steps += s.len;
     while (left && from < to && is_blank(s.at[from])) {
         from++;
     }
@@ -213,6 +215,7 @@ wr_value wr_string_startswith(struct wr_call *c, wr_value *args, uint32_t count,
     if (!wr_call_text(c, &args[0], &s) || !wr_call_text(c, &args[1], &prefix)) {
         return wr_undefined();
     }
+    work(c, prefix.len);
     return wr_boolean(wr_str_starts(s, prefix));
 }
 
@@ -223,14 +226,16 @@ wr_value wr_string_endswith(struct wr_call *c, wr_value *args, uint32_t count,
     if (!wr_call_text(c, &args[0], &s) || !wr_call_text(c, &args[1], &suffix)) {
         return wr_undefined();
     }
+    work(c, suffix.len);
     return wr_boolean(wr_str_ends(s, suffix));
 }
 
 // As in Java the empty text occurs before every character and at the end.
-static void replace_empty(struct wr_buf *b, wr_str s, wr_str with)
+static void replace_empty(struct wr_call *c, struct wr_buf *b, wr_str s, wr_str with)
 {
     wr_buf_add(b, with);
     for (size_t at = 0; at < s.len && !b->over;) {
+        c->steps += STEPS_PIECE;
         size_t from = at;
         wr_utf8_next(s, &at);
         wr_buf_add(b, wr_str_cut(s, from, at));
@@ -245,7 +250,7 @@ wr_value wr_string_replace(struct wr_call *c, wr_value *args, uint32_t count, ui
         !wr_call_text(c, &args[2], &with)) {
         return wr_undefined();
     }
-    work(c, s.len);
+    c->steps += s.len;
     ptrdiff_t found = wr_str_find(s, what);
     if (found < 0) {
         return wr_string(s);
@@ -253,12 +258,13 @@ wr_value wr_string_replace(struct wr_call *c, wr_value *args, uint32_t count, ui
     struct wr_buf b;
     wr_buf_init_arena(&b, c->num.arena);
     if (what.len == 0) {
-        replace_empty(&b, s, with);
+        replace_empty(c, &b, s, with);
         work(c, b.len);
         return wr_call_built(&b);
     }
     size_t done = 0;
     while (found >= 0 && !b.over) {
+        c->steps += STEPS_PIECE;
         wr_buf_add(&b, wr_str_cut(s, done, done + (size_t)found));
         wr_buf_add(&b, with);
         done += (size_t)found + what.len;
@@ -282,7 +288,7 @@ wr_value wr_string_substring(struct wr_call *c, wr_value *args, uint32_t count,
     if (to <= from) {
         return wr_string(WR_STR(""));
     }
-    work(c, s.len);
+    c->steps += s.len;
     size_t begin = wr_utf8_offset(s, (size_t)from);
     wr_str rest = wr_str_cut(s, begin, s.len);
     return wr_string(wr_str_cut(rest, 0, wr_utf8_offset(rest, (size_t)(to - from))));

@@ -7,6 +7,9 @@
 
 #include "sql/base/banned.h"
 
+#define STEPS_ZONE  2000  // its file may have to be looked for
+#define STEPS_ZONES 20000 // so may many, while it is tried how long the name is
+
 static const struct wr_sql_host *host_of(const struct wr_call *c)
 {
     return c->eval ? c->eval->host : NULL;
@@ -30,6 +33,7 @@ wr_value wr_time_parse_time(struct wr_call *c, wr_value *args, uint32_t count,
         return wr_undefined();
     }
     struct wr_zone zone;
+    c->steps += count == 3 ? STEPS_ZONE : 0;
     if ((count == 3 && !wr_call_text(c, &args[2], &name)) ||
         !wr_zone_find(&zone, name, host_of(c))) {
         return wr_undefined();
@@ -37,7 +41,7 @@ wr_value wr_time_parse_time(struct wr_call *c, wr_value *args, uint32_t count,
     struct wr_buf b;
     wr_buf_init_arena(&b, c->num.arena);
     bool written = wr_time_write(&b, pattern, ms, &zone);
-    c->steps += 50 + pattern.len + b.len;
+    c->steps += 50 + 8 * (pattern.len + b.len);
     return written ? wr_call_built(&b) : wr_undefined();
 }
 
@@ -48,6 +52,8 @@ wr_value wr_time_to_epoch(struct wr_call *c, wr_value *args, uint32_t count, uin
     if (!wr_call_text(c, &args[0], &text) || !wr_call_text(c, &args[1], &pattern)) {
         return wr_undefined();
     }
-    c->steps += 100 + 4 * pattern.len;
+    bool zones = pattern.len &&
+                 (memchr(pattern.at, 'V', pattern.len) || memchr(pattern.at, 'z', pattern.len));
+    c->steps += 100 + 8 * pattern.len + text.len + (zones ? STEPS_ZONES : 0);
     return wr_time_read(text, pattern, host_of(c), &ms) ? wr_num_int(&c->num, ms) : wr_undefined();
 }

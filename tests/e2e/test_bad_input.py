@@ -434,7 +434,18 @@ def test_eval():
     sql = "SELECT *\nFROM 'a'\nWHERE x ==== 1"
     code, _, err = weir("eval", sql)
     tap.check(code == 2 and "line 3" in err and "WHERE x ====" in err, f"the line that matters: {err!r}")
-    for args in ([], ["--what"], ["a", "b"], ["SELECT 1", "--cases", "x"], ["--cases", "gone.jsonl"],
+    rows = '{"a":[%s]}' % ",".join(map(str, range(10000)))
+    sql = "SET @a = a SELECT (SELECT VALUE (SELECT VALUE 1 FROM @a) FROM @a) AS r FROM 'a'"
+    for args, reason in (([], "steps than its limit (fuel)"), (["--fuel", "200000"], "steps than its limit (fuel)"),
+                         (["--memory", "64k"], "memory than its limit (message_memory)")):
+        code, out, err = weir("eval", sql, "-p", "-", *args, stdin=rows)
+        tap.equal((code, out), (1, ""), f"a limit {args}")
+        tap.check("the evaluation took more " + reason in err, f"{args}: {err!r}")
+    code, out, err = weir("eval", sql, "-p", "-", "--fuel", "10000000000", "--memory", "4G", stdin='{"a":[1,2,3]}')
+    tap.equal((code, err, out[:11]), (0, "", '{"r":[[1,1,'), "with larger limits")
+    for args in ([], ["--what"], ["a", "b"], ["SELECT 1", "--cases", "x"], ["SELECT 1", "--fuel", "0"],
+                 ["SELECT 1", "--fuel", "1k"], ["SELECT 1", "--memory", "1k"], ["SELECT 1", "--memory", "-1"],
+                 ["--cases", "gone.jsonl"],
                  ["SELECT x FROM 'a'", "-p", "@gone"], ["SELECT x FROM 'a'", "-p"],
                  ["SELECT x FROM 'a'", "--sql-version", "2020"], ["SELECT x FROM 'a'", "-t", "a/#"]):
         code, out, err = weir("eval", *args)

@@ -374,6 +374,10 @@ static void does_not_overtake_an_earlier_version(void **state)
     bed_close(&b);
 }
 
+// Each doubles what is below it, without taking more memory.
+#define TWICE(x) "(SELECT VALUE [*,*] FROM (SELECT VALUE [*,*] FROM " x "))"
+#define OFTEN(x) TWICE(TWICE(TWICE(TWICE(TWICE(x)))))
+
 static void counts_why_evaluations_fail(void **state)
 {
     static const struct {
@@ -383,15 +387,18 @@ static void counts_why_evaluations_fail(void **state)
     } cases[] = {
         {"memory", "SELECT replace(concat(rpad(s, 1000), rpad(s, 1000)), ' ', rpad(s, 1000)) AS a",
          WR_WHY_MEMORY, 0},
-        {"variables", "SET @a = rpad(rpad(s, 1000), 1000) SELECT @a AS a", WR_WHY_COUNT, 0},
+        {"fuel", "SELECT " OFTEN(OFTEN(OFTEN("b"))) " = " OFTEN(OFTEN(OFTEN("b"))) " AS a",
+         WR_WHY_FUEL, 0},
+        {"variables", "SET @a = " OFTEN(OFTEN("b")) " SELECT 1 AS a", WR_WHY_VARIABLES, 0},
+        {"small variables", "SET @a = rpad(rpad(s, 1000), 1000) SELECT @a AS a", WR_WHY_COUNT, 0},
         {"function", "SELECT decode(1, 'proto', 'b', 'k', 'p', 'm') AS a", WR_WHY_FUNCTION, 0},
         {"a match limit", "SELECT regexp_matches(s, '(a+)+$') AS a", WR_WHY_COUNT, 1},
     };
     static char payload[1000] = "{\"s\":\"";
     memset(payload + 6, 'a', 900);
-    memcpy(payload + 906, "!\"}", 4);
+    memcpy(payload + 906, "!\",\"b\":[1]}", 12);
     for (size_t i = 0; i < WR_COUNT(cases); i++) {
-        char rule[512];
+        char rule[4096];
         snprintf(rule, sizeof rule,
                  "{\"sql\": \"%s FROM 't'\", \"awsIotSqlVersion\": \"2016-03-23\", " ONE("n") "}",
                  cases[i].sql);

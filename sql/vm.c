@@ -10,7 +10,7 @@
 // program is entered and by loops; what walks values pays for itself (wr_arena_spend).
 #define STEPS_ROW    10
 #define STEPS_CALL   10
-#define STEPS_LOOKUP 100
+#define STEPS_LOOKUP 10000 // so that an evaluation makes a bounded number of them
 
 // A register with this flag holds work in progress: to all instructions but those of its kind it is
 // Undefined. Copies share the work, and when it is done all of them are plainly Undefined.

@@ -185,6 +185,7 @@ static void host_lookup(void *user, struct wr_flow *flow, struct wr_lookup *l)
     if (all->stopped) {
         wr_lookup_fail(l, "weir is stopping");
         l->answered = true;
+        c->failed++;
         return;
     }
     all->beginning = l;

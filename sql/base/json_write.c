@@ -395,10 +395,13 @@ void wr_json_write(struct wr_buf *b, const wr_value *v, struct wr_arena *scratch
     write_value(b, v, scratch, dialect, 0);
 }
 
-size_t wr_json_bound(const wr_value *v, size_t max)
+static size_t bound(const wr_value *v, size_t max, unsigned depth)
 {
     if (wr_value_is_lazy(v)) {
         return 2 + (size_t)v->len * 12; // 1e33 is written with 34 digits
+    }
+    if (depth > WR_VALUE_DEPTH_MAX) {
+        return max + 1;
     }
     size_t n = 2;
     switch ((enum wr_type)v->type) {
@@ -413,15 +416,20 @@ size_t wr_json_bound(const wr_value *v, size_t max)
         return 6 + (size_t)v->len * 6; // \u0001
     case WR_ARRAY:
         for (uint32_t i = 0; i < v->len && n <= max; i++) {
-            n += 1 + wr_json_bound(&v->as.items[i], max - n);
+            n += 1 + bound(&v->as.items[i], max - n, depth + 1);
         }
         return n;
     case WR_OBJECT:
         for (uint32_t i = 0; i < v->len && n <= max; i++) {
             n += 4 + v->as.members[i].key.len * 6;
-            n += n <= max ? wr_json_bound(&v->as.members[i].value, max - n) : 0;
+            n += n <= max ? bound(&v->as.members[i].value, max - n, depth + 1) : 0;
         }
         return n;
     }
     return n;
+}
+
+size_t wr_json_bound(const wr_value *v, size_t max)
+{
+    return bound(v, max, 0);
 }

@@ -163,6 +163,45 @@ static void rules_do_not_share_their_poverty(void **state)
     wr_buf_release(&payload);
 }
 
+static void answer_at_once(void *user, struct wr_lookup *l)
+{
+    (*(unsigned *)user)++;
+    l->result = wr_boolean(true);
+    l->answered = true;
+}
+
+// A look-up for each row: their number is bounded.
+static void look_ups_are_bounded(void **state)
+{
+    struct wr_program_options options = {.sql_version = WR_STR("2016-03-23")};
+    struct wr_program *p;
+    struct wr_fault fault;
+    struct wr_buf payload = {0};
+    worst_payload(&payload, "{\"a\":[0<9999*,#>]}");
+    assert_int_equal(
+        wr_program_new(S("SELECT (SELECT VALUE aws_lambda('f', x) FROM a AS x) AS r FROM 'a'"),
+                       &options, &p, &fault),
+        WR_OK);
+    assert_int_equal(wr_program_seal(p, &fault), WR_OK);
+    struct wr_plan *plan = wr_plan_new((const struct wr_program *const *)&p, 1);
+    struct wr_arena arena;
+    wr_arena_init(&arena, MEMORY);
+    struct wr_sql_message m = {
+        .topic = WR_STR("a"), .payload = wr_buf_str(&payload), .format_indicator = -1};
+    unsigned calls = 0;
+    const struct wr_sql_host host = {.user = &calls, .lookup = answer_at_once};
+    struct wr_eval e = {0};
+    assert_int_equal(wr_sql_message_read(&m, plan, &arena), WR_OK);
+    wr_eval_start(&e, &m, 0, &host);
+    CHECK_INT("ends", wr_eval_run(&e), WR_EVAL_FAILED);
+    CHECK_INT("for want of fuel", e.why, WR_WHY_FUEL);
+    CHECK("calls", calls > 900 && calls <= 1000);
+    wr_plan_free(plan);
+    wr_program_free(p);
+    wr_arena_release(&arena);
+    wr_buf_release(&payload);
+}
+
 // Constants are folded within bounds: the rest waits for the run.
 static void compiling_is_bounded(void **state)
 {
@@ -188,9 +227,13 @@ static void compiling_is_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(each_ends_within_its_limits),      T(fuel_is_exact),
-        T(small_limits_end_it_early),        T(templates_have_the_same_limits),
-        T(rules_do_not_share_their_poverty), T(compiling_is_bounded),
+        T(each_ends_within_its_limits),
+        T(fuel_is_exact),
+        T(small_limits_end_it_early),
+        T(templates_have_the_same_limits),
+        T(rules_do_not_share_their_poverty),
+        T(look_ups_are_bounded),
+        T(compiling_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

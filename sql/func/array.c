@@ -55,28 +55,37 @@ static bool too_large(struct wr_call *c, const wr_value *v)
     return b.over || b.len > TRANSFORM_MAX;
 }
 
-static wr_value enriched(struct wr_call *c, const wr_value *item, const wr_value *with)
+static wr_value enriched(struct wr_call *c, wr_value item, const wr_value *with)
 {
     struct wr_object_builder b = {0};
-    for (uint32_t i = 0; i < item->len; i++) {
-        wr_object_set(&b, c->num.arena, item->as.members[i].key, item->as.members[i].value);
+    for (uint32_t i = 0; i < item.len; i++) {
+        wr_object_set(&b, c->num.arena, item.as.members[i].key, item.as.members[i].value);
     }
     for (uint32_t i = 0; i < with->len; i++) {
         if (with->as.members[i].value.type != WR_UNDEFINED) {
             wr_object_set(&b, c->num.arena, with->as.members[i].key, with->as.members[i].value);
         }
     }
-    c->steps += 20 + 4 * ((uint64_t)item->len + with->len);
+    c->steps += 20 + 4 * ((uint64_t)item.len + with->len);
     return wr_object_done(&b);
 }
 
+// Item `i` with its content. An Array that the statement made, as [o] or by a nested query, may
+// hold values of the payload that are still lazy.
+static wr_value forced_item(struct wr_call *c, const wr_value *array, uint32_t i)
+{
+    wr_value item = array->as.items[i];
+    wr_value_force(&item, c->num.arena, c->num.dialect);
+    return item;
+}
+
 // A nested query gives an Array of one: look inside when there the wanted type is.
-static const wr_value *unwrap(const wr_value *v, enum wr_type wanted)
+static wr_value unwrap(struct wr_call *c, const wr_value *v, enum wr_type wanted)
 {
     if (v->type == WR_ARRAY && v->len == 1 && v->as.items[0].type == wanted) {
-        return &v->as.items[0];
+        return forced_item(c, v, 0);
     }
-    return v;
+    return *v;
 }
 
 wr_value wr_array_transform(struct wr_call *c, wr_value *args, uint32_t count,
@@ -88,19 +97,20 @@ wr_value wr_array_transform(struct wr_call *c, wr_value *args, uint32_t count,
     if (args[0].type != WR_STRING || !wr_str_eq(wr_value_text(&args[0]), WR_STR("enrichArray"))) {
         return wr_undefined();
     }
-    const wr_value *with = unwrap(&args[1], WR_OBJECT), *array = unwrap(&args[2], WR_ARRAY);
-    if (with->type != WR_OBJECT || array->type != WR_ARRAY) {
+    wr_value with = unwrap(c, &args[1], WR_OBJECT), array = unwrap(c, &args[2], WR_ARRAY);
+    if (with.type != WR_OBJECT || array.type != WR_ARRAY) {
         return wr_undefined();
     }
     struct wr_array_builder b = {0};
-    for (uint32_t i = 0; i < array->len; i++) {
-        if (array->as.items[i].type == WR_UNDEFINED) {
+    for (uint32_t i = 0; i < array.len; i++) {
+        wr_value item = forced_item(c, &array, i);
+        if (item.type == WR_UNDEFINED) {
             continue; // a member of a result that was never there
         }
-        if (array->as.items[i].type != WR_OBJECT) {
+        if (item.type != WR_OBJECT) {
             return wr_undefined();
         }
-        wr_array_push(&b, c->num.arena, enriched(c, &array->as.items[i], with));
+        wr_array_push(&b, c->num.arena, enriched(c, item, &with));
         if (c->num.arena->over) {
             return wr_undefined();
         }

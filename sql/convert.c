@@ -63,7 +63,8 @@ wr_value wr_convert_string(const struct wr_num_context *c, wr_value *v)
     return wr_undefined();
 }
 
-wr_value wr_convert_decimal(const struct wr_num_context *c, wr_value *v)
+// A NUMBER of the kind that it is written as.
+static wr_value number_of(const struct wr_num_context *c, wr_value *v)
 {
     switch ((enum wr_type)v->type) {
     case WR_NUMBER:
@@ -80,6 +81,13 @@ wr_value wr_convert_decimal(const struct wr_num_context *c, wr_value *v)
         break;
     }
     return wr_undefined();
+}
+
+wr_value wr_convert_decimal(const struct wr_num_context *c, wr_value *v)
+{
+    bool text = v->type == WR_STRING;
+    wr_value n = number_of(c, v);
+    return text && n.type == WR_NUMBER ? wr_num_as_decimal(c, &n) : n;
 }
 
 wr_value wr_convert_int(const struct wr_num_context *c, wr_value *v)
@@ -134,7 +142,7 @@ bool wr_cast_type_parse(wr_str name, enum wr_cast_type *out, bool *since16)
 
 static wr_value cast_number(const struct wr_num_context *c, wr_value *v, enum wr_cast_type to)
 {
-    wr_value n = v->type == WR_BOOLEAN ? wr_num_int(c, v->as.truth) : wr_convert_decimal(c, v);
+    wr_value n = v->type == WR_BOOLEAN ? wr_num_int(c, v->as.truth) : number_of(c, v);
     if (n.type != WR_NUMBER) {
         return n;
     }

@@ -9,8 +9,9 @@
 // Standard conversions. Arguments need not be forced; they are forced in place. The answer is of
 // the type wanted, or Undefined. `c->arena` takes what is made.
 wr_value wr_convert_string(const struct wr_num_context *c, wr_value *v);
-wr_value wr_convert_decimal(const struct wr_num_context *c, wr_value *v); // a NUMBER, its kind kept
-wr_value wr_convert_int(const struct wr_num_context *c, wr_value *v);     // floor
+// A NUMBER: an Int stays one, a String gives a Decimal whatever its digits.
+wr_value wr_convert_decimal(const struct wr_num_context *c, wr_value *v);
+wr_value wr_convert_int(const struct wr_num_context *c, wr_value *v); // floor
 wr_value wr_convert_boolean(const struct wr_num_context *c, wr_value *v);
 
 // The types of CAST. Names: wr_cast_type_parse.

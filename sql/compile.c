@@ -466,8 +466,10 @@ static struct operand object(struct compiler *c, const struct wr_node *n, uint32
         struct wr_object_builder members = {0};
         for (uint32_t i = 0; i < n->kid_count; i++) {
             const struct wr_node *pair = n->kids[i];
-            wr_object_set(&members, &c->p->arena, pair->text,
-                          expression(c, pair->kids[0], to).value);
+            wr_value v = expression(c, pair->kids[0], to).value;
+            if (v.type != WR_UNDEFINED) { // a number out of range
+                wr_object_set(&members, &c->p->arena, pair->text, v);
+            }
         }
         return fixed(wr_object_done(&members));
     }
@@ -597,7 +599,8 @@ static void put_item(struct compiler *c, const struct wr_item *item, bool distin
 static void select_list(struct compiler *c, const struct wr_query *q, uint32_t to)
 {
     const struct wr_item *only = q->item_count == 1 ? &q->items[0] : NULL;
-    if (q->value ||
+    // sql.md 7: `path.*` alone is an Object also when there is none, behind VALUE too.
+    if ((q->value && !q->items[0].all) ||
         (only && (only->star || (only->expr->kind == WR_NODE_OBJECT && !only->has_alias)))) {
         settle(c, source(c, q->items[0].expr, to), to);
         reg(c, to);

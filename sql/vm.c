@@ -195,6 +195,14 @@ static bool store_var(struct run *r, uint16_t index, wr_value *v)
 
 // ---- objects, arrays, rows
 
+// What is not there replaces nothing and takes no place (sql.md 7).
+static void add_member(struct run *r, struct wr_object_builder *o, const struct wr_member *m)
+{
+    if (!wr_value_is_absent(&m->value, r->num.arena, r->num.dialect)) {
+        wr_object_set(o, r->num.arena, m->key, m->value);
+    }
+}
+
 static void set_path(struct run *r, struct wr_object_builder *o, const wr_value *names, wr_value *v)
 {
     struct wr_arena *arena = r->num.arena;
@@ -215,8 +223,7 @@ static void set_path(struct run *r, struct wr_object_builder *o, const wr_value 
             forced = *old;
             force(r, &forced);
             for (uint32_t k = 0; forced.type == WR_OBJECT && k < forced.len; k++) {
-                wr_object_set(&levels[i], arena, forced.as.members[k].key,
-                              forced.as.members[k].value);
+                add_member(r, &levels[i], &forced.as.members[k]);
             }
             old = wr_object_find(&levels[i], wr_value_text(&names->as.items[i + 1]));
         } else {
@@ -237,7 +244,7 @@ static bool merge(struct run *r, struct wr_object_builder *o, wr_value *v)
         return true;
     }
     for (uint32_t i = 0; i < v->len; i++) {
-        wr_object_set(o, r->num.arena, v->as.members[i].key, v->as.members[i].value);
+        add_member(r, o, &v->as.members[i]);
     }
     return spend(r, v->len);
 }

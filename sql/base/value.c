@@ -106,13 +106,19 @@ static uint32_t *index_new(struct wr_arena *arena, const struct wr_member *membe
 
 // ---- equality
 
-// Undefined, or a number that proves out of range: inside an Array or Object it is not there.
-static bool absent(const wr_value *v, struct wr_arena *arena, enum wr_dialect dialect)
+#define DIGITS_IN_RANGE 999 // so long a number without an exponent is always in range (sql.md 4)
+
+bool wr_value_is_absent(const wr_value *v, struct wr_arena *arena, enum wr_dialect dialect)
 {
-    wr_value copy = *v;
-    if (copy.type == WR_NUMBER) {
-        wr_value_force(&copy, arena, dialect);
+    if (v->type != WR_NUMBER || !wr_value_is_lazy(v)) {
+        return v->type == WR_UNDEFINED;
     }
+    if (v->len <= DIGITS_IN_RANGE && !memchr(v->as.text, 'e', v->len) &&
+        !memchr(v->as.text, 'E', v->len)) {
+        return false;
+    }
+    wr_value copy = *v;
+    wr_value_force(&copy, arena, dialect);
     return copy.type == WR_UNDEFINED;
 }
 
@@ -120,7 +126,7 @@ static uint32_t present(const wr_value *object, struct wr_arena *arena, enum wr_
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < object->len && wr_arena_spend(arena, 1); i++) {
-        n += !absent(&object->as.members[i].value, arena, dialect);
+        n += !wr_value_is_absent(&object->as.members[i].value, arena, dialect);
     }
     return n;
 }
@@ -137,9 +143,9 @@ static bool arrays_equal(const wr_value *a, const wr_value *b, struct wr_arena *
             values_equal(&a->as.items[i], &b->as.items[k], arena, dialect, depth + 1)) {
             i++;
             k++;
-        } else if (i < a->len && absent(&a->as.items[i], arena, dialect)) {
+        } else if (i < a->len && wr_value_is_absent(&a->as.items[i], arena, dialect)) {
             i++;
-        } else if (k < b->len && absent(&b->as.items[k], arena, dialect)) {
+        } else if (k < b->len && wr_value_is_absent(&b->as.items[k], arena, dialect)) {
             k++;
         } else {
             return false;
@@ -167,7 +173,7 @@ static bool objects_equal(const wr_value *a, const wr_value *b, struct wr_arena 
         }
         if (other && values_equal(&x[i].value, other, arena, dialect, depth + 1)) {
             found++;
-        } else if (!absent(&x[i].value, arena, dialect)) {
+        } else if (!wr_value_is_absent(&x[i].value, arena, dialect)) {
             return false;
         }
     }

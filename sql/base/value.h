@@ -111,6 +111,10 @@ const char *wr_value_type_name(const wr_value *v);
 // likewise with arena->spent.
 void wr_value_force(wr_value *v, struct wr_arena *arena, enum wr_dialect dialect);
 
+// Whether `v` is Undefined, or a lazy number that proves to be out of range: such a member or item
+// is not there (sql.md 4, 7). A number is looked at on a copy in `arena`, and only if it may be.
+bool wr_value_is_absent(const wr_value *v, struct wr_arena *arena, enum wr_dialect dialect);
+
 // The member `key` of a forced OBJECT, or NULL.
 const wr_value *wr_object_get(const wr_value *object, wr_str key);
 

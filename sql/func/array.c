@@ -58,12 +58,13 @@ static bool too_large(struct wr_call *c, const wr_value *v)
 static wr_value enriched(struct wr_call *c, wr_value item, const wr_value *with)
 {
     struct wr_object_builder b = {0};
-    for (uint32_t i = 0; i < item.len; i++) {
-        wr_object_set(&b, c->num.arena, item.as.members[i].key, item.as.members[i].value);
-    }
-    for (uint32_t i = 0; i < with->len; i++) {
-        if (with->as.members[i].value.type != WR_UNDEFINED) {
-            wr_object_set(&b, c->num.arena, with->as.members[i].key, with->as.members[i].value);
+    const wr_value *both[] = {&item, with};
+    for (size_t k = 0; k < WR_COUNT(both); k++) {
+        for (uint32_t i = 0; i < both[k]->len; i++) {
+            const struct wr_member *m = &both[k]->as.members[i];
+            if (!wr_value_is_absent(&m->value, c->num.arena, c->num.dialect)) {
+                wr_object_set(&b, c->num.arena, m->key, m->value);
+            }
         }
     }
     c->steps += 20 + 4 * ((uint64_t)item.len + with->len);

@@ -23,7 +23,10 @@ static wr_value concat_arrays(struct wr_call *c, wr_value *args, uint32_t count)
         wr_value_force(&args[i], c->num.arena, c->num.dialect);
         if (args[i].type == WR_ARRAY) {
             for (uint32_t k = 0; k < args[i].len; k++) {
-                wr_array_push(&b, c->num.arena, args[i].as.items[k]);
+                const wr_value *item = &args[i].as.items[k];
+                if (!wr_value_is_absent(item, c->num.arena, c->num.dialect)) {
+                    wr_array_push(&b, c->num.arena, *item);
+                }
             }
             c->steps += args[i].len;
         } else if (args[i].type != WR_UNDEFINED) {

@@ -46,9 +46,7 @@ mval model_to_string(struct model *m, mval v)
     case MODEL_OBJECT:
         model_json_write(&b, v);
         return model_string(m, model_buf_text(&b));
-    case MODEL_RAW: // only templates say what it is: its base64
-        model_base64_write(&b, v->text);
-        return model_string(m, model_buf_text(&b));
+    case MODEL_RAW: // only templates and JSON say what it is
     case MODEL_UNDEFINED:
     case MODEL_NULL:
         break;
@@ -133,7 +131,10 @@ mval model_cast(struct model *m, mval v, struct model_text type)
     if (target == 'T') {
         return cast_to_bool(v);
     }
-    mval n = v->type == MODEL_BOOL ? model_int(m, v->truth) : model_to_decimal(m, v);
+    // Only a Decimal is rounded to a double, in a text as well: "6" is none.
+    mval n = v->type == MODEL_BOOL                         ? model_int(m, v->truth)
+             : v->type == MODEL_STRING && numeric(v->text) ? model_parse_number(m, v->text)
+                                                           : model_to_decimal(m, v);
     if (n->type == MODEL_UNDEFINED) {
         return n;
     }

@@ -175,7 +175,7 @@ mval model_eval(struct model_run *r, const struct model_node *n)
     case NODE_CALL:
         return call(r, n);
     case NODE_CAST:
-        return model_cast(r->m, model_eval(r, n->kids[0]), n->text);
+        return model_cast(r->m, model_eval(r, n->kids[0]), n->type);
     case NODE_QUERY:
         return run_query(r, n->query);
     case NODE_EXISTS:
@@ -268,7 +268,12 @@ static bool expand(struct model *m, struct model_run *r, const struct model_stat
             return false;
         }
         if (r) {
-            model_add(out, model_to_string(m, model_eval(r, n))->text);
+            mval v = model_eval(r, n);
+            if (v->type == MODEL_RAW) {
+                model_base64_write(out, v->text);
+            } else {
+                model_add(out, model_to_string(m, v)->text);
+            }
         }
     }
     return true;
@@ -306,6 +311,18 @@ static void statement_answer(struct model_run *r, struct model_answer *a)
     a->bytes = model_buf_text(&b);
 }
 
+// A statement is text: UTF-8 without NUL. sql.md does not say it; what is none is told first.
+static bool is_text(struct model_text t, size_t *at)
+{
+    for (size_t step; *at < t.len; *at += step) {
+        step = model_utf8(t, *at, NULL);
+        if (step == 0 || t.at[*at] == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void model_answer(struct model *m, const struct model_case *c, struct model_answer *a)
 {
     struct model_statement s;
@@ -316,7 +333,7 @@ void model_answer(struct model *m, const struct model_case *c, struct model_answ
     if (!version_known(m, c->version)) {
         return;
     }
-    if (!model_parse(m, sql, &s, &at)) {
+    if (!is_text(sql, &at) || !model_parse(m, sql, &s, &at)) {
         invalid(a, sql, at);
     } else if (c->template.at && !expand(m, NULL, &s, c->template, &text, &at)) {
         invalid(a, c->template, at);
@@ -343,6 +360,8 @@ void model_answer(struct model *m, const struct model_case *c, struct model_answ
             statement_answer(&r, a);
         }
     }
+    a->chance = m->chance;
+    m->chance = false;
     if (m->unsupported) {
         a->outcome = MODEL_UNSUPPORTED;
         a->why = m->unsupported;

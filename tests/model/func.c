@@ -72,6 +72,9 @@ static MODEL_BODY(transform)
     }
     struct model_value *out = model_new(r->m, MODEL_ARRAY);
     for (size_t i = 0; i < a->list.count; i++) {
+        if (a->list.at[i].value->type == MODEL_UNDEFINED) {
+            continue; // not there: a number of the payload beyond the range
+        }
         if (a->list.at[i].value->type != MODEL_OBJECT) {
             return &model_undefined;
         }

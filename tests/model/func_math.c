@@ -145,6 +145,7 @@ static MODEL_BODY(nanvl)
 
 static MODEL_BODY(rand)
 {
+    r->m->chance = true;
     return model_double(r->m, (double)(random() & 0xffffff) / 0x1000000);
 }
 

@@ -74,6 +74,7 @@ static MODEL_BODY(timestamp)
 
 static MODEL_BODY(newuuid)
 {
+    r->m->chance = true;
     struct model_buf b = {.m = r->m};
     for (int i = 0; i < 36; i++) {
         bool dash = i == 8 || i == 13 || i == 18 || i == 23;

@@ -39,7 +39,9 @@ static MODEL_BODY(concat)
         for (size_t i = 0; i < count; i++) {
             mval v = args[i];
             for (size_t k = 0; v->type == MODEL_ARRAY && k < v->list.count; k++) {
-                model_append(r->m, out, v->list.at[k].value);
+                if (v->list.at[k].value->type != MODEL_UNDEFINED) {
+                    model_append(r->m, out, v->list.at[k].value);
+                }
             }
             if (v->type != MODEL_ARRAY && v->type != MODEL_UNDEFINED) {
                 model_append(r->m, out, v);
@@ -155,14 +157,11 @@ static MODEL_BODY(trim)
 static mval pad(struct model_run *r, const mval *args, bool left)
 {
     struct model_text t;
-    mval n = model_to_int(r->m, args[1]);
-    if (!texts(r, args, 1, &t)) {
+    mval n = model_to_decimal(r->m, args[1]);
+    if (!texts(r, args, 1, &t) || !model_is_number(n)) {
         return &model_undefined;
     }
-    if (n->type != MODEL_INT) {
-        return &model_undefined;
-    }
-    int64_t spaces = model_clamped(n);
+    int64_t spaces = model_clamped(n); // beyond 34 digits too
     struct model_buf b = {.m = r->m};
     if (!left) {
         model_add(&b, t);
@@ -208,8 +207,14 @@ static MODEL_BODY(replace)
     if (!texts(r, args, 3, t)) {
         return &model_undefined;
     }
-    if (t[1].len == 0) {
-        return model_string(r->m, t[0]); // nothing to look for occurs nowhere
+    if (t[1].len == 0) { // it occurs before each character and at the end
+        for (size_t at = 0, step; at < t[0].len; at += step) {
+            step = model_utf8(t[0], at, NULL);
+            model_add(&b, t[2]);
+            model_add(&b, model_text_part(t[0], at, at + step));
+        }
+        model_add(&b, t[2]);
+        return model_string(r->m, model_buf_text(&b));
     }
     for (size_t at = 0; at < t[0].len;) {
         if (starts(t[0], at, t[1])) {
@@ -230,8 +235,8 @@ static MODEL_BODY(substring)
         return &model_undefined;
     }
     for (size_t i = 1; i < count; i++) {
-        mval n = model_to_int(r->m, args[i]);
-        if (n->type != MODEL_INT) {
+        mval n = model_to_decimal(r->m, args[i]);
+        if (!model_is_number(n)) {
             return &model_undefined;
         }
         bound[i - 1] = model_clamped(n);

@@ -139,7 +139,7 @@ static bool format_field(struct model_buf *b, const struct moment *t, char lette
         fraction(b, t->milli, width);
         return true;
     case 'z':
-        model_add(b, width >= 4 ? TEXT("Coordinated Universal Time") : TEXT("UTC"));
+        model_add(b, TEXT("UTC"));
         return true;
     case 'Z':
         model_add(b, width == 1 ? TEXT("+0000") : width == 2 ? TEXT("+00:00") : TEXT("UTC"));
@@ -169,6 +169,7 @@ static bool letter(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+// False: bad pattern.
 static bool format(struct model_buf *b, const struct moment *t, struct model_text p)
 {
     bool quoted = false;
@@ -186,6 +187,9 @@ static bool format(struct model_buf *b, const struct moment *t, struct model_tex
             while (i + 1 < p.len && p.at[i + 1] == p.at[i]) {
                 i++;
                 width++;
+            }
+            if (p.at[i] == 'z' && width >= 4) {
+                b->m->unsupported = "long names of time zones"; // sql.md has the short ones
             }
             if (width > 100 || !format_field(b, t, p.at[i], width)) {
                 return false;
@@ -322,10 +326,10 @@ static bool scan_field(struct scan *s, char which, int width, bool *known)
         return number(s, width, 2, &s->day) && s->day >= 1 && s->day <= 31;
     case 'H':
         *known = width <= 2;
-        return number(s, width, 2, &s->hour) && s->hour <= 23;
+        return number(s, width, 2, &s->hour) && s->hour <= 24;
     case 'h':
         *known = width <= 2;
-        return number(s, width, 2, &s->half_hour) && s->half_hour >= 1 && s->half_hour <= 12;
+        return number(s, width, 2, &s->half_hour) && s->half_hour <= 12; // "smart": 0 too
     case 'm':
         *known = width <= 2;
         return number(s, width, 2, &s->minute) && s->minute <= 59;
@@ -428,6 +432,9 @@ static MODEL_BODY(time_to_epoch)
         return &model_undefined;
     }
     if (!read) {
+        return &model_undefined;
+    }
+    if (s.hour == 24 && (s.minute || s.second || s.milli)) { // "smart": 24:00 is the day's end
         return &model_undefined;
     }
     if (s.half_hour >= 0) {

@@ -55,7 +55,10 @@ static size_t digits(struct model_text t, size_t at)
 static bool lex_number(struct model_text t, struct model_token *k)
 {
     size_t at = digits(t, k->at);
-    if (at_or_end(t, at) == '.' && is_digit(at_or_end(t, at + 1))) {
+    if (at_or_end(t, at) == '.') {
+        if (!is_digit(at_or_end(t, at + 1))) {
+            return false; // no trailing dot
+        }
         at = digits(t, at + 1);
     }
     int c = at_or_end(t, at);
@@ -110,6 +113,11 @@ static bool lex_variable(struct model_text t, struct model_token *k)
 
 static bool lex_sign(struct model_text t, struct model_token *k)
 {
+    // Comments are errors where they begin, also where two signs would do.
+    int c = at_or_end(t, k->at), next = at_or_end(t, k->at + 1);
+    if ((c == '-' && next == '-') || (c == '/' && next == '*')) {
+        return false;
+    }
     static const char *const signs[] = {"<>", "<=", ">=", "!=", "(", ")", "[", "]", "{", "}", ",",
                                         ".",  ":",  "*",  "+",  "-", "/", "%", "=", "<", ">"};
     for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {

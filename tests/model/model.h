@@ -61,6 +61,7 @@ struct model {
     struct model_pool pool;
     bool is16;               // 2016-03-23 and beta
     const char *unsupported; // what the case needs that the model does not do; NULL: nothing
+    bool chance;             // rand() or newuuid() was asked
 };
 
 void *model_alloc(struct model *m, size_t size); // zeroed
@@ -176,7 +177,7 @@ enum model_kind {
     NODE_MEMBER,   // kids[0] . text
     NODE_INDEX,    // kids[0] [ kids[1] ]
     NODE_CALL,     // text ( kids )
-    NODE_CAST,     // kids[0] AS text
+    NODE_CAST,     // text ( kids[0] AS type )
     NODE_QUERY,    // query
     NODE_EXISTS,   // query
     NODE_CASE,     // kids: operand, (when, then)..., [else]; has_else
@@ -188,7 +189,7 @@ enum model_kind {
 
 struct model_node {
     enum model_kind kind;
-    struct model_text text;
+    struct model_text text, type;
     mval value;
     struct model_node **kids;
     struct model_text *keys;
@@ -309,6 +310,7 @@ struct model_answer {
     size_t at;               // INVALID: the byte of the statement or template
     unsigned line, column;   // likewise
     const char *why;         // UNSUPPORTED
+    bool chance;             // another run would give another answer
 };
 
 void model_answer(struct model *m, const struct model_case *c, struct model_answer *a);

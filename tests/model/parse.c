@@ -148,7 +148,7 @@ static struct model_node *parse_subquery(struct parser *p, enum model_kind kind)
     return n;
 }
 
-// Which argument of which function names a role, or a mode: no variable may stand there.
+// The mode of transform() and the role of a look-up take no variable (sql.md 8.3).
 static bool takes_no_variable(struct model_text name, size_t index, bool last)
 {
     if (model_text_is_nocase(name, "transform")) {
@@ -176,28 +176,35 @@ static struct model_node *parse_call(struct parser *p)
     if (take_sign(p, ")")) {
         return n;
     }
+    const struct model_token *refused = NULL; // a variable where none may be: told after the `)`
     do {
         const struct model_token *start = p->k;
         add_kid(p, n, at_word(p, "SELECT") ? parse_subquery(p, NODE_QUERY) : parse_expr(p));
-        if (!p->failed && start->kind == TOKEN_VARIABLE && p->k == start + 1 &&
-            takes_no_variable(n->text, n->count - 1, at_sign(p, ")"))) {
-            fail(p, start);
+        while (!p->failed && !refused && start < p->k &&
+               takes_no_variable(n->text, n->count - 1, at_sign(p, ")"))) {
+            refused = start->kind == TOKEN_VARIABLE ? start : NULL;
+            start++;
         }
     } while (take_sign(p, ","));
     want_sign(p, ")");
+    if (refused) {
+        fail(p, refused);
+    }
     return n;
 }
 
 static struct model_node *parse_cast(struct parser *p)
 {
     struct model_node *n = node(p, NODE_CAST);
+    struct model_text name = p->k->text; // as written: an item may be called so
     p->k += 2;
     add_kid(p, n, parse_expr(p));
     want_word(p, "AS");
     if (!p->failed && (p->k->kind != TOKEN_WORD || !model_cast_known(p->k->text, p->m->is16))) {
         fail(p, p->k);
     }
-    n->text = want_any_word(p);
+    n->type = want_any_word(p);
+    n->text = name;
     want_sign(p, ")");
     return n;
 }
@@ -458,6 +465,7 @@ static struct model_text name_of(const struct model_node *n, struct model_text s
     case NODE_MEMBER:
     case NODE_VARIABLE:
     case NODE_CALL:
+    case NODE_CAST:
         return n->text;
     case NODE_INDEX:
         while (n->kind == NODE_INDEX) {

@@ -144,13 +144,16 @@ static void put_year(struct wr_buf *b, int64_t year, size_t count)
 
 static bool put_field(struct wr_buf *b, const struct parts *p, char letter, size_t count)
 {
-    int64_t era_year = p->year < 0 ? -p->year : p->year;
+    // As Joda's ISO calendar has it: the century is that of the year without its sign, while in the
+    // year of the era the year 0 is 1 BC. YY is the year's last digits, as yy.
+    int64_t unsigned_year = p->year < 0 ? -p->year : p->year;
+    int64_t era_year = p->year > 0 || count == 2 ? p->year : 1 - p->year;
     switch (letter) {
     case 'G':
         wr_buf_add(b, p->year > 0 ? WR_STR("AD") : WR_STR("BC"));
         return true;
     case 'C':
-        put_number(b, era_year / 100, count);
+        put_number(b, unsigned_year / 100, count);
         return true;
     case 'Y':
         put_year(b, era_year, count);

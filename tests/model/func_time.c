@@ -108,8 +108,8 @@ static bool format_field(struct model_buf *b, const struct moment *t, char lette
     case 'G':
         model_add(b, t->year > 0 ? TEXT("AD") : TEXT("BC"));
         return true;
-    case 'C':
-        padded(b, of_era / 100, width);
+    case 'C': // the year without its sign, as Joda's ISO calendar has it
+        padded(b, (t->year < 0 ? -t->year : t->year) / 100, width);
         return true;
     case 'Y':
     case 'y':

@@ -176,6 +176,16 @@ uint64_t wr_regex_compiled(void)
 
 // ---- compiling
 
+// Debian's PCRE2 10.42 with JIT remembers where a repeat failed and does not try it there again,
+// but two branches may reach it at different places: (?:a8|a)x*8 did not match "a8". The memory is
+// one of the start optimisations; patterns with a branch go without. Those without one were
+// compared with the interpreter (tests/model finds it again). A | that is quoted costs some speed,
+// no more.
+static uint32_t start_option(wr_str pattern)
+{
+    return memchr(pattern.at, '|', pattern.len) ? PCRE2_NO_START_OPTIMIZE : 0;
+}
+
 static wr_err compile(struct thread *t, wr_str java, pcre2_code **code,
                       struct wr_regex_groups *groups, struct wr_fault *fault)
 {
@@ -187,8 +197,9 @@ static wr_err compile(struct thread *t, wr_str java, pcre2_code **code,
         size_t offset;
         wr_str p = pattern.len ? wr_buf_str(&pattern) : WR_STR("");
         *code = pcre2_compile((PCRE2_SPTR)p.at, p.len,
-                              PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_NEVER_BACKSLASH_C, &number,
-                              &offset, t->compile);
+                              PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_NEVER_BACKSLASH_C |
+                                  start_option(p),
+                              &number, &offset, t->compile);
         if (*code) {
             // Without JIT (refused by the system, or not built in) the interpreter does the work.
             pcre2_jit_compile(*code, PCRE2_JIT_COMPLETE);

@@ -103,6 +103,17 @@ static mval run_case(struct model_run *r, const struct model_node *n)
     return n->has_else ? model_eval(r, n->kids[n->count - 1]) : &model_undefined;
 }
 
+static mval tally(struct model_run *r, const struct model_function *f, mval v)
+{
+    for (struct model_tally *t = r->m->tally; t && t->function; t++) {
+        if (t->function == f->name) {
+            t->calls++;
+            t->values += v->type != MODEL_UNDEFINED && v->type != MODEL_NULL;
+        }
+    }
+    return v;
+}
+
 static mval call(struct model_run *r, const struct model_node *n)
 {
     const struct model_function *f = model_function(n->text);
@@ -115,9 +126,9 @@ static mval call(struct model_run *r, const struct model_node *n)
     }
     if (model_text_is_nocase(n->text, "encode")) {
         bool payload = n->kids[0]->kind == NODE_STAR && !r->row;
-        return model_encode(r, args[0], args[1], payload);
+        return tally(r, f, model_encode(r, args[0], args[1], payload));
     }
-    return f->body(r, args, n->count);
+    return tally(r, f, f->body(r, args, n->count));
 }
 
 static mval name(const struct model_run *r, struct model_text text)
@@ -349,7 +360,8 @@ void model_answer(struct model *m, const struct model_case *c, struct model_answ
             r.vars[i] = &model_undefined;
         }
         for (size_t i = 0; i < s.var_count; i++) {
-            r.vars[i] = model_eval(&r, s.sets[i]);
+            mval v = model_eval(&r, s.sets[i]);
+            r.vars[i] = v->type == MODEL_RAW ? &model_undefined : v; // sql.md 8.3
         }
         text = (struct model_buf){.m = m};
         if (c->template.at) {

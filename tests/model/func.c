@@ -135,12 +135,13 @@ const struct model_function model_structure[] = {
     {0},
 };
 
+static const struct model_function *const families[] = {
+    model_math,    model_strings, model_structure, model_times,
+    model_regexes, model_digests, model_messages,
+};
+
 const struct model_function *model_function(struct model_text name)
 {
-    static const struct model_function *const families[] = {
-        model_math,    model_strings, model_structure, model_times,
-        model_regexes, model_digests, model_messages,
-    };
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
         for (const struct model_function *f = families[i]; f->name; f++) {
             if (model_text_is_nocase(name, f->name)) {
@@ -149,4 +150,16 @@ const struct model_function *model_function(struct model_text name)
         }
     }
     return NULL;
+}
+
+void model_tally_init(struct model_tally *tally)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
+        for (const struct model_function *f = families[i]; f->name && count < MODEL_TALLY - 1;
+             f++) {
+            tally[count++] = (struct model_tally){.function = f->name};
+        }
+    }
+    tally[count] = (struct model_tally){0};
 }

@@ -40,7 +40,7 @@ static void word(struct gen *g, const char *text)
 
 static void gap(struct gen *g)
 {
-    static const char *const gaps[] = {" ", " ", " ", " ", " ", " ", " ", " ", "\n", "  \t"};
+    static const char *const gaps[] = {" ", " ", " ", " ", " ", " ", " ", "\n", "\r\n", "  \t"};
     gen_put(g, GEN_PICK(g, gaps));
 }
 
@@ -246,7 +246,10 @@ static void path(struct gen *g, char type)
         gen_put(g, ".");
         gen_put(g, name);
     } else if (gen_chance(g, 4)) {
-        gen_put(g, "*.");
+        gen_put(g, gen_chance(g, 60) ? "*." : "*");
+        if (g->out->at[g->out->len - 1] == '*') {
+            return;
+        }
         gen_put(g, name);
     } else if (gen_chance(g, 15)) {
         gen_put(g, "o.");
@@ -659,11 +662,21 @@ static void expr_of(struct gen *g, char type, int depth)
 
 // ---- statements
 
+// A topic, or with wildcards a filter: often they fit each other.
+static void levels(struct gen *g, bool filter)
+{
+    static const char *const plain[] = {"a", "a", "b", "c", "", "$aws", "\xc3\xa9", "A", "aa"};
+    static const char *const wild[] = {"+", "+", "+", "#", "a+", "##"};
+    for (size_t i = 0, count = 1 + gen_below(g, 4); i < count; i++) {
+        gen_put(g, i ? "/" : "");
+        gen_put(g, filter && gen_chance(g, 35) ? wild[gen_below(g, gen_chance(g, 95) ? 4 : 6)]
+                                               : GEN_PICK(g, plain));
+    }
+    gen_put(g, filter && gen_chance(g, 20) ? "/#" : "");
+}
+
 void gen_statement(struct gen *g)
 {
-    static const char *const filters[] = {"'#'",       "'a/#'",   "'a/+/c'",  "'+/+/+'",
-                                          "\"a/b/c\"", "'a/b/c'", "'$aws/#'", "'a/b/#'",
-                                          "'a/b/c/#'", "'+'",     "'a/#/c'",  "''"};
     int depth = (int)gen_below(g, 4) + 1;
     g->vars = 0;
     g->alias = (struct model_text){0};
@@ -681,7 +694,10 @@ void gen_statement(struct gen *g)
     select_part(g, depth);
     if (gen_chance(g, 95)) {
         spaced(g, "FROM");
-        gen_put(g, gen_chance(g, 75) ? filters[0] : GEN_PICK(g, filters));
+        const char *quote = gen_chance(g, 90) ? "'" : "\"";
+        gen_put(g, quote);
+        gen_chance(g, 75) ? gen_put(g, "#") : levels(g, true);
+        gen_put(g, quote);
     }
     if (gen_chance(g, 25)) {
         spaced(g, "WHERE");
@@ -764,13 +780,17 @@ static void rule(struct gen *g, struct gen_rule *out)
         }
         gen_put(g, GEN_PICK(g, plain));
         out->templates[i] = model_buf_text(&text);
+        if (gen_chance(g, 5)) {
+            struct model_buf changed = {.m = g->m};
+            g->out = &changed;
+            gen_mutate(g, out->templates[i]);
+            out->templates[i] = model_buf_text(&changed);
+        }
     }
 }
 
 void gen_make(struct model *m, uint64_t seed, uint64_t number, struct gen_case *out)
 {
-    static const char *const topics[] = {"a/b/c", "a/b/c",         "a/b/c", "a",           "a/",
-                                         "/x",    "$aws/things/t", "a//c",  "\xc3\xa9/b/c"};
     static const struct model_property properties[] = {
         {TEXT("env"), TEXT("prod")}, {TEXT("k"), TEXT("")}, {TEXT("env"), TEXT("\xc3\xa9")}};
     struct gen g = {.m = m, .state = seed * 0x2545f4914f6cdd1du ^ number};
@@ -798,6 +818,9 @@ void gen_make(struct model *m, uint64_t seed, uint64_t number, struct gen_case *
         .basic_ingest = gen_chance(&g, 8),
         .not_over_mqtt = gen_chance(&g, 8),
     };
-    out->message.topic = out->message.basic_ingest ? TEXT("$aws/rules/r/a/b/c")
-                                                   : model_text_of(GEN_PICK(&g, topics));
+    struct model_buf topic = {.m = m};
+    g.out = &topic;
+    gen_put(&g, out->message.basic_ingest ? "$aws/rules/r/" : "");
+    gen_chance(&g, 40) ? gen_put(&g, "a/b/c") : levels(&g, false);
+    out->message.topic = model_buf_text(&topic);
 }

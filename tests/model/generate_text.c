@@ -205,6 +205,14 @@ struct model_text gen_string(struct gen *g)
     if (gen_chance(g, 12)) {
         return numeric_text(g);
     }
+    if (gen_chance(g, 1)) { // long
+        struct model_buf b = {.m = g->m};
+        const char *part = GEN_PICK(g, special);
+        for (size_t count = gen_below(g, 200); count > 0; count--) {
+            model_add(&b, model_text_of(part));
+        }
+        return model_buf_text(&b);
+    }
     if (gen_chance(g, 4)) {
         static const char nul[] = "a\0b";
         return decode_literal(g, nul, 3);
@@ -374,9 +382,16 @@ static void json_of(struct gen *g, char type, int depth);
 static void json_object(struct gen *g, int depth)
 {
     size_t count = gen_below(g, depth >= 3 ? 12 : 5);
+    bool wide = gen_chance(g, 2);
+    count += wide ? gen_below(g, 150) : 0;
     gen_put(g, "{");
     for (size_t i = 0; i < count; i++) {
         const char *name = gen_name(g);
+        if (wide && gen_chance(g, 90)) { // enough for an index of the keys, with some twice
+            model_addf(g->out, "%s\"m%zu\":", i ? "," : "", gen_below(g, 120));
+            json_any(g, 0);
+            continue;
+        }
         blank(g, 3);
         gen_put(g, i ? "," : "");
         blank(g, 3);

@@ -59,9 +59,16 @@ struct model_pool {
 
 struct model {
     struct model_pool pool;
-    bool is16;               // 2016-03-23 and beta
-    const char *unsupported; // what the case needs that the model does not do; NULL: nothing
-    bool chance;             // rand() or newuuid() was asked
+    bool is16;                 // 2016-03-23 and beta
+    const char *unsupported;   // what the case needs that the model does not do; NULL: nothing
+    bool chance;               // rand() or newuuid() was asked
+    struct model_tally *tally; // counts calls when not NULL: MODEL_TALLY of them
+};
+
+#define MODEL_TALLY 128
+struct model_tally {
+    const char *function;   // NULL: no more
+    uint64_t calls, values; // values: neither Undefined nor Null came back
 };
 
 void *model_alloc(struct model *m, size_t size); // zeroed
@@ -278,6 +285,8 @@ struct model_function {
     mval (*body)(struct model_run *r, const mval *args, size_t count);
 };
 const struct model_function *model_function(struct model_text name);
+// A row for each function. `tally` has MODEL_TALLY of them.
+void model_tally_init(struct model_tally *tally);
 mval model_get(struct model *m, mval a, mval i);
 mval model_encode(struct model_run *r, mval bytes_or_value, mval scheme, bool payload);
 

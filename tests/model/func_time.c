@@ -278,6 +278,12 @@ static bool offset(struct scan *s, char letter_of, int width)
         s->at++;
         return true;
     }
+    // The JDK takes the text for "no offset" first, so that x reads no more of +0030.
+    if (letter_of == 'x' && width == 1 && s->t.len - s->at >= 3 &&
+        memcmp(s->t.at + s->at, "+00", 3) == 0) {
+        s->at += 3;
+        return true;
+    }
     char sign = s->at < s->t.len ? s->t.at[s->at++] : 0;
     if ((sign != '+' && sign != '-') || !number(s, 2, 2, &hours)) {
         return false;

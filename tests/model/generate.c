@@ -165,6 +165,11 @@ static void epoch_arguments(struct gen *g)
         {"2019-2-29", "uuuu-M-d"},
         {"1969-12-31T23:59:59.999", "yyyy-MM-dd'T'HH:mm:ss.SSS"},
         {"0001-01-01", "yyyy-MM-dd"},
+        {"24:00:00 31.12.1999", "HH:mm:ss dd.MM.yyyy"},
+        {"2000-02-29T12:00+0530", "uuuu-MM-dd'T'HH:mmx"},
+        {"2000-02-29T12:00-08", "uuuu-MM-dd'T'HH:mmX"},
+        {"2000-02-29T12:00:01+05:30", "uuuu-MM-dd'T'HH:mm:ssxxx"},
+        {"2000-02-29T12:00:01-0530", "uuuu-MM-dd'T'HH:mm:ssXX"},
     };
     const char *const *pair = GEN_PICK(g, pairs);
     size_t len = strlen(pair[0]);
@@ -332,10 +337,11 @@ static void literal(struct gen *g, char type)
         gen_put(g, "*");
         break;
     case 'e':
-        gen_put(g, GEN_PICK(g, encoded));
+        gen_chance(g, 50) ? gen_put(g, GEN_PICK(g, encoded)) : gen_sql_string(g, gen_base64(g));
         break;
     case 'j':
-        gen_sql_string(g, model_text_of(GEN_PICK(g, patterns)));
+        gen_sql_string(g, gen_chance(g, 30) ? model_text_of(GEN_PICK(g, patterns))
+                                            : gen_time_pattern(g));
         break;
     case 'h':
         model_addf(g->out, "%s%llu", gen_chance(g, 30) ? "-" : "",

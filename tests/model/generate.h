@@ -51,6 +51,8 @@ struct model_text gen_string(struct gen *g); // its characters
 void gen_json_string(struct gen *g, struct model_text t);
 void gen_sql_string(struct gen *g, struct model_text t);
 struct model_text gen_pattern(struct gen *g); // a regular expression of the subset
+struct model_text gen_base64(struct gen *g);  // of a text or JSON, now and then damaged
+struct model_text gen_time_pattern(struct gen *g);
 struct model_text gen_payload(struct gen *g);
 
 // generate.c

@@ -518,3 +518,38 @@ struct model_text gen_payload(struct gen *g)
     }
     return model_buf_text(&b);
 }
+
+struct model_text gen_base64(struct gen *g)
+{
+    struct model_buf b = {.m = g->m}, *keep = g->out;
+    struct model_text bytes = gen_chance(g, 40) ? gen_payload(g) : gen_string(g);
+    g->out = keep;
+    model_base64_write(&b, bytes);
+    if (b.len && gen_chance(g, 10)) {
+        static const char parts[] = "A=-_ /+9\n";
+        b.at[gen_below(g, b.len)] = parts[gen_below(g, sizeof parts - 1)];
+    }
+    b.len -= b.len && gen_chance(g, 3);
+    return model_buf_text(&b);
+}
+
+struct model_text gen_time_pattern(struct gen *g)
+{
+    static const char letters[] = "GCYxwweEyyyDMMMddaKhHkmsSzZQbL";
+    static const char *const plain[] = {"-", ":", " ", "'T'",      "''", "'o''clock'",
+                                        ".", "/", "'", "\xc3\xa9", "5",  "'at '"};
+    struct model_buf b = {.m = g->m}, *keep = g->out;
+    g->out = &b;
+    for (size_t i = gen_below(g, 6); i < 6; i++) {
+        char letter =
+            letters[gen_below(g, gen_chance(g, 97) ? sizeof letters - 4 : sizeof letters - 1)];
+        for (size_t width = 1 + gen_below(g, gen_chance(g, 90) ? 4 : 12); width > 0; width--) {
+            model_add_char(&b, letter);
+        }
+        if (gen_chance(g, 60)) {
+            gen_put(g, GEN_PICK(g, plain));
+        }
+    }
+    g->out = keep;
+    return model_buf_text(&b);
+}

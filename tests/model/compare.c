@@ -39,14 +39,30 @@ static void count_reason(struct counts *n, const char *why)
     }
 }
 
+static void count_limit(struct counts *n, const char *message)
+{
+    char why[sizeof n->limit_reasons[0].why];
+    snprintf(why, sizeof why, "%.60s", message);
+    n->limits++;
+    for (size_t i = 0; i < sizeof n->limit_reasons / sizeof n->limit_reasons[0]; i++) {
+        if (n->limit_reasons[i].count == 0) {
+            memcpy(n->limit_reasons[i].why, why, sizeof why);
+        }
+        if (strcmp(n->limit_reasons[i].why, why) == 0) {
+            n->limit_reasons[i].count++;
+            return;
+        }
+    }
+}
+
 static bool compare_one(struct model *m, const struct model_case *c, const struct vm_result *v,
                         struct counts *n)
 {
     struct model_answer a;
     m->unsupported = NULL;
     model_answer(m, c, &a);
-    if (v->limit) {
-        n->limits++;
+    if (v->limit && a.outcome != MODEL_INVALID) { // the model knows the limit on variables only
+        count_limit(n, v->message);
         return false;
     }
     if (a.outcome == MODEL_UNSUPPORTED) {
@@ -116,7 +132,8 @@ static void print_answers(struct model *m, const struct model_case *c, const str
     struct model_answer a;
     m->unsupported = NULL;
     model_answer(m, c, &a);
-    bool differs = !v->limit && a.outcome != MODEL_UNSUPPORTED && !agree(c, &a, v);
+    bool differs = (!v->limit || a.outcome == MODEL_INVALID) && a.outcome != MODEL_UNSUPPORTED &&
+                   !agree(c, &a, v);
     printf("#   %s: model %s", differs ? "DIFFERS" : "agrees", name_of(a.outcome));
     if (a.outcome == MODEL_INVALID) {
         printf(" at %u:%u", a.line, a.column);

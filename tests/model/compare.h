@@ -13,6 +13,10 @@ struct counts {
         uint64_t count;
     } reasons[32];
     size_t reason_count;
+    struct {
+        char why[64]; // what the VM said, as far as it fits
+        uint64_t count;
+    } limit_reasons[8];
 };
 
 // True: an answer differs. Everything stays in `m` until the caller clears it.

@@ -83,7 +83,12 @@ static void print_counts(const struct counts *n)
            share(n->outcome[MODEL_OUTPUT], n->answers), share(n->meaningful, n->answers),
            share(n->outcome[MODEL_NOMATCH], n->answers),
            share(n->outcome[MODEL_INVALID], n->answers));
-    printf("# %llu answers skipped, over a limit of the VM's\n", (unsigned long long)n->limits);
+    for (size_t i = 0;
+         i < sizeof n->limit_reasons / sizeof n->limit_reasons[0] && n->limit_reasons[i].count;
+         i++) {
+        printf("# %llu answers skipped, a limit of the VM: %s\n",
+               (unsigned long long)n->limit_reasons[i].count, n->limit_reasons[i].why);
+    }
     for (size_t i = 0; i < n->reason_count; i++) {
         printf("# %llu answers skipped, unsupported by the model: %s\n",
                (unsigned long long)n->reasons[i].count, n->reasons[i].why);

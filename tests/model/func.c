@@ -91,7 +91,8 @@ static MODEL_BODY(transform)
 // `payload`: the first argument is `*`, whose bytes are meant.
 mval model_encode(struct model_run *r, mval v, mval scheme, bool payload)
 {
-    mval text = model_to_string(r->m, v);
+    // A Raw value is the payload's bytes, however it came here.
+    mval text = v->type == MODEL_RAW ? model_string(r->m, v->text) : model_to_string(r->m, v);
     struct model_text bytes = payload ? r->message->payload : text->text;
     if (scheme->type != MODEL_STRING || !model_text_is(scheme->text, "base64") ||
         (!payload && text->type != MODEL_STRING)) {

@@ -1,4 +1,4 @@
-// Statements from the grammar of sql.md 3, with a sense of types: an operand is mostly of the type
+// Expressions from the grammar of sql.md 3, with a sense of types: an operand is mostly of the type
 // that its operator wants, a path is mostly one that the payload has.
 #include "tests/model/generate.h"
 
@@ -28,7 +28,7 @@ void gen_put(struct gen *g, const char *text)
 }
 
 // A keyword, in capitals or not.
-static void word(struct gen *g, const char *text)
+void gen_word(struct gen *g, const char *text)
 {
     int how = gen_chance(g, 85) ? 0 : gen_chance(g, 50) ? 1 : 2;
     for (size_t i = 0; text[i]; i++) {
@@ -38,20 +38,20 @@ static void word(struct gen *g, const char *text)
     }
 }
 
-static void gap(struct gen *g)
+void gen_gap(struct gen *g)
 {
     static const char *const gaps[] = {" ", " ", " ", " ", " ", " ", " ", "\n", "\r\n", "  \t"};
     gen_put(g, GEN_PICK(g, gaps));
 }
 
-static void spaced(struct gen *g, const char *text)
+void gen_spaced(struct gen *g, const char *text)
 {
-    gap(g);
-    word(g, text);
-    gap(g);
+    gen_gap(g);
+    gen_word(g, text);
+    gen_gap(g);
 }
 
-// ---- functions: result and arguments by type, a letter each (expr_of). `*`: the last repeated.
+// ---- functions: result and arguments by type, a letter each (gen_expr). `*`: the last repeated.
 
 static const struct signature {
     const char *name, *args;
@@ -146,12 +146,16 @@ static const struct signature {
     {"newuuid", "n", 's'},
 };
 
-static void expr_of(struct gen *g, char type, int depth);
+static void call(struct gen *g, char result, int depth);
 
-static void any(struct gen *g, int depth)
+void gen_any(struct gen *g, int depth)
 {
+    if (depth > 0 && gen_chance(g, 15)) {
+        call(g, 'x', depth); // what may give anything
+        return;
+    }
     static const char types[] = "nnsssbbaolpx";
-    expr_of(g, types[gen_below(g, 11)], depth);
+    gen_expr(g, types[gen_below(g, 11)], depth);
 }
 
 static void epoch_arguments(struct gen *g)
@@ -218,11 +222,11 @@ static void call(struct gen *g, char result, int depth)
         char type = i < count - list ? f->args[i] : count ? f->args[count - 1 - list] : 'x';
         gen_put(g, i ? ", " : "");
         if (gen_chance(g, 6)) {
-            any(g, depth - 1);
+            gen_any(g, depth - 1);
         } else if (type == 'a' && g->is16 && depth > 1 && gen_chance(g, 10)) {
             subquery(g, depth - 1); // without parentheses of its own
         } else {
-            expr_of(g, type, depth - 1);
+            gen_expr(g, type, depth - 1);
         }
     }
     gen_put(g, ")");
@@ -316,7 +320,7 @@ static void literal(struct gen *g, char type)
         gen_sql_string(g, gen_string(g));
         break;
     case 'b':
-        word(g, gen_chance(g, 50) ? "TRUE" : "FALSE");
+        gen_word(g, gen_chance(g, 50) ? "TRUE" : "FALSE");
         break;
     case 'r':
         gen_sql_string(g, gen_pattern(g));
@@ -354,7 +358,7 @@ static void literal(struct gen *g, char type)
         gen_put(g, GEN_PICK(g, properties));
         break;
     default:
-        word(g, "NULL");
+        gen_word(g, "NULL");
     }
 }
 
@@ -363,7 +367,7 @@ static void list(struct gen *g, char type, int depth)
     gen_put(g, "[");
     for (size_t i = 0, count = gen_below(g, 4); i < count; i++) {
         gen_put(g, i ? ", " : "");
-        expr_of(g, type == 'l' ? 'o' : gen_chance(g, 60) ? 'n' : 'x', depth - 1);
+        gen_expr(g, type == 'l' ? 'o' : gen_chance(g, 60) ? 'n' : 'x', depth - 1);
     }
     gen_put(g, "]");
 }
@@ -376,7 +380,7 @@ static void object(struct gen *g, int depth)
         gen_put(g, i ? ", " : "");
         gen_sql_string(g, gen_chance(g, 70) ? model_text_of(gen_name(g)) : gen_string(g));
         gen_put(g, ":");
-        any(g, depth - 1);
+        gen_any(g, depth - 1);
     }
     gen_put(g, count && gen_chance(g, 10) ? ",}" : "}");
 }
@@ -385,9 +389,9 @@ static void object(struct gen *g, int depth)
 
 static void binary(struct gen *g, const char *op, char a, char b, int depth)
 {
-    expr_of(g, gen_chance(g, 8) ? 'x' : a, depth - 1);
-    spaced(g, op);
-    expr_of(g, gen_chance(g, 8) ? 'x' : b, depth - 1);
+    gen_expr(g, gen_chance(g, 8) ? 'x' : a, depth - 1);
+    gen_spaced(g, op);
+    gen_expr(g, gen_chance(g, 8) ? 'x' : b, depth - 1);
 }
 
 static void in_parens(struct gen *g, bool parens, void (*what)(struct gen *, int), int depth)
@@ -427,29 +431,29 @@ static void concatenation(struct gen *g, int depth)
 
 static void negation(struct gen *g, int depth)
 {
-    word(g, "NOT");
-    gap(g);
-    expr_of(g, 'b', depth - 1);
+    gen_word(g, "NOT");
+    gen_gap(g);
+    gen_expr(g, 'b', depth - 1);
 }
 
 static void case_of(struct gen *g, char type, int depth)
 {
     static const char operands[] = "nsbx";
     char operand = operands[gen_below(g, 4)];
-    word(g, "CASE");
-    gap(g);
-    expr_of(g, operand, depth - 1);
+    gen_word(g, "CASE");
+    gen_gap(g);
+    gen_expr(g, operand, depth - 1);
     for (size_t i = 0, count = 1 + gen_below(g, 3); i < count; i++) {
-        spaced(g, "WHEN");
-        expr_of(g, operand, depth - 1);
-        spaced(g, "THEN");
-        expr_of(g, type, depth - 1);
+        gen_spaced(g, "WHEN");
+        gen_expr(g, operand, depth - 1);
+        gen_spaced(g, "THEN");
+        gen_expr(g, type, depth - 1);
     }
     if (gen_chance(g, 60)) {
-        spaced(g, "ELSE");
-        expr_of(g, type, depth - 1);
+        gen_spaced(g, "ELSE");
+        gen_expr(g, type, depth - 1);
     }
-    spaced(g, "END");
+    gen_spaced(g, "END");
 }
 
 static void cast_to(struct gen *g, char type, int depth)
@@ -457,10 +461,10 @@ static void cast_to(struct gen *g, char type, int depth)
     static const char *const texts[] = {"String", "varchar", "nvarchar", "TEXT", "ntext"};
     static const char *const numbers[] = {"Int", "Integer", "Double", "double", "Decimal"};
     static const char *const truths[] = {"Bool", "Boolean"};
-    word(g, "CAST");
+    gen_word(g, "CAST");
     gen_put(g, "(");
-    any(g, depth - 1);
-    spaced(g, "AS");
+    gen_any(g, depth - 1);
+    gen_spaced(g, "AS");
     gen_put(g, type == 's'   ? GEN_PICK(g, texts)
                : type == 'b' ? GEN_PICK(g, truths)
                : g->is16     ? GEN_PICK(g, numbers)
@@ -474,7 +478,7 @@ static void alias(struct gen *g)
 {
     static const char *const names[] = {"r",   "x", "o",      "s.x",   "s.y",
                                         "o.k", "i", "select", "a.b.c", "value"};
-    spaced(g, "AS");
+    gen_spaced(g, "AS");
     gen_put(g, GEN_PICK(g, names));
 }
 
@@ -489,7 +493,7 @@ static void items(struct gen *g, int depth)
             path(g, 'o');
             gen_put(g, ".*");
         } else {
-            any(g, depth);
+            gen_any(g, depth);
         }
         if (gen_chance(g, 65)) {
             alias(g);
@@ -497,16 +501,16 @@ static void items(struct gen *g, int depth)
     }
 }
 
-static void select_part(struct gen *g, int depth)
+void gen_select(struct gen *g, int depth)
 {
-    word(g, "SELECT");
-    gap(g);
+    gen_word(g, "SELECT");
+    gen_gap(g);
     if (gen_chance(g, 8)) {
         gen_put(g, "*");
     } else if (gen_chance(g, 25)) {
-        word(g, "VALUE");
-        gap(g);
-        any(g, depth);
+        gen_word(g, "VALUE");
+        gen_gap(g);
+        gen_any(g, depth);
     } else {
         items(g, depth);
     }
@@ -521,27 +525,27 @@ static void subquery(struct gen *g, int depth)
     g->alias = named ? TEXT("w") : (struct model_text){0};
     g->queries++;
     g->out = &select;
-    select_part(g, depth - 1);
+    gen_select(g, depth - 1);
     g->out = out;
     model_add(out, model_buf_text(&select));
     g->alias = outer;
     g->queries--;
-    spaced(g, "FROM");
+    gen_spaced(g, "FROM");
     if (gen_chance(g, 60)) {
         path(g, gen_chance(g, 70) ? 'l' : 'x');
     } else if (gen_chance(g, 20)) {
         gen_put(g, "*");
     } else {
-        in_parens(g, false, gen_chance(g, 50) ? object : any, depth > 1 ? 1 : depth);
+        in_parens(g, false, gen_chance(g, 50) ? object : gen_any, depth > 1 ? 1 : depth);
     }
     g->alias = named ? TEXT("w") : (struct model_text){0};
     if (named) {
-        spaced(g, "AS");
+        gen_spaced(g, "AS");
         gen_put(g, "w");
     }
     if (gen_chance(g, 40)) {
-        spaced(g, "WHERE");
-        expr_of(g, 'b', depth - 1);
+        gen_spaced(g, "WHERE");
+        gen_expr(g, 'b', depth - 1);
     }
     g->alias = outer;
 }
@@ -555,7 +559,7 @@ static void query(struct gen *g, int depth)
 
 static void exists(struct gen *g, int depth)
 {
-    word(g, "EXISTS");
+    gen_word(g, "EXISTS");
     gen_put(g, gen_chance(g, 50) ? "(" : " (");
     subquery(g, depth);
     gen_put(g, ")");
@@ -573,7 +577,7 @@ static void number_expr(struct gen *g, int depth)
         break;
     case 3:
         gen_put(g, gen_chance(g, 90) ? "-" : "- - ");
-        expr_of(g, 'n', depth - 1);
+        gen_expr(g, 'n', depth - 1);
         break;
     case 4:
         cast_to(g, 'n', depth);
@@ -621,22 +625,25 @@ static void truth_expr(struct gen *g, int depth)
         in_parens(g, gen_chance(g, 30), negation, depth);
         break;
     case 7:
-        if (g->is16) {
-            gen_chance(g, 60) ? exists(g, depth) : cast_to(g, 'b', depth);
-            break;
+        if (!g->is16) {
+            call(g, 'b', depth);
+        } else if (gen_chance(g, 60)) {
+            exists(g, depth);
+        } else {
+            cast_to(g, 'b', depth);
         }
-        // fall through
+        break;
     default:
         call(g, 'b', depth);
     }
 }
 
-static void expr_of(struct gen *g, char type, int depth)
+void gen_expr(struct gen *g, char type, int depth)
 {
     bool atom = depth <= 0 || g->budget == 0 || gen_chance(g, 25);
     g->budget -= g->budget > 0;
     if (type == 'x') {
-        any(g, depth - 1);
+        gen_any(g, depth - 1);
         return;
     }
     if (type == 'p' || (type != 'h' && strchr("nsbaol", type) && atom && gen_chance(g, 65))) {
@@ -664,169 +671,4 @@ static void expr_of(struct gen *g, char type, int depth)
     } else {
         literal(g, type);
     }
-}
-
-// ---- statements
-
-// A topic, or with wildcards a filter: often they fit each other.
-static void levels(struct gen *g, bool filter)
-{
-    static const char *const plain[] = {"a", "a", "b", "c", "", "$aws", "\xc3\xa9", "A", "aa"};
-    static const char *const wild[] = {"+", "+", "+", "#", "a+", "##"};
-    for (size_t i = 0, count = 1 + gen_below(g, 4); i < count; i++) {
-        gen_put(g, i ? "/" : "");
-        gen_put(g, filter && gen_chance(g, 35) ? wild[gen_below(g, gen_chance(g, 95) ? 4 : 6)]
-                                               : GEN_PICK(g, plain));
-    }
-    gen_put(g, filter && gen_chance(g, 20) ? "/#" : "");
-}
-
-void gen_statement(struct gen *g)
-{
-    int depth = (int)gen_below(g, 4) + 1;
-    g->vars = 0;
-    g->alias = (struct model_text){0};
-    g->budget = 60;
-    if (gen_chance(g, 15)) {
-        size_t count = 1 + gen_below(g, gen_chance(g, 95) ? 3 : 12);
-        word(g, "SET");
-        for (size_t i = 0; i < count; i++) {
-            model_addf(g->out, "%s @v%zu = ", i ? "," : "", gen_chance(g, 99) ? i : 0);
-            any(g, depth - 1);
-            g->vars++;
-        }
-        gap(g);
-    }
-    select_part(g, depth);
-    if (gen_chance(g, 95)) {
-        spaced(g, "FROM");
-        const char *quote = gen_chance(g, 90) ? "'" : "\"";
-        gen_put(g, quote);
-        gen_chance(g, 75) ? gen_put(g, "#") : levels(g, true);
-        gen_put(g, quote);
-    }
-    if (gen_chance(g, 25)) {
-        spaced(g, "WHERE");
-        expr_of(g, 'b', depth);
-    }
-}
-
-// Swaps, drops, repeats and inserts tokens, and now and then a byte.
-void gen_mutate(struct gen *g, struct model_text t)
-{
-    static const char *const parts[] = {"SELECT", "FROM", "WHERE",  "AS",       "VALUE",
-                                        "SET",    "@v0",  "@x",     "@",        "(",
-                                        ")",      "[",    "]",      "{",        "}",
-                                        ",",      ".",    ":",      "*",        "=",
-                                        "==",     "<",    "<>",     "!",        "!=",
-                                        "+",      "-",    "/",      "%",        "5",
-                                        "1.",     "1e",   "5a",     "'x'",      "'",
-                                        "\"",     ";",    "#",      "--",       "NOT",
-                                        "AND",    "IN",   "EXISTS", "CASE",     "WHEN",
-                                        "END",    "NULL", "foo",    "foo(",     "abs(",
-                                        "cast(",  "\\",   "$",      "\xc2\xa0", "\xe2\x82\xac",
-                                        "\x01",   "`",    "LIKE",   "1.5.2",    ".5"};
-    struct model_token *k = model_lex(g->m, t, 0);
-    size_t count = 0;
-    while (k[count].kind != TOKEN_END && k[count].kind != TOKEN_ERROR) {
-        count++;
-    }
-    size_t at = gen_below(g, count + 1), other = gen_below(g, count + 1), how = gen_below(g, 4);
-    const char *part = GEN_PICK(g, parts);
-    for (size_t i = 0; i <= count; i++) {
-        const struct model_token *use = &k[how == 1 && i == at      ? other
-                                           : how == 1 && i == other ? at
-                                                                    : i];
-        size_t from = i ? k[i - 1].end : 0;
-        if (how == 0 && i == at) {
-            continue;
-        }
-        if (i == at && how >= 2) {
-            gen_put(g, gen_chance(g, 80) ? " " : "");
-            model_add(g->out, how == 2 ? model_text_of(part)
-                                       : model_text_part(t, k[other].at, k[other].end));
-        }
-        model_add(g->out, model_text_part(t, from, k[i].at)); // the blanks
-        model_add(g->out, model_text_part(t, use->at, use->end));
-    }
-    model_add(g->out, model_text_part(t, k[count].at, t.len)); // after an error token
-}
-
-static void rule(struct gen *g, struct gen_rule *out)
-{
-    struct model_buf sql = {.m = g->m}, mutated = {.m = g->m};
-    size_t version = gen_below(g, 100);
-    out->version = version < 55   ? TEXT("2016-03-23")
-                   : version < 80 ? TEXT("2015-10-08")
-                   : version < 92 ? TEXT("beta")
-                   : version < 99 ? TEXT("")
-                                  : TEXT("2017-01-01");
-    g->is16 = out->version.len != 0 && !model_text_is(out->version, "2015-10-08");
-    g->out = &sql;
-    gen_statement(g);
-    out->sql = model_buf_text(&sql);
-    int vars = g->vars;
-    if (gen_chance(g, 10)) {
-        g->out = &mutated;
-        gen_mutate(g, out->sql);
-        out->sql = model_buf_text(&mutated);
-    }
-    out->template_count = gen_chance(g, 40) ? 1 + gen_below(g, GEN_TEMPLATES) : 0;
-    for (size_t i = 0; i < out->template_count; i++) {
-        static const char *const plain[] = {"", "a/", "{x} $ ", "$${", "\xc3\xa9", "}", "/$"};
-        struct model_buf text = {.m = g->m};
-        g->out = &text;
-        g->budget = 30;
-        g->vars = vars;
-        for (size_t k = 0, parts = 1 + gen_below(g, 3); k < parts; k++) {
-            gen_put(g, gen_chance(g, 97) ? plain[gen_below(g, 3)] : GEN_PICK(g, plain));
-            gen_put(g, gen_chance(g, 99) ? "${" : "${}");
-            any(g, 2);
-            gen_put(g, gen_chance(g, 99) ? "}" : "");
-        }
-        gen_put(g, GEN_PICK(g, plain));
-        out->templates[i] = model_buf_text(&text);
-        if (gen_chance(g, 5)) {
-            struct model_buf changed = {.m = g->m};
-            g->out = &changed;
-            gen_mutate(g, out->templates[i]);
-            out->templates[i] = model_buf_text(&changed);
-        }
-    }
-}
-
-void gen_make(struct model *m, uint64_t seed, uint64_t number, struct gen_case *out)
-{
-    static const struct model_property properties[] = {
-        {TEXT("env"), TEXT("prod")}, {TEXT("k"), TEXT("")}, {TEXT("env"), TEXT("\xc3\xa9")}};
-    struct gen g = {.m = m, .state = seed * 0x2545f4914f6cdd1du ^ number};
-    gen_next(&g);
-    *out =
-        (struct gen_case){.rule_count = gen_chance(&g, 60) ? 1 : 2 + gen_below(&g, GEN_RULES - 1)};
-    for (size_t i = 0; i < out->rule_count; i++) {
-        rule(&g, &out->rules[i]);
-    }
-    bool known = gen_chance(&g, 60);
-    out->message = (struct model_message){
-        .payload = gen_payload(&g),
-        .client_id = known ? TEXT("dev-9") : (struct model_text){0},
-        .principal = known ? TEXT("abc:def") : (struct model_text){0},
-        .source_ip = known ? TEXT("192.0.2.1") : (struct model_text){0},
-        .trace_id = known ? TEXT("t-1") : (struct model_text){0},
-        .account_id = TEXT("123456789012"),
-        .content_type = known ? TEXT("text/plain") : (struct model_text){0},
-        .response_topic = known ? TEXT("r/t") : (struct model_text){0},
-        .correlation_data = known ? TEXT("\xff\0cid") : (struct model_text){0},
-        .format_indicator = (int)gen_below(&g, 3) - 1,
-        .properties = properties,
-        .property_count = gen_below(&g, 4),
-        .timestamp_ms = (int64_t)(gen_next(&g) >> (20 + gen_below(&g, 30))),
-        .basic_ingest = gen_chance(&g, 8),
-        .not_over_mqtt = gen_chance(&g, 8),
-    };
-    struct model_buf topic = {.m = m};
-    g.out = &topic;
-    gen_put(&g, out->message.basic_ingest ? "$aws/rules/r/" : "");
-    gen_chance(&g, 40) ? gen_put(&g, "a/b/c") : levels(&g, false);
-    out->message.topic = model_buf_text(&topic);
 }

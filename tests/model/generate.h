@@ -55,8 +55,13 @@ struct model_text gen_base64(struct gen *g);  // of a text or JSON, now and then
 struct model_text gen_time_pattern(struct gen *g);
 struct model_text gen_payload(struct gen *g);
 
-// generate.c
-void gen_statement(struct gen *g);
-void gen_mutate(struct gen *g, struct model_text statement);
+// generate.c: expressions. Types: n number, s String, b Boolean, a Array, l Array of Objects, o
+// Object, p a path, x any, k a small number; further letters are kinds of literals.
+void gen_word(struct gen *g, const char *keyword);
+void gen_gap(struct gen *g);
+void gen_spaced(struct gen *g, const char *keyword);
+void gen_any(struct gen *g, int depth);
+void gen_expr(struct gen *g, char type, int depth);
+void gen_select(struct gen *g, int depth); // SELECT and its items
 
 #endif

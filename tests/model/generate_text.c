@@ -440,11 +440,8 @@ static void json_of(struct gen *g, char type, int depth)
         json_list(g, depth, depth > 0 ? (type == 'a' ? 'n' : 'o') : 'n');
         break;
     case 'o':
-        if (depth > 0) {
-            json_object(g, depth);
-            break;
-        }
-        // fall through
+        depth > 0 ? json_object(g, depth) : json_any(g, depth);
+        break;
     default:
         json_any(g, depth);
     }

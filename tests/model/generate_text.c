@@ -164,6 +164,10 @@ struct model_text gen_string(struct gen *g)
                                           "\xce\xa3\xcf\x82\xcf\x83",
                                           "\xd0\x96\xd1\x88",
                                           "\xe2\x80\xa8",
+                                          "x\r\n",
+                                          "a\x0b"
+                                          "a\f",
+                                          "\r\nb\n",
                                           "\xc2\x85",
                                           "\xc7\x85",
                                           "a\"b\\c",
@@ -285,9 +289,10 @@ void gen_sql_string(struct gen *g, struct model_text t)
 
 static void pattern_atom(struct gen *g, int depth)
 {
-    static const char *const atoms[] = {
-        "a",   "b",      "x",        ".",    "[a-c]",    "[^a]", "\\d", "\\w", "\\s",  "[0-9]",
-        "\\.", "[\\d.]", "\xc3\xa9", "[^/]", "[a-zA-Z]", "X",    "\"",  "1",   "[-+]", "[]"};
+    static const char *const atoms[] = {"a",        "b",    "x",        ".",     "[a-c]", "[^a]",
+                                        "\\d",      "\\w",  "\\s",      "[0-9]", "\\.",   "[\\d.]",
+                                        "\xc3\xa9", "[^/]", "[a-zA-Z]", "X",     "\"",    "1",
+                                        "[-+]",     "[]",   "\\r",      "\\n"};
     if (depth > 0 && gen_chance(g, 25)) {
         static const char *const opens[] = {"(", "(", "(?:", "(?="};
         gen_put(g, GEN_PICK(g, opens));

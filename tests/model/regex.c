@@ -87,6 +87,7 @@ static void add_range(struct reader *r, struct model_re *n, uint32_t from, uint3
 // \d \w \s, or a quoted sign. False: something else.
 static bool read_escape(struct reader *r, struct model_re *n, uint32_t *point)
 {
+    static const char names[] = "rntf", controls[] = "\r\n\t\f";
     int c = peek(r);
     *point = 0;
     r->at++;
@@ -105,6 +106,11 @@ static bool read_escape(struct reader *r, struct model_re *n, uint32_t *point)
         add_range(r, n, ' ', ' ');
         return true;
     default:
+        if (c > 0 && strchr(names, c)) {
+            *point = (uint32_t)controls[strchr(names, c) - names];
+            add_range(r, n, *point, *point);
+            return true;
+        }
         if (c > 0 && strchr(".*+?()[]{}|^$\\/-\"", c)) {
             *point = (uint32_t)c;
             add_range(r, n, *point, *point);
@@ -255,7 +261,7 @@ static struct model_re *read_repeat(struct reader *r)
         if (!take(r, "}") || (max >= 0 && max < min)) {
             return stop(r, MODEL_REGEX_BAD);
         }
-        if (min > REPEAT_MAX || max > REPEAT_MAX) {
+        if (min > REPEAT_MAX || max > REPEAT_MAX || max == 0) { // {0}: weir does not do it
             return stop(r, MODEL_REGEX_UNSUPPORTED);
         }
     } else {

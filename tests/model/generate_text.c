@@ -165,8 +165,7 @@ struct model_text gen_string(struct gen *g)
                                           "\xd0\x96\xd1\x88",
                                           "\xe2\x80\xa8",
                                           "x\r\n",
-                                          "a\x0b"
-                                          "a\f",
+                                          "a\va\f",
                                           "\r\nb\n",
                                           "\xc2\x85",
                                           "\xc7\x85",

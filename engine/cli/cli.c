@@ -13,9 +13,7 @@
 
 #define COMMANDS_MAX 64 // rows of the table, for the list of names
 
-// Which commands are part of this build: engine/meson.build looks for their files.
 const struct wr_cli_command wr_cli_commands[] = {
-#ifdef WR_HAVE_CLI_RUN
     {"run", "[-c FILE] [--check] [--status-file FILE] [--OPTION VALUE]...",
      "take messages from a broker, run the rules, perform their actions",
      "  -c, --config FILE    configuration; without it ./weir.yaml if there is one\n"
@@ -33,8 +31,6 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  weir run -c /etc/weir/weir.yaml --check\n"
      "  weir run --mqtt-url mqtt://broker.example:1883 --rules-dir ./rules\n",
      true, wr_cli_run},
-#endif
-#ifdef WR_HAVE_CLI_DEMO
     {"demo", "[--for SECONDS] [--keep] [--examples FOLDER]",
      "a private broker, sample devices, example rules: see what arrives where",
      "  --for SECONDS        end after this time; without it Ctrl-C ends the demo\n"
@@ -49,8 +45,6 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  weir demo\n"
      "  weir demo --for 10\n",
      false, wr_cli_demo},
-#endif
-#ifdef WR_HAVE_CLI_EVAL
     {"eval",
      "'SQL' [-t TOPIC] [-p JSON|@FILE|-] [--sql-version V] [--fuel N] [--memory SIZE] | --cases "
      "FILE|-",
@@ -68,8 +62,6 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  weir eval \"SELECT temperature FROM 'room/+'\" -p '{\"temperature\": 21.5}'\n"
      "  weir eval \"SELECT * FROM '#' WHERE level > 3\" -t a/b -p @message.json\n",
      false, wr_cli_eval},
-#endif
-#ifdef WR_HAVE_CLI_EXPLAIN
     {"explain",
      "'SQL'|RULE.json [-t TOPIC] [-p JSON|@FILE|-] [--message FILE[:LINE]] [--json] [OPTION]...",
      "a rule taken apart; why a message did or did not match",
@@ -102,8 +94,6 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  weir explain examples/rules/hot_readings.json -t site/kiln/reading -p '{\"temp\": 25}'\n"
      "  weir explain rule.json --sql-version 2015-10-08 --messages recorded.jsonl\n",
      false, wr_cli_explain},
-#endif
-#ifdef WR_HAVE_CLI_TEST
     {"test", "PATH... [OPTION]...", "run suites of cases for rules: passes, differences, coverage",
      "  PATH                 a suite, or a folder with suites: files *.jsonl, a case a line;\n"
      "                       - for standard input\n"
@@ -128,8 +118,6 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  weir test tests --coverage --min-coverage 90 --junit report.xml\n"
      "  weir test tests --filter 'kiln-*' --update\n",
      false, wr_cli_test},
-#endif
-#ifdef WR_HAVE_CLI_CHECK
     {"check", "PATH... [--json] [--sarif FILE] [--param NAME=VALUE]... | --explain CODE | --codes",
      "rules against AWS's limits and traps, before they are deployed",
      "  PATH                 a file or a folder with rule documents (JSON, YAML), CloudFormation\n"
@@ -155,8 +143,6 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  weir check template.yaml --param Environment=prod --param AWS::Region=eu-west-1\n"
      "  terraform show -json plan.bin > plan.json && weir check plan.json --sarif check.sarif\n",
      false, wr_cli_check},
-#endif
-#ifdef WR_HAVE_CLI_RECORD
     {"record", "-o FILE [--url URL] [-f FILTER]... [--for SECONDS] [--count N] [OPTION]...",
      "write what a broker publishes to a message file",
      "  -o, --out FILE       a message a line as JSON; gzip when the name ends in .gz; - for\n"
@@ -186,8 +172,6 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  weir record -o day.jsonl.gz --url mqtt://broker.example -f 'site/#'\n"
      "  weir record -o sample.jsonl -f 'site/+/reading' --count 1000 --for 60\n",
      false, wr_cli_record},
-#endif
-#ifdef WR_HAVE_CLI_REPLAY
     {"replay", "FILE... --url URL | --rules FOLDER | --diff FOLDER FOLDER [OPTION]...",
      "message files into a broker, through rules, or through two versions of them",
      "  FILE                 message files (weir record), in this order; .gz; - for standard "
@@ -228,7 +212,6 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  weir replay day.jsonl.gz --rules rules --results results.jsonl\n"
      "  weir replay day.jsonl.gz --diff rules rules-new\n",
      false, wr_cli_replay},
-#endif
     {"sinks", "[NAME] [--json]", "what each sink can be told, in rules and in weir.yaml",
      "  --json               for programs\n"
      "\n"

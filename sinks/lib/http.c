@@ -106,6 +106,13 @@ static struct wr_http_transfer *transfer_new(struct wr_http *h)
     if (o->ca_file) {
         curl_easy_setopt(e, CURLOPT_CAINFO, o->ca_file);
     }
+    if (o->cert_file) {
+        curl_easy_setopt(e, CURLOPT_SSLCERT, o->cert_file);
+        curl_easy_setopt(e, CURLOPT_SSLKEY, o->key_file);
+    }
+    if (o->no_proxy) {
+        curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
+    }
     if (o->insecure) {
         curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
@@ -144,8 +151,11 @@ static void unlink_from(struct wr_http_transfer **list, struct wr_http_transfer 
     }
 }
 
-static void trim(struct wr_buf *b)
+static void trim(struct wr_buf *b, bool wipe)
 {
+    if (wipe && b->at) {
+        explicit_bzero(b->at, b->cap_);
+    }
     if (b->cap_ > KEEP_BUFFER) {
         wr_buf_release(b);
     } else {
@@ -161,10 +171,11 @@ static void answer(struct wr_http_transfer *t, const struct wr_http_response *re
     t->req = NULL;
     req->transfer_ = NULL;
     h->pending--;
+    bool wipe = req->secret; // the request may be gone after `done`
     req->done(req, response);
-    trim(&t->text);
-    trim(&t->body);
-    trim(&t->headers);
+    trim(&t->text, wipe);
+    trim(&t->body, wipe);
+    trim(&t->headers, wipe);
     if (h->closing || h->free_count >= KEEP_TRANSFERS) {
         transfer_free(t);
     } else {

@@ -27,8 +27,11 @@ struct wr_http_options {
     uint32_t timeout_ms;         // [30 s] a request as a whole, waiting for a connection included
     size_t response_max;         // [4 MiB] bytes of a body
     const char *ca_file;         // PEM; NULL: the system's
-    const char *user_agent;      // ["weir"]
-    bool insecure;               // certificates are not checked: for tests of one's own servers
+    const char *cert_file;       // PEM, with key_file: who this client is, to servers that ask
+    const char *key_file;
+    bool no_proxy;          // the proxy variables do not count
+    const char *user_agent; // ["weir"]
+    bool insecure;          // certificates are not checked: for tests of one's own servers
 };
 
 // Loads nothing from disk; libcurl is initialised by the first. Give: wr_http_close() it. Options
@@ -62,8 +65,8 @@ struct wr_http_response {
     bool close;      // the peer has closed, or will close, the connection after this answer
 };
 
-// A request. What it points to is lent until `done`, which is called once, from the loop, never
-// from inside wr_http_send().
+// A request. URL and headers are copied by wr_http_send(), the body is lent until `done`, which is
+// called once, from the loop, never from inside wr_http_send().
 struct wr_http_request {
     const char *method; // "PUT"
     wr_str url;         // http:// or https://, path already encoded and sent as it is
@@ -72,6 +75,7 @@ struct wr_http_request {
     wr_str body;         // `at` NULL: none
     uint32_t timeout_ms; // 0: the options'
     size_t response_max; // 0: the options'
+    bool secret;         // this client's copies of the request and its answer are wiped afterwards
     void (*done)(struct wr_http_request *req, const struct wr_http_response *response);
     void *user;
     struct wr_http_transfer *transfer_;

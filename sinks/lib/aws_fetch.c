@@ -1,12 +1,9 @@
 // Drives one attempt: profiles, plan, the first provider, then role after role.
 #include "sinks/lib/aws_fetch.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <openssl/crypto.h>
 
@@ -173,23 +170,7 @@ static wr_err read_file(struct wr_aws_fetch *f)
     char path[4096];
     snprintf(path, sizeof path, "%.*s", WR_STR_ARG(f->path));
     wr_buf_clear(&f->file);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd < 0 ? -1 : 1;
-    while (got > 0 && f->file.len <= WR_AWS_TOKEN_MAX) {
-        char *to = wr_buf_reserve(&f->file, 4096);
-        got = to ? read(fd, to, 4096) : -1;
-        f->file.len += got > 0 ? (size_t)got : 0;
-    }
-    int error = errno;
-    if (fd >= 0) {
-        close(fd);
-    }
-    if (got < 0) {
-        return wr_fault_set(&f->fault, WR_ERR_IO, "%s: %s", path, strerror(error));
-    }
-    return got == 0 ? WR_OK
-                    : wr_fault_set(&f->fault, WR_ERR_LIMIT, "%s has more than %u bytes", path,
-                                   WR_AWS_TOKEN_MAX);
+    return wr_aws_file_read(path, WR_AWS_TOKEN_MAX, &f->file, &f->fault);
 }
 
 static void on_work(uv_work_t *work)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <openssl/crypto.h>
@@ -190,18 +191,20 @@ void wr_aws_profiles_path(bool credentials, struct wr_buf *path)
     }
 }
 
-// All of a file, or WR_ERR_MISSING. Never a bigger one than `max`.
-static wr_err read_file(const char *path, size_t max, struct wr_buf *b, struct wr_fault *fault)
+wr_err wr_aws_file_read(const char *path, size_t max, struct wr_buf *b, struct wr_fault *fault)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        return errno == ENOENT || errno == ENOTDIR
-                   ? WR_ERR_MISSING
-                   : wr_fault_set(fault, WR_ERR_IO, "%s: %s", path, strerror(errno));
+        return wr_fault_set(fault, errno == ENOENT || errno == ENOTDIR ? WR_ERR_MISSING : WR_ERR_IO,
+                            "%s: %s", path, strerror(errno));
     }
+    // Room for all at once: a buffer that grows leaves copies of secrets behind.
+    struct stat st;
+    size_t size = fstat(fd, &st) == 0 && (uint64_t)st.st_size <= max ? (size_t)st.st_size : 0;
+    char *to = wr_buf_reserve(b, size + 4096);
     ssize_t got = -1;
     do {
-        char *to = wr_buf_reserve(b, 4096);
+        to = to ? wr_buf_reserve(b, 4096) : NULL;
         got = to ? read(fd, to, 4096) : -1;
         b->len += got > 0 ? (size_t)got : 0;
     } while (got > 0 && b->len <= max);
@@ -224,8 +227,14 @@ wr_err wr_aws_profiles_load(struct wr_aws_profiles **out, struct wr_fault *fault
         if (path.len == 0) {
             continue;
         }
-        err = read_file(wr_buf_terminated(&path), WR_AWS_PROFILE_FILE_MAX, &p->texts[i], fault);
-        err = err == WR_ERR_MISSING ? WR_OK : err;
+        struct wr_fault missing = {0};
+        err = wr_aws_file_read(wr_buf_terminated(&path), WR_AWS_PROFILE_FILE_MAX, &p->texts[i],
+                               &missing);
+        if (err == WR_ERR_MISSING) {
+            err = WR_OK;
+        } else if (err && fault) {
+            *fault = missing;
+        }
         if (!err && (err = parse(p, i == 1, fault))) {
             wr_fault_prefix(fault, "%s: line %u", wr_buf_terminated(&path),
                             fault ? fault->line : 0);

@@ -32,6 +32,11 @@ void wr_aws_profiles_free(struct wr_aws_profiles *p);
 // The path of a file as load() finds it; `credentials` chooses. Empty without a home.
 void wr_aws_profiles_path(bool credentials, struct wr_buf *path);
 
+// All of a small file, appended. Faults: WR_ERR_MISSING (no such file), WR_ERR_IO, WR_ERR_LIMIT
+// (more than `max` bytes); each with the path. May block.
+wr_err wr_aws_file_read(const char *path, size_t max, struct wr_buf *b,
+                        struct wr_fault *fault) WR_MUST_CHECK;
+
 // All borrowed from `p`; empty when it is not there.
 bool wr_aws_profile_exists(const struct wr_aws_profiles *p, wr_str profile);
 // A key of a profile, from the credentials file if it is there, else from the config file.

@@ -102,8 +102,11 @@ bool wr_aws_url_read(wr_str url, struct wr_aws_url *out)
             return false;
         }
     }
+    if (u.host.len == 0 || u.host.at[0] == ':') {
+        return false;
+    }
     *out = u;
-    return u.host.len > 0 && u.host.at[0] != ':';
+    return true;
 }
 
 static wr_str without_port(wr_str host)
@@ -142,6 +145,9 @@ bool wr_aws_arn_read(wr_str arn, struct wr_aws_arn *out)
         parts[i] = wr_str_cut(arn, 0, len);
         arn = wr_str_cut(arn, colon ? len + 1 : len, arn.len);
     }
+    if (!wr_str_eq(parts[0], WR_STR("arn")) || !parts[1].len || !parts[2].len || !parts[5].len) {
+        return false;
+    }
     *out = (struct wr_aws_arn){parts[1], parts[2], parts[3], parts[4], parts[5]};
-    return wr_str_eq(parts[0], WR_STR("arn")) && parts[1].len && parts[2].len && parts[5].len;
+    return true;
 }

@@ -1,6 +1,7 @@
 // Signature Version 4: signs requests, in headers or in the query. OpenSSL's HMAC and SHA-256 with
 // contexts that are kept, and derived keys that are kept for their day.
-// Thread: the signer's owner. In steady state nothing is allocated.
+// Thread: the signer's owner. In steady state nothing is allocated here; OpenSSL 3.0 allocates
+// small contexts inside, eight times a signature (own HMAC and kept contexts measured the same).
 #ifndef WR_SINKS_LIB_AWS_SIGN_H
 #define WR_SINKS_LIB_AWS_SIGN_H
 

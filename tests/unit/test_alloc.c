@@ -4,6 +4,7 @@
 
 #include "tests/support/test.h"
 
+#include "tests/support/allocations.h"
 #include "tests/support/fake_sink.h"
 #include "tests/support/flow_bed.h"
 
@@ -15,48 +16,6 @@
 
 #define MESSAGES 10000
 #define TOPICS   1000 // distinct ones: more than a few, fewer than the topic cache holds
-
-// Interposed in front of libc's. Under a sanitizer the allocator is not ours to replace; the other
-// builds run this test.
-static uint64_t calls;
-
-#if !WR_ASAN && !defined(__SANITIZE_THREAD__)
-#    define COUNTED 1
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *old, size_t size);
-void __libc_free(void *at);
-void *malloc(size_t size);
-void *calloc(size_t count, size_t size);
-void *realloc(void *old, size_t size);
-void free(void *at);
-
-void *malloc(size_t size)
-{
-    calls++;
-    return __libc_malloc(size);
-}
-
-void *calloc(size_t count, size_t size)
-{
-    calls++;
-    return __libc_calloc(count, size);
-}
-
-void *realloc(void *old, size_t size)
-{
-    calls++;
-    return __libc_realloc(old, size);
-}
-
-void free(void *at)
-{
-    calls++;
-    __libc_free(at);
-}
-#else
-#    define COUNTED 0
-#endif
 
 #define RULE(sql, rest) "{\"sql\": \"" sql "\", \"awsIotSqlVersion\": \"2016-03-23\", " rest "}"
 
@@ -110,14 +69,14 @@ static void allocates_nothing_when_warm(void **state)
         fake.quiet = true;
         send_all(&b, 2 * TOPICS);
         size_t before = fake.submits;
-        uint64_t warm = calls;
+        uint64_t warm = allocation_calls;
         send_all(&b, MESSAGES);
-        uint64_t counted = calls - warm;
+        uint64_t counted = allocation_calls - warm;
         CHECK_INT(cases[i].name, counted, 0);
         CHECK_INT(cases[i].name, fake.submits - before, cases[i].submits);
         CHECK_INT(cases[i].name, b.settled, MESSAGES + 2 * TOPICS);
         if (COUNTED) {
-            CHECK("the counter counts", calls > 0);
+            CHECK("the counter counts", allocation_calls > 0);
         }
         bed_close(&b);
     }

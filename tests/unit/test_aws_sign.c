@@ -12,6 +12,8 @@
 
 #include "tests/support/test.h"
 
+#include "tests/support/allocations.h"
+
 #include "sql/base/banned.h"
 
 static const char *folder;
@@ -288,6 +290,31 @@ static void test_tables(void **state)
         CHECK_INT(r->name, receive(&req, &sig, keys.secret, now, &claim, &fault),
                   WR_AWS_CHECK_VERIFIED);
         CHECK_STR(r->name, claim.signed_names, Z(r->signed_names));
+    }
+}
+
+// In steady state only OpenSSL allocates: 2 digests and an HMAC, whose key it copies too.
+#define OPENSSL_CALLS 14 // of malloc and its kin, a signature
+
+static void test_no_allocations(void **state)
+{
+    int64_t now = time_of(S("20260102T030405Z"));
+    struct wr_aws_signature sig;
+    for (int turn = 0; turn < 1000; turn++) {
+        uint64_t before = allocation_calls;
+        for (size_t i = 0; i < WR_COUNT(rows); i++) {
+            struct wr_aws_request req;
+            struct wr_aws_keys keys = {S("AKIAWEIRTENANT000001"), Z(rows[i].secret),
+                                       Z(rows[i].token)};
+            struct wr_aws_scope scope = {Z(rows[i].region), Z(rows[i].service), now};
+            request_of(&rows[i], &req);
+            CHECK_INT(rows[i].name, wr_aws_sign(signer, &keys, &scope, &req, &text, &sig), WR_OK);
+            CHECK_STR(rows[i].name, Z(sig.text), Z(rows[i].signature));
+        }
+        if (turn > 0 && COUNTED) {
+            CHECK("calls of malloc and its kin",
+                  allocation_calls - before <= OPENSSL_CALLS * WR_COUNT(rows));
+        }
     }
 }
 
@@ -688,10 +715,10 @@ static void test_unsigned_payload(void **state)
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {T(test_vectors),   T(test_tables),          T(test_paths),
-                                       T(test_queries),   T(test_limits),          T(test_dates),
-                                       T(test_keys_kept), T(test_claims),          T(test_refusals),
-                                       T(test_presigned), T(test_unsigned_payload)};
+    const struct CMUnitTest tests[] = {
+        T(test_vectors), T(test_tables),   T(test_no_allocations), T(test_paths),
+        T(test_queries), T(test_limits),   T(test_dates),          T(test_keys_kept),
+        T(test_claims),  T(test_refusals), T(test_presigned),      T(test_unsigned_payload)};
     folder = argc > 1 ? argv[1] : "tests/unit/aws";
     signer = wr_aws_signer_new();
     int status = TEST_MAIN(tests);

@@ -43,8 +43,8 @@ struct wr_aws_options {
     void *log_user;
 };
 
-// Reads the profiles (blocks: at the start). Faults: a file or an endpoint that cannot be read.
-// No credentials are fetched before the first call. Give: wr_aws_close().
+// Reads the profiles (blocks: at the start). Faults: a file that cannot be read, an endpoint that
+// is none. No credentials are fetched before the first call. Give: wr_aws_close().
 wr_err wr_aws_open(uv_loop_t *loop, const struct wr_aws_options *options, struct wr_aws **out,
                    struct wr_fault *fault) WR_MUST_CHECK;
 // Calls under way are answered (RETRY), then `closed` (may be NULL) is called.
@@ -67,7 +67,7 @@ struct wr_aws_call {
     wr_str endpoint;       // of this call: beats all others; empty: none
     wr_str signing_name;   // another one than the service's; empty: the service's
     wr_str role_arn;       // the rule's; empty: none
-    uint32_t timeout_ms;   // 0: the client's
+    uint32_t timeout_ms;   // of each try, once there are credentials; 0: the client's
     size_t response_max;   // 0: the client's
     bool unsigned_payload; // S3 over https only
     // `answer` is borrowed until it returns.

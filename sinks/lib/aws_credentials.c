@@ -107,8 +107,13 @@ static void on_timer(uv_timer_t *timer)
 static void tell(struct wr_aws_credentials *c, struct wr_aws_waiter **list,
                  const struct wr_aws_keys *keys)
 {
-    struct wr_aws_waiter *w = *list;
-    *list = NULL;
+    struct wr_aws_waiter *w = NULL;
+    while (*list) { // in the order they came
+        struct wr_aws_waiter *last = *list;
+        *list = last->next_;
+        last->next_ = w;
+        w = last;
+    }
     while (w) {
         struct wr_aws_waiter *next = w->next_;
         w->done(w, keys, keys ? NULL : c->why);

@@ -1,6 +1,8 @@
 // The client's credentials by role, its start and its end.
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "sinks/lib/aws_parts.h"
 
@@ -161,6 +163,25 @@ static wr_err check_endpoints(const struct wr_aws *a, struct wr_fault *fault)
     return WR_OK;
 }
 
+// Else every request would fail with a puzzle.
+static wr_err check_file(const char *what, const char *path, struct wr_fault *fault)
+{
+    if (!path || !path[0] || access(path, R_OK) == 0) {
+        return WR_OK;
+    }
+    return wr_fault_set(fault, WR_ERR_IO, "%s: %s: %s", what, path, strerror(errno));
+}
+
+static wr_err check_files(const struct wr_aws *a, struct wr_fault *fault)
+{
+    const struct wr_aws_source *s = &a->source;
+    wr_err err = check_file("the CA certificates for AWS", a->ca_file, fault);
+    err = err ? err : check_file("the CA certificates of the IoT provider", s->iot_ca_file, fault);
+    err = err ? err : check_file("the IoT provider's client certificate", s->iot_cert_file, fault);
+    err = err ? err : check_file("the IoT provider's client key", s->iot_key_file, fault);
+    return err;
+}
+
 static void set_source(struct wr_aws *a)
 {
     const struct wr_aws_options *o = &a->options;
@@ -178,14 +199,18 @@ static void set_source(struct wr_aws *a)
     };
 }
 
-static void make_clients(struct wr_aws *a, uv_loop_t *loop)
+static void find_ca(struct wr_aws *a)
 {
-    const struct wr_aws_options *o = &a->options;
-    wr_str ca = wr_str_of(o->ca_file);
+    wr_str ca = wr_str_of(a->options.ca_file);
     ca = ca.len ? ca : wr_aws_env("AWS_CA_BUNDLE");
     ca = ca.len ? ca : wr_aws_profile_get(a->profiles, a->profile, "ca_bundle");
     wr_buf_add(&a->ca_path, ca);
     a->ca_file = ca.len ? wr_buf_terminated(&a->ca_path) : NULL;
+}
+
+static void make_clients(struct wr_aws *a, uv_loop_t *loop)
+{
+    const struct wr_aws_options *o = &a->options;
     a->tools.http = wr_http_new(loop, &(struct wr_http_options){
                                           .ca_file = a->ca_file,
                                           .connect_timeout_ms = o->connect_timeout_ms,
@@ -209,8 +234,13 @@ wr_err wr_aws_open(uv_loop_t *loop, const struct wr_aws_options *options, struct
     set_source(a);
     a->profile = wr_aws_profile_name(&a->source);
     wr_err err = wr_aws_profiles_load(&a->profiles, fault);
-    err = err ? err : check_endpoints(a, fault);
+    if (!err) {
+        find_ca(a);
+        err = check_endpoints(a, fault);
+    }
+    err = err ? err : check_files(a, fault);
     if (err) {
+        wr_buf_release(&a->ca_path);
         wr_aws_profiles_free(a->profiles);
         free(a);
         return err;

@@ -546,10 +546,16 @@ def test_tls():
             tap.equal([a["class"], a["status"]], ["retry", 0], "not trusted")
             tap.check("certificate" in a["why"], a["why"])
             tool.end()
-        tool = Tool("--endpoint", stub.url, "--ca-file", os.path.join(certs.dir, "missing.pem"), env=KEYS)
+        for options, env in ((["--ca-file", certs.dir + "/missing.pem"], {}), ([], {"AWS_CA_BUNDLE": certs.dir + "/missing.pem"}),
+                             (["--iot-cert-file", certs.dir + "/missing.pem"], {})):
+            tool = Tool("--endpoint", stub.url, *options, env={**KEYS, **env})
+            tap.equal(tool.process.wait(), 2, "a file that is not there, at the start")
+            tap.check("/missing.pem: No such file or directory" in tool.process.stderr, tool.process.stderr)
+        empty = support.write_file(certs.dir + "/empty.pem", "nothing\n")
+        tool = Tool("--endpoint", stub.url, "--ca-file", empty, env=KEYS)
         a = tool.call()
-        tap.equal([a["class"], a["status"]], ["retry", 0], "no such file")
-        tap.check("missing.pem" in a["why"], a["why"])
+        tap.equal([a["class"], a["status"]], ["retry", 0], "no certificate in it")
+        tap.check("empty.pem" in a["why"], a["why"])
         tool.end()
         tap.equal(len(stub.requests), before, "nothing was sent")
     with aws_stub.Stub(tls=certs.elsewhere) as stub:

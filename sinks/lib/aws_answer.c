@@ -1,6 +1,8 @@
 // Error bodies in JSON and XML, codes, classes.
 #include "sinks/lib/aws_answer.h"
 
+#include <zlib.h>
+
 #include "sinks/lib/aws_canonical.h"
 #include "sinks/lib/aws_xml.h"
 #include "sql/base/clock.h"
@@ -97,23 +99,6 @@ static int64_t http_date(wr_str s)
     memcpy(form + 13, s.at + 23, 2);
     form[15] = 'Z';
     return wr_aws_date_read((wr_str){form, sizeof form}, &ms) ? ms : 0;
-}
-
-// CRC-32 (IEEE), four bits at a time: answers are short.
-static uint32_t crc32(wr_str s)
-{
-    static const uint32_t nibble[16] = {
-        0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
-        0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
-        0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
-    };
-    uint32_t crc = ~0u;
-    for (size_t i = 0; i < s.len; i++) {
-        crc ^= (unsigned char)s.at[i];
-        crc = crc >> 4 ^ nibble[crc & 15];
-        crc = crc >> 4 ^ nibble[crc & 15];
-    }
-    return ~crc;
 }
 
 // ---- bodies
@@ -221,7 +206,8 @@ static enum wr_aws_class class_of_outcome(enum wr_http_outcome outcome)
 static bool damaged(const struct wr_http_response *r)
 {
     wr_str sum = wr_http_response_header(r, WR_STR("x-amz-crc32"));
-    return sum.len > 0 && digits(sum, UINT32_MAX) != crc32(r->body);
+    return sum.len > 0 &&
+           digits(sum, UINT32_MAX) != crc32_z(0, (const Bytef *)r->body.at, r->body.len);
 }
 
 // The JSON services say so in words.

@@ -47,6 +47,8 @@ RULES = [
     ("sinks/lib/local_dynamodb*", ["sinks/*", "sql/base/*"], ["uv", "sqlite"]),
     ("sinks/lib/httpd*", ["sinks/*", "sql/base/*"], ["uv", "http_parser"]),
     ("sinks/lib/http*", ["sinks/*", "sql/base/*"], ["uv", "http_parser", "curl"]),
+    # DynamoDB's answers carry a CRC-32.
+    ("sinks/lib/aws_answer*", ["sinks/*", "sql/base/*"], ["uv", "zlib"]),
     # Error documents and credentials of AWS's older services are XML.
     ("sinks/lib/aws_xml*", ["sinks/*", "sql/base/*"], ["expat"]),
     ("sinks/lib/aws*", ["sinks/*", "sql/base/*"], ["uv", "openssl"]),

@@ -76,6 +76,7 @@ struct wr_aws_call {
     struct wr_aws_transfer *transfer_;
 };
 
+// Not after wr_aws_close(), not even from the `done` of another call.
 void wr_aws_send(struct wr_aws *a, struct wr_aws_call *call);
 // `done` is called soon (RETRY), unless it has been.
 void wr_aws_cancel(struct wr_aws *a, struct wr_aws_call *call);

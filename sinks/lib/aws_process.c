@@ -16,6 +16,7 @@
 #define OUTPUT_MAX 65536 // bytes; an answer has about a thousand
 #define ERRORS_MAX 4096  // bytes kept of what it says on stderr
 #define TIMEOUT_MS 60000 // it may ask another service
+#define LINGER_MS  1000  // after its end, for pipes that something it started still holds
 
 struct wr_aws_process {
     struct wr_aws_fetch *fetch;
@@ -141,15 +142,33 @@ static void kill_it(struct wr_aws_process *p)
     }
 }
 
+// The timer outlives the process and its pipes.
+static void close_timer_if_done(struct wr_aws_process *p)
+{
+    if (p->exited && uv_is_closing((uv_handle_t *)&p->out) &&
+        uv_is_closing((uv_handle_t *)&p->err)) {
+        close_one(p, (uv_handle_t *)&p->timer);
+    }
+}
+
+static void on_linger(uv_timer_t *timer)
+{
+    struct wr_aws_process *p = timer->data;
+    close_one(p, (uv_handle_t *)&p->out);
+    close_one(p, (uv_handle_t *)&p->err);
+    close_timer_if_done(p);
+}
+
 static void on_exit_(uv_process_t *process, int64_t status, int signal)
 {
     struct wr_aws_process *p = process->data;
-    kill_it(p); // what it left behind holds the pipes open
+    kill_it(p); // the rest of its group, which may hold the pipes open
     p->exited = true;
     p->status = status;
     p->signal = signal;
     close_one(p, (uv_handle_t *)&p->process);
-    close_one(p, (uv_handle_t *)&p->timer);
+    uv_timer_start(&p->timer, on_linger, LINGER_MS, 0);
+    close_timer_if_done(p);
 }
 
 static void on_late(uv_timer_t *timer)
@@ -173,6 +192,7 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
     size_t max = is_output ? OUTPUT_MAX : ERRORS_MAX;
     if (len < 0) {
         close_one(p, (uv_handle_t *)stream);
+        close_timer_if_done(p);
         return;
     }
     size_t room = max - b->len, take = (size_t)len < room ? (size_t)len : room;

@@ -31,7 +31,8 @@ except ImportError as e:
 TOOL = next((a for a in sys.argv[1:] if not a.startswith("test_")), "aws_tool")
 KEYS = {"AWS_ACCESS_KEY_ID": aws_stub.KEY_ID, "AWS_SECRET_ACCESS_KEY": aws_stub.SECRET}
 # What a machine may have set must not decide here.
-CLEAN = {k: None for k in os.environ if k.startswith("AWS_") or k.lower().endswith("_proxy")}
+for variable in [k for k in os.environ if k.startswith("AWS_") or k.lower().endswith("_proxy")]:
+    del os.environ[variable]
 
 
 class Tool:
@@ -40,11 +41,7 @@ class Tool:
     def __init__(self, *options, env=None, home=None):
         self.home = home or support.temp_dir("wr-aws-")
         full = {"HOME": self.home, "AWS_EC2_METADATA_DISABLED": "true", **(env or {})}
-        saved = {k: os.environ.pop(k) for k in CLEAN if k in os.environ}
-        try:
-            self.process = support.Process([TOOL, *options], env=full, stdin=True)
-        finally:
-            os.environ.update(saved)
+        self.process = support.Process([TOOL, *options], env=full, stdin=True)
         self.last = 0
 
     def start(self, service="dynamodb", **call):
@@ -875,6 +872,27 @@ def test_process():
             a = tool.call()
             tap.check(words in a["why"], f"{words}: {a['why']}")
             tool.end()
+
+
+def test_process_leaves_something():
+    """credential_process: what it leaves behind holds nothing up"""
+    with aws_stub.Stub() as stub:
+        home = support.temp_dir()
+        good = json.dumps({"Version": 1, "AccessKeyId": aws_stub.KEY_ID, "SecretAccessKey": aws_stub.SECRET})
+        for name, start in (("child", "sleep 50 &"), ("daemon", "setsid sleep 50 &\nuntil [ \"$(cut -d' ' -f6 /proc/$!/stat)\" = $! ]; do :; done")):
+            script = support.write_file(os.path.join(home, name), f"#!/bin/sh\n{start}\necho $! > {home}/pid\necho '{good}'\n", 0o755)
+            support.write_file(os.path.join(home, "config"), f"[default]\ncredential_process = {script}\n")
+            began = time.monotonic()
+            tool = Tool("--endpoint", stub.url, env={"AWS_CONFIG_FILE": os.path.join(home, "config")})
+            tap.equal(tool.call()["class"], "ok", name)
+            tap.check(time.monotonic() - began < 20, f"{name}: it took its time")
+            tool.end()
+            pid = int(support.read_file(os.path.join(home, "pid")))
+            if name == "child":
+                wait_for(lambda: "sleep" not in support.read_file(f"/proc/{pid}/cmdline"), "the end of its child")
+            else:
+                tap.check("sleep" in support.read_file(f"/proc/{pid}/cmdline"), "a daemon lives on")
+                os.kill(pid, 9)
 
 
 def test_iot_provider():

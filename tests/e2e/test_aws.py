@@ -141,6 +141,29 @@ def test_stub_and_boto3():
             tap.equal(e.response["Error"]["Code"], "ProvisionedThroughputExceededException", "throttle")
 
 
+def test_stub_by_hand():
+    """The stub as a process: told what to do, and asked what came, over HTTP"""
+    import urllib.request
+    process = support.Process([sys.executable, pathlib.Path(aws_stub.__file__)], name="aws_stub")
+    url = "http://127.0.0.1:" + wait_for(lambda: process.lines and process.lines[0], "its port").split()[1]
+
+    def tell(what, **members):
+        with urllib.request.urlopen(f"{url}/_stub/{what}", json.dumps(members).encode() if members else None) as answer:
+            return json.load(answer)
+    tell("keys", AKIDOTHER=["other-secret", None])
+    tell("fail", kind="throttle", service="s3", times=1)
+    tool = Tool("--endpoint", url, env={"AWS_ACCESS_KEY_ID": "AKIDOTHER", "AWS_SECRET_ACCESS_KEY": "other-secret"})
+    tap.equal([tool.call("s3")["code"], tool.call("s3")["class"]], ["SlowDown", "ok"], "told to throttle once")
+    tap.equal([(r["operation"], r["status"], r["failure"], r["key_id"], r["body"]) for r in tell("requests")],
+              [("PutObject", 503, "throttle", "AKIDOTHER", "abc"), ("PutObject", 200, None, "AKIDOTHER", "abc")], "what came")
+    tell("set", clock=7200)
+    tap.equal(tool.call()["class"], "ok", "another clock")
+    tell("reset", all=True)
+    tap.equal(tell("requests"), [], "forgotten")
+    tool.end()
+    process.stop()
+
+
 # ---- outcomes
 
 # (how it fails, service, class, verdict, status, code, part of the sentence)

@@ -38,7 +38,7 @@ struct reader {
     struct model_text t;
     size_t at;
     enum model_regex_state state;
-    int depth;
+    int depth, ahead; // groups, look-aheads around
 };
 
 static struct model_re *read_either(struct reader *r);
@@ -177,12 +177,16 @@ static struct model_re *read_group(struct reader *r)
         kind = RE_AHEAD;
     } else if (peek(r) == '?') {
         return stop(r, MODEL_REGEX_UNSUPPORTED);
+    } else if (r->ahead) { // what it captured is kept or not when the look-ahead is left backwards
+        return stop(r, MODEL_REGEX_UNSUPPORTED);
     } else if (++r->re->groups >= MODEL_GROUPS || ++r->depth > 50) {
         return stop(r, MODEL_REGEX_UNSUPPORTED);
     } else {
         index = r->re->groups;
     }
+    r->ahead += kind == RE_AHEAD;
     struct model_re *inner = read_either(r);
+    r->ahead -= kind == RE_AHEAD;
     if (!take(r, ")")) {
         return stop(r, MODEL_REGEX_BAD);
     }

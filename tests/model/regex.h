@@ -1,6 +1,7 @@
 // Regular expressions by plain backtracking, for a subset of Java's dialect: literals, `.`, `^`,
-// `$`, classes with ranges and \d \w \s, groups (capturing, (?:...), (?=...)), `|`, and * + ?
-// {m,n}, greedy or lazy; `(?i)` in front for ASCII. The rest is "unsupported". Thread: one.
+// `$`, classes with ranges and \d \w \s, groups (capturing, (?:...), (?=...) without groups in it),
+// `|`, and * + ? {m,n}, greedy or lazy; `(?i)` in front for ASCII. The rest is "unsupported".
+// Thread: one.
 #ifndef WR_MODEL_REGEX_H
 #define WR_MODEL_REGEX_H
 

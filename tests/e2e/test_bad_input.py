@@ -6,7 +6,6 @@ and what to do about it; a running weir comes back when the trouble is over.
 import json
 import os
 import re
-import signal
 import sys
 
 import support
@@ -234,14 +233,14 @@ def test_wrong_password():
     broker.client_options = ["-u", "device", "-P", "right"]
     for version, word in (("5", "mqtt.username"), ("3.1.1", "mqtt.username")):
         with_password(passwords, "right")
-        broker.process.signal(signal.SIGHUP)
+        broker.restart()  # mosquitto 2.0.11 may crash when it reads the file again on SIGHUP while clients come
         with begin(broker, username="device", password="wrong", version=version) as w:
             line = w.process.wait_line("source: ")
             tap.check(word in line and "mqtt.password" in line, f"version {version}: {line!r}")
             tap.check("wrong" not in line, f"the password is no secret: {line!r}")
             with_password(passwords, "wrong")
             broker.client_options = ["-u", "device", "-P", "wrong"]
-            broker.process.signal(signal.SIGHUP)
+            broker.restart()
             ready(w)
             delivered(broker, w)
     broker.stop()

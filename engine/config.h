@@ -38,12 +38,14 @@ struct wr_config {
     bool rules_watch;         // rules.watch: reload when the folder changes, default true
     const char *state_dir;    // state_dir: default /var/lib/weir if writable, else ./weir-data
     const char *mode;         // mode: "local" (the only one so far)
-    const char *ack;          // ack: "settled" (default) | "received"
+    const char *ack;          // ack: "durable" (default) | "settled" | "received"
     const char *limits;       // limits: "weir" | "aws" (sql.md 14)
     int64_t payload_max;      // payload_max: bytes, default 1 MiB; limits: aws makes it 128 KiB
     int64_t
         message_memory; // message_memory: bytes one message's evaluation may take, default 64 MiB
     int64_t fuel;       // fuel: steps one evaluation may take
+    int64_t spool_max, spool_segment, dead_max; // bytes
+    int64_t spool_in_flight;                    // durable messages of one rule in memory
     const char *account_id;            // account_id: 12 digits, default 123456789012
     const char *region;                // region: default us-east-1
     const char *templates_undefined;   // templates.undefined: "empty" | "fail" (actions.md 2)

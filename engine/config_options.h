@@ -54,8 +54,18 @@
       " if it is writable, else ./weir-data.")                                                     \
     X(mode, "mode", CHOICE, "local", "local", "",                                                  \
       "Form of the actions: nothing leaves the machine.")                                          \
-    X(ack, "ack", CHOICE, "settled", "settled|received", "",                                       \
-      "When a message is acknowledged; with received, a crash loses messages.")                    \
+    X(ack, "ack", CHOICE, "durable", "durable|settled|received", "",                               \
+      "When a message is acknowledged: once what actions get of it is on disk, once they have "    \
+      "it, "                                                                                       \
+      "or at once (a crash loses messages).")                                                      \
+    X(spool_max, "spool.max", SIZE, "1G", "64M..16384G", "bytes",                                  \
+      "Room for what is acknowledged and not delivered; over it nothing more is taken.")           \
+    X(spool_segment, "spool.segment", SIZE, "16M", "1M..1G", "bytes",                              \
+      "Size of one file of the spool; it goes when all in it is delivered.")                       \
+    X(spool_in_flight, "spool.in_flight", INT, "1000", "1..1000000", "",                           \
+      "Messages of one rule in memory; more of it wait in the spool.")                             \
+    X(dead_max, "dead.max", SIZE, "1G", "64M..16384G", "bytes",                                    \
+      "Room for dead letters; over it nothing more is taken.")                                     \
     X(limits, "limits", CHOICE, "weir", "weir|aws", "",                                            \
       "aws: topics and payloads over AWS's limits are not evaluated.")                             \
     X(payload_max, "payload_max", SIZE, "1M", "1..256M", "bytes",                                  \

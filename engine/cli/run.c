@@ -1,9 +1,9 @@
 // `weir run`: wires source, flow, rules and sinks together; order of start and stop; signals;
 // status.
 //
-//   start  config ─ state folder ─ sinks ─ flow ─ rules (open sinks) ─ source ─ publisher ─ loop
-//   stop   rules folder, source (waits for records) ─ look-ups, flow ─ sinks ─ publisher ─ handles
-//   ─ loop ends
+//   start  config ─ state folder ─ stores ─ sinks ─ flow ─ rules (open sinks) ─ source ─ publisher
+//   ─ loop stop   rules folder, source (waits for records) ─ look-ups, flow ─ sinks ─ stores ─
+//   publisher ─ handles ─ loop ends
 #include "engine/cli/cli.h"
 
 #include <signal.h>
@@ -15,6 +15,7 @@
 #include <uv.h>
 
 #include "engine/cli/state_dir.h"
+#include "engine/cli/stores.h"
 #include "engine/config.h"
 #include "engine/flow/flow.h"
 #include "engine/lookup/lookup.h"
@@ -48,6 +49,7 @@ struct daemon {
     struct wr_message_pool *pool;
     struct wr_sinks *sinks;
     struct wr_lookups *lookups;
+    struct wr_stores stores;
     struct wr_flow *flow;
     struct wr_folder *folder;
     struct wr_source *source;
@@ -59,6 +61,8 @@ struct daemon {
     uv_timer_t status_timer, drain_timer;
     wr_mono started, drain_end;
     bool handles_open, ran, connected, stopping, forced;
+    bool recovered; // what the spool had from before is taken up: the source may start
+    enum wr_pace lookups_pace, pace;
     bool subscribed; // to everything, at least once since the start
     int waiting;     // ends that the next step of the stop waits for
 };
@@ -190,6 +194,7 @@ static void write_totals(const struct daemon *d, struct wr_buf *out)
                 (long)getpid(), (long long)wr_mono_since_us(d->started, wr_mono_now()) / 1000,
                 wr_flow_live(d->flow), rules ? wr_rule_set_count(rules) : 0);
     write_mqtt(d, out);
+    wr_stores_write(&d->stores, out);
 }
 
 // Totals in one line, then a line a rule: lines of the log have a limit.
@@ -233,11 +238,22 @@ static void on_status_timer(uv_timer_t *timer)
 
 // ---- what the parts call
 
+// Both look-ups that wait and stores without room slow the source down.
+static void update_pace(struct daemon *d)
+{
+    enum wr_pace pace = wr_stores_busy(&d->stores) ? WR_PACE_STOP : d->lookups_pace;
+    if (pace != d->pace && d->source) {
+        d->pace = pace;
+        d->source->impl->pace(d->source, pace);
+    }
+}
+
 static void on_batch(void *user, struct wr_source *source, struct wr_message *messages,
                      size_t count)
 {
     struct daemon *d = user;
     wr_flow_batch(d->flow, source, messages, count);
+    update_pace(d);
 }
 
 // The source logs these itself.
@@ -253,9 +269,30 @@ static void on_source_state(void *user, struct wr_source *source, bool up, const
 static void on_pace(void *user, enum wr_pace pace)
 {
     struct daemon *d = user;
-    if (d->source && d->source->impl->pace) {
-        d->source->impl->pace(d->source, pace);
-    }
+    d->lookups_pace = pace;
+    update_pace(d);
+}
+
+static void on_durable(void *user, uint64_t seq)
+{
+    struct daemon *d = user;
+    wr_flow_durable(d->flow, seq);
+}
+
+static void on_room(void *user)
+{
+    update_pace(user);
+}
+
+// Nothing is acknowledged from here on: the broker delivers it again, and the next start finds what
+// is on disk.
+static void on_broken(void *user, const struct wr_fault *fault)
+{
+    struct daemon *d = user;
+    wr_log(WR_LOG_ERROR, "run", "%s; weir ends at once, since nothing can be kept any more",
+           fault->text);
+    d->forced = true;
+    uv_stop(&d->loop);
 }
 
 static void publish(void *user, const struct wr_publish *p)
@@ -302,7 +339,16 @@ static void on_rules(void *user, struct wr_rule_set *set)
     wr_log(WR_LOG_INFO, "rules", "rules from %s: %zu, topic filters: %zu, documents refused: %llu",
            d->config->rules_dir, wr_rule_set_count(set), filters,
            (unsigned long long)d->metrics->refused_documents);
-    if (d->source) {
+    if (d->source && d->recovered) {
+        want_filters(d);
+    }
+}
+
+static void on_recovered(void *user)
+{
+    struct daemon *d = user;
+    d->recovered = true;
+    if (d->source && !d->stopping) {
         want_filters(d);
     }
 }
@@ -349,13 +395,9 @@ static void on_publisher_closed(void *user)
     wr_flow_free(d->flow, on_flow_freed, d);
 }
 
-static void on_sinks_closed(void *user)
+static void on_stores_closed(void *user)
 {
     struct daemon *d = user;
-    if (d->ran) {
-        save_status(d);
-        log_status(d);
-    }
     if (d->publisher) {
         wr_publisher_close(d->publisher, on_publisher_closed, d);
     } else {
@@ -363,12 +405,22 @@ static void on_sinks_closed(void *user)
     }
 }
 
+static void on_sinks_closed(void *user)
+{
+    struct daemon *d = user;
+    if (d->ran) {
+        save_status(d);
+        log_status(d);
+    }
+    wr_stores_close(&d->stores, on_stores_closed, d);
+}
+
 static void end_flow(struct daemon *d)
 {
     size_t left = wr_flow_live(d->flow);
     if (left) {
-        wr_log(WR_LOG_WARN, "run", "%zu messages are not settled; the broker keeps those of QoS 1",
-               left);
+        wr_log(WR_LOG_WARN, "run", "%zu messages are not settled; %s", left,
+               d->stores.spool ? "the spool keeps them" : "the broker keeps those of QoS 1");
     }
     wr_lookups_stop(d->lookups);
     wr_flow_stop(d->flow);
@@ -525,6 +577,10 @@ static void open_flow(struct daemon *d)
         .payload_max = aws && payload_max > AWS_PAYLOAD_MAX ? AWS_PAYLOAD_MAX : payload_max,
         .aws_limits = aws,
         .undefined_fails = strcmp(c->templates_undefined, "fail") == 0,
+        .spool = d->stores.spool,
+        .pool = d->pool,
+        .in_flight_max = (size_t)c->spool_in_flight,
+        .dead = d->stores.dead,
         .retry = {.attempts = (unsigned)c->retry_attempts,
                   .budget_ms = c->retry_budget_ms,
                   .base_ms = c->retry_base_ms,
@@ -567,13 +623,20 @@ static wr_err start(struct daemon *d, struct wr_fault *fault)
     int64_t keep = d->config->mqtt_receive_maximum + d->config->mqtt_batch;
     d->pool = wr_message_pool_new((size_t)d->config->message_memory,
                                   keep < POOL_KEEP_MAX ? (size_t)keep : POOL_KEEP_MAX);
+    const struct wr_stores_events events = {
+        .durable = on_durable, .room = on_room, .broken = on_broken, .user = d};
+    wr_err err = wr_stores_open(&d->stores, &d->loop, d->config, d->state.path, &events, fault);
     open_flow(d);
-    wr_err err = open_rules(d, fault);
+    if (!err) {
+        err = open_rules(d, fault);
+    }
     if (!err) {
         err = open_mqtt(d, fault);
     }
-    if (!err) {
-        want_filters(d);
+    if (!err && d->stores.spool) {
+        wr_flow_recover(d->flow, on_recovered, d);
+    } else if (!err) {
+        on_recovered(d);
     }
     return err;
 }

@@ -9,13 +9,14 @@
 #include "engine/flow/spool.h"
 
 // DEAD(NAME, word, help). The word is what `weir dead list --reason` takes.
-#define WR_DEAD_REASONS(DEAD)                                                                   \
-    DEAD(REFUSED, "refused", "an action was refused, and the rule has no error action")         \
-    DEAD(EXPIRED, "expired", "the tries of an action came to their end; no error action")       \
-    DEAD(TEMPLATE, "template", "a parameter could not be made; no error action")                \
-    DEAD(ERROR_REFUSED, "error-refused", "the error action was refused too")                    \
-    DEAD(ERROR_EXPIRED, "error-expired", "the tries of the error action came to their end")     \
-    DEAD(ERROR_TEMPLATE, "error-template", "a parameter of the error action could not be made") \
+#define WR_DEAD_REASONS(DEAD)                                                                    \
+    DEAD(REFUSED, "refused", "an action was refused, and the rule has no error action")          \
+    DEAD(EXPIRED, "expired", "the tries of an action came to their end; no error action")        \
+    DEAD(TEMPLATE, "template", "a parameter could not be made; no error action")                 \
+    DEAD(ERROR_REFUSED, "error-refused", "the error action was refused too")                     \
+    DEAD(ERROR_EXPIRED, "error-expired", "the tries of the error action came to their end")      \
+    DEAD(ERROR_TEMPLATE, "error-template", "a parameter of the error action could not be made")  \
+    DEAD(ERROR_DOCUMENT, "error-document", "the error document did not fit into message_memory") \
     DEAD(NO_SINK, "no-sink", "found in the spool, and this weir cannot perform its actions")
 
 enum wr_dead_reason {

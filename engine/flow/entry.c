@@ -50,21 +50,33 @@ static void put_str(struct wr_buf *b, wr_str s)
     }
 }
 
+static void put_param(struct wr_buf *b, wr_str name, const struct wr_param *p)
+{
+    put_str(b, name);
+    put_u8(b, (uint8_t)(p->undefined ? 1 : 0));
+    put_u64(b, (uint64_t)p->number);
+    put_str(b, p->text);
+    put_u32(b, (uint32_t)p->count);
+    for (size_t k = 0; k < p->count; k++) {
+        put_str(b, p->keys[k]);
+        put_str(b, p->values[k]);
+    }
+}
+
 static void put_action(struct wr_buf *b, const struct wr_entry_action *a)
 {
+    size_t count = 0;
+    for (size_t i = 0; i < a->param_count; i++) {
+        count += !a->options || a->params[i].set;
+    }
     put_str(b, a->kind);
     put_u8(b, (uint8_t)a->state);
-    put_u16(b, (uint16_t)a->param_count);
+    put_u16(b, (uint16_t)count);
     for (size_t i = 0; i < a->param_count; i++) {
-        const struct wr_param *p = &a->params[i];
-        put_str(b, a->names[i]);
-        put_u8(b, (uint8_t)(p->undefined ? 1 : 0));
-        put_u64(b, (uint64_t)p->number);
-        put_str(b, p->text);
-        put_u32(b, (uint32_t)p->count);
-        for (size_t k = 0; k < p->count; k++) {
-            put_str(b, p->keys[k]);
-            put_str(b, p->values[k]);
+        if (!a->options) {
+            put_param(b, a->names[i], &a->params[i]);
+        } else if (a->params[i].set) {
+            put_param(b, wr_str_of(a->options[i].name), &a->params[i]);
         }
     }
     if (a->state == WR_ENTRY_FAILED) {

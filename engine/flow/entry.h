@@ -31,8 +31,10 @@ struct wr_entry_action {
     wr_str kind; // "s3"
     enum wr_entry_state state;
     size_t param_count;
-    const wr_str *names; // of the parameters that are set
+    const wr_str *names; // as read: of the parameters, all of which are set
     const struct wr_param *params;
+    const struct wr_option *options; // to be written: the table of the parameters instead of names;
+                                     // those that are not set are left out
     wr_str resource, message;
 };
 

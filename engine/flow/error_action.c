@@ -1,6 +1,6 @@
 // The error action (actions.md 6): one record for each message and rule of which an action failed.
+#include "engine/flow/durable.h"
 #include "engine/flow/error_document.h"
-#include "engine/flow/run.h"
 
 #include "engine/observe/log.h"
 #include "sql/base/json.h"
@@ -29,7 +29,23 @@ static void give_up(struct wr_run *r)
     wr_log_limited(&limit, WR_LOG_ERROR, "flow",
                    "rule %.*s: the error document does not fit into message_memory, topic %.*s",
                    WR_STR_ARG(r->rule->name), WR_STR_ARG(r->message->sql.topic));
-    wr_run_end(r);
+    r->document_failed = true;
+    wr_run_bury(r);
+}
+
+// A restored run has not been evaluated here. Its statement is, since the error action's templates
+// may read its variables; whatever it comes to, the result is the one that was kept.
+static bool statement_is_run(struct wr_run *r)
+{
+    struct wr_message *m = r->message;
+    if (!r->expanding) {
+        r->expanding = true;
+        if (wr_sql_message_read(&m->sql, r->group->plan, &m->arena)) {
+            return true; // then the templates have no room either, and say so
+        }
+        wr_eval_start(&r->eval, &m->sql, 0, &r->flow->sql);
+    }
+    return wr_eval_run(&r->eval) != WR_EVAL_SUSPENDED;
 }
 
 void wr_error_action_begin(struct wr_run *r)
@@ -54,7 +70,8 @@ void wr_error_action_begin(struct wr_run *r)
     er->rec.result = value;
     er->rec.is_error_action = true;
     r->error_record = er;
-    r->stage = WR_RUN_ERROR_TEMPLATES;
+    bool statement = r->restored && r->rule->error_action_dynamic;
+    r->stage = statement ? WR_RUN_ERROR_STATEMENT : WR_RUN_ERROR_TEMPLATES;
     r->template_at = 0;
     r->expanding = false;
     wr_error_action_advance(r);
@@ -62,6 +79,14 @@ void wr_error_action_begin(struct wr_run *r)
 
 void wr_error_action_advance(struct wr_run *r)
 {
+    if (r->stage == WR_RUN_ERROR_STATEMENT) {
+        if (!statement_is_run(r)) {
+            r->flow->options.metrics->suspended++;
+            return;
+        }
+        r->stage = WR_RUN_ERROR_TEMPLATES;
+        r->expanding = false;
+    }
     if (!wr_expand(r, r->error_record)) {
         r->flow->options.metrics->suspended++;
         return;

@@ -21,6 +21,7 @@ WR_COLD static void fail(struct wr_engine_record *er, const struct wr_template_u
         // What was resolved before the failure, or the template as written.
         resource = er->params ? er->params[primary].text : er->action->params[primary].text;
     }
+    er->reason = WR_DEAD_TEMPLATE;
     wr_engine_record_fail(er, resource,
                           text.over ? WR_STR("Failed to resolve a template") : wr_buf_str(&text));
 }

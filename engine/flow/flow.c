@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "engine/flow/run.h"
+#include "engine/flow/durable.h"
 #include "engine/observe/log.h"
 #include "engine/rules/topic_cache.h"
 #include "sql/topic.h"
@@ -158,6 +158,13 @@ static void take(struct wr_flow *f, struct wr_message *m)
     evaluate(f, m, group);
 }
 
+static void flush(struct wr_flow *f)
+{
+    if (f->options.spool && !f->stopped) {
+        wr_spool_flush(f->options.spool);
+    }
+}
+
 void wr_flow_batch(void *flow, struct wr_source *source, struct wr_message *messages, size_t count)
 {
     struct wr_flow *f = flow;
@@ -166,8 +173,10 @@ void wr_flow_batch(void *flow, struct wr_source *source, struct wr_message *mess
         messages = m->next; // the message may be back in its pool below
         m->next = NULL;
         take(f, m);
+        wr_message_unhold(m);
         wr_flow_release(f, m);
     }
+    flush(f);
 }
 
 static void flow_lookup(void *user, struct wr_lookup *lookup)
@@ -247,6 +256,16 @@ void wr_flow_answered(struct wr_flow *f, struct wr_lookup *lookup)
     wr_run_advance(r);
     m->arena.over = false; // said and counted: not the other rules' trouble
     wr_flow_release(f, m);
+    flush(f);
+}
+
+void wr_flow_durable(void *flow, uint64_t seq)
+{
+    struct wr_flow *f = flow;
+    if (!f->stopped) {
+        wr_keep_durable(f, seq);
+        wr_redriven_durable(f, seq);
+    }
 }
 
 size_t wr_flow_live(const struct wr_flow *f)
@@ -261,23 +280,28 @@ static void abandon(struct wr_flow *f, struct wr_run *r)
     case WR_RUN_STATEMENT:
     case WR_RUN_TEMPLATES:
     case WR_RUN_READY:
+    case WR_RUN_KEPT:
     case WR_RUN_ENDED:
         if (r->lane) {
             wr_lane_leave(&f->lanes, r);
         }
         wr_run_end(r);
         return;
+    case WR_RUN_BURIED:
+        return; // the store tells when it is kept, or will be gone with all of it
     case WR_RUN_SUBMITTED:
         for (size_t i = 0; i < r->rule->action_count; i++) {
             if (r->records[i].retry.place_) {
                 wr_retry_remove(&f->retry, &r->records[i].retry);
                 r->outstanding--;
+                r->abandoned = true;
             }
         }
         if (r->outstanding == 0) {
             wr_run_end(r);
         }
         return;
+    case WR_RUN_ERROR_STATEMENT:
     case WR_RUN_ERROR_TEMPLATES:
         wr_run_end(r);
         return;
@@ -293,6 +317,7 @@ static void abandon(struct wr_flow *f, struct wr_run *r)
 void wr_flow_stop(struct wr_flow *f)
 {
     f->stopped = true;
+    f->kept = f->kept_last = NULL;
     for (struct wr_run *r = f->live, *next; r; r = next) {
         next = r->live_next;
         abandon(f, r);
@@ -307,6 +332,8 @@ static void on_closed(uv_handle_t *timer)
     void *user = f->done_user;
     wr_rule_set_unlock(f->rules);
     wr_topic_cache_free(f->topics);
+    wr_backlogs_free(f);
+    wr_redriven_free(f);
     free(f);
     done(user);
 }

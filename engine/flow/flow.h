@@ -6,6 +6,7 @@
 #ifndef WR_ENGINE_FLOW_FLOW_H
 #define WR_ENGINE_FLOW_FLOW_H
 
+#include "engine/flow/dead.h"
 #include "engine/flow/sinks.h"
 #include "engine/flow/source.h"
 #include "engine/rules/rule_set.h"
@@ -43,6 +44,12 @@ struct wr_flow_options {
     bool aws_limits;      // topics too (sql.md 14)
     bool undefined_fails; // templates.undefined: fail
     struct wr_retry_policy retry;
+    // `ack: durable`: what actions get is kept here first. The spool's `durable` event calls
+    // wr_flow_durable(). NULL: kept in memory only, and acknowledged when it is settled.
+    struct wr_spool *spool;
+    struct wr_message_pool *pool; // with spool: for what comes back from it
+    size_t in_flight_max;         // with spool: durable runs of one rule in memory
+    struct wr_dead *dead;         // for what no action took; NULL: it is said, counted and gone
 };
 
 // Give: wr_flow_free() it, after wr_flow_stop(). Options are copied, what they point to is lent
@@ -60,6 +67,20 @@ void wr_flow_batch(void *flow, struct wr_source *source, struct wr_message *mess
 // The look-up's answer is there: goes on with the evaluation that waits for it.
 void wr_flow_answered(struct wr_flow *f, struct wr_lookup *lookup);
 
+// wr_spool_events.durable, with the flow as `user`.
+void wr_flow_durable(void *flow, uint64_t seq);
+
+// With a spool: take up what a former process left there. `done` (once, from the loop) when every
+// entry is under way or in the backlog of its rule; a source should start after it, so that what is
+// new comes behind. The rules must be set.
+void wr_flow_recover(struct wr_flow *f, void (*done)(void *user), void *user);
+
+// A dead letter is to be delivered again, under its old delivery id: what was delivered then is
+// left out. With a spool. `e` is borrowed. `kept`, once, when it is durable in the spool: then the
+// letter is done. Not if the flow is stopped before.
+void wr_flow_redrive(struct wr_flow *f, const struct wr_entry *e, void (*kept)(void *user),
+                     void *user);
+
 // Messages that are not settled yet.
 size_t wr_flow_live(const struct wr_flow *f);
 
@@ -67,7 +88,8 @@ size_t wr_flow_live(const struct wr_flow *f);
 // hold end when they are settled, with no error action. The source must have ended, so that none of
 // these messages is acknowledged: the broker delivers them again.
 void wr_flow_stop(struct wr_flow *f);
-// After every sink is closed. `done` when the flow's timer is closed; the flow is freed by then.
+// After every sink, the dead-letter store and then the spool are closed. `done` when the flow's
+// timer is closed; the flow is freed by then.
 void wr_flow_free(struct wr_flow *f, void (*done)(void *user), void *user);
 
 #endif

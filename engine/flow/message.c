@@ -68,6 +68,7 @@ struct wr_message *wr_message_new(struct wr_message_pool *pool)
     m->retain = m->dup = false;
     m->hops = 0;
     m->locks = 1;
+    m->ack_holds = 1;
     m->source = NULL;
     m->token = 0;
     m->next = NULL;
@@ -79,6 +80,14 @@ void wr_message_lock(struct wr_message *m)
 {
     wr_assert(m->locks > 0);
     m->locks++;
+}
+
+void wr_message_unhold(struct wr_message *m)
+{
+    wr_assert(m->ack_holds > 0);
+    if (--m->ack_holds == 0 && m->source && m->source->impl->acknowledge) {
+        m->source->impl->acknowledge(m->source, m);
+    }
 }
 
 void wr_message_unlock(struct wr_message *m)

@@ -18,7 +18,8 @@ struct wr_message {
     bool retain, dup;
     unsigned hops;            // weir-hops user property, 0 without
     uint32_t locks;           // holders; the last unlock ends the message
-    struct wr_source *source; // told by wr_source_settled() at the last unlock; may be NULL
+    uint32_t ack_holds;       // what must be durable or settled before it may be acknowledged
+    struct wr_source *source; // told when it may acknowledge and at the last unlock; may be NULL
     uint64_t token;           // the source's
     struct wr_message_pool *pool;
     struct wr_message *next;      // in the pool, or in a batch
@@ -33,6 +34,9 @@ void wr_message_pool_free(struct wr_message_pool *pool);
 // With one lock, the caller's. sql zeroed, format_indicator -1.
 struct wr_message *wr_message_new(struct wr_message_pool *pool);
 void wr_message_lock(struct wr_message *m);
+// One reason less not to acknowledge it; the last one tells the source. A message is made with one,
+// the caller's.
+void wr_message_unhold(struct wr_message *m);
 void wr_message_unlock(struct wr_message *m);
 size_t wr_message_pool_live(const struct wr_message_pool *pool);
 

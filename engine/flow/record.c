@@ -1,5 +1,5 @@
 // Records: handed to sinks, settled by verdicts, tried again, counted.
-#include "engine/flow/run.h"
+#include "engine/flow/durable.h"
 
 #include "engine/observe/log.h"
 
@@ -18,7 +18,7 @@ void wr_engine_record_init(struct wr_engine_record *er, struct wr_run *r,
                 .body = r->body,
                 .body_json = r->body_json,
                 .result = &r->result,
-                .dialect = wr_program_dialect(r->rule->program),
+                .dialect = r->rule->program ? wr_program_dialect(r->rule->program) : WR_SQL_2016,
                 .rule_name = r->rule->name,
                 .topic = m->topic,
                 .trace_id = m->trace_id,
@@ -48,10 +48,14 @@ static void settled_one(struct wr_run *r)
     if (--r->outstanding > 0) {
         return;
     }
-    if (r->failed && r->rule->error_action && !r->flow->stopped) {
+    if (r->abandoned || (r->failed && r->flow->stopped)) {
+        wr_run_end(r); // not finished: the next process goes on with it
+    } else if (!r->failed) {
+        wr_run_complete(r);
+    } else if (r->rule->error_action) {
         wr_error_action_begin(r);
     } else {
-        wr_run_end(r);
+        wr_run_bury(r);
     }
 }
 
@@ -77,10 +81,14 @@ WR_COLD static void count_failure(struct wr_engine_record *er)
 // The record has come to its end.
 static void finish(struct wr_engine_record *er)
 {
-    if (er->rec.is_error_action) {
-        wr_run_end(er->run); // whatever became of it, there is no second error action
-    } else {
+    if (!er->rec.is_error_action) {
         settled_one(er->run);
+    } else if (!er->failed) {
+        wr_run_complete(er->run);
+    } else if (er->run->flow->stopped) {
+        wr_run_end(er->run);
+    } else {
+        wr_run_bury(er->run); // there is no second error action
     }
 }
 
@@ -118,14 +126,17 @@ void wr_record_settle(struct wr_record *rec, enum wr_verdict verdict, const stru
         } else {
             er->action->counters->success++;
         }
+        er->delivered = true;
         finish(er);
         return;
     case WR_RETRY:
         if (retry_later(er, why)) {
             return;
         }
+        er->reason = WR_DEAD_EXPIRED;
         break;
     case WR_REFUSED:
+        er->reason = WR_DEAD_REFUSED;
         break;
     }
     wr_engine_record_fail(er, why ? why->resource : (wr_str){0},
@@ -164,7 +175,11 @@ void wr_run_submit(struct wr_run *r)
     r->stage = WR_RUN_SUBMITTED;
     r->outstanding = (uint32_t)count + 1; // ours: a sink may settle at once
     for (size_t i = 0; i < count; i++) {
-        wr_engine_record_start(&r->records[i]);
+        if (r->records[i].delivered) { // before it was redriven
+            r->outstanding--;
+        } else {
+            wr_engine_record_start(&r->records[i]);
+        }
     }
     settled_one(r);
 }

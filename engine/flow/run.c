@@ -1,11 +1,11 @@
 // The stages of one rule on one message, and what it holds on to meanwhile.
-#include "engine/flow/run.h"
+#include "engine/flow/durable.h"
 
 #include "engine/observe/log.h"
 
 #include "sql/base/banned.h"
 
-static void retain(struct wr_run *r)
+void wr_run_retain(struct wr_run *r)
 {
     if (r->retained) {
         return;
@@ -13,8 +13,16 @@ static void retain(struct wr_run *r)
     struct wr_flow *f = r->flow;
     r->retained = true;
     wr_message_lock(r->message);
-    wr_rule_set_lock(r->rule_set);
-    r->group->locks++;
+    if (!r->restored) {
+        r->holds_ack = true;
+        r->message->ack_holds++;
+    }
+    if (r->rule_set) {
+        wr_rule_set_lock(r->rule_set);
+    }
+    if (r->group) {
+        r->group->locks++;
+    }
     r->live_before = NULL;
     r->live_next = f->live;
     if (f->live) {
@@ -38,17 +46,29 @@ void wr_run_end(struct wr_run *r)
     if (r->live_next) {
         r->live_next->live_before = r->live_before;
     }
-    r->group->locks--;
+    if (r->group) {
+        r->group->locks--;
+    }
     wr_rule_set_unlock(r->rule_set);
     wr_flow_release(f, r->message);
 }
 
+void wr_run_release_ack(struct wr_run *r)
+{
+    if (r->holds_ack) {
+        r->holds_ack = false;
+        wr_message_unhold(r->message);
+    }
+}
+
 static void leave(struct wr_run *r)
 {
-    if (r->stage == WR_RUN_READY) {
-        wr_run_submit(r);
+    if (r->stage != WR_RUN_READY) {
+        wr_run_complete(r);
+    } else if (r->flow->options.spool && r->rule->action_count > 0) {
+        wr_run_keep(r);
     } else {
-        wr_run_end(r);
+        wr_run_submit(r);
     }
 }
 
@@ -77,7 +97,7 @@ static void proceed(struct wr_run *r)
 
 static void suspend(struct wr_run *r)
 {
-    retain(r);
+    wr_run_retain(r);
     r->flow->options.metrics->suspended++;
     bool ordered = r->stage == WR_RUN_STATEMENT || r->stage == WR_RUN_TEMPLATES;
     if (ordered && !r->lane) {
@@ -119,7 +139,7 @@ static bool matched(struct wr_run *r)
     for (size_t i = 0; i < count; i++) {
         wr_engine_record_init(&r->records[i], r, &r->rule->actions[i]);
     }
-    retain(r);
+    wr_run_retain(r);
     return true;
 }
 
@@ -155,7 +175,7 @@ static bool evaluate(struct wr_run *r)
 
 void wr_run_advance(struct wr_run *r)
 {
-    if (r->stage == WR_RUN_ERROR_TEMPLATES) {
+    if (r->stage == WR_RUN_ERROR_STATEMENT || r->stage == WR_RUN_ERROR_TEMPLATES) {
         wr_error_action_advance(r);
         return;
     }
@@ -214,12 +234,14 @@ void wr_run_start(struct wr_flow *f, struct wr_message *m, struct wr_rule_set *s
     }
     r->rule = rule;
     r->stage = WR_RUN_STATEMENT;
-    r->expanding = false;
+    r->expanding = r->abandoned = r->has_id = r->document_failed = false;
     r->action = r->template_at = r->outstanding = r->failed = 0;
     r->error_record = NULL;
+    r->seq = 0;
+    r->backlog = NULL;
     wr_eval_start(&r->eval, &m->sql, index, &f->sql);
     if (WR_UNLIKELY(f->lanes.count) && wr_lane_join(&f->lanes, r)) {
-        retain(r);
+        wr_run_retain(r);
     }
     wr_run_advance(r);
     // The message is the caller's, so the run's memory is still there even when it has ended.

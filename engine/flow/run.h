@@ -1,13 +1,16 @@
 // One rule on one message: evaluation, templates, records, error action. Lives in the message's
 // arena. Private to engine/flow. Thread: loop.
 //
-//   STATEMENT ─► TEMPLATES ─► READY ─► SUBMITTED ─► ERROR_TEMPLATES ─► ERROR_SUBMITTED ─► end
-//       │ no match, failed      │ lane: earlier      │ all delivered
-//       ▼                       ▼ messages first     ▼
-//      end                                          end
+//   STATEMENT ─► TEMPLATES ─► READY ─► KEPT ─► SUBMITTED ─► ERROR_TEMPLATES ─► ERROR_SUBMITTED ─►
+//   end
+//       │ no match, failed      │ lane    │ in the    │ all delivered                 │ failed
+//       ▼                       ▼         ▼ spool     ▼                               ▼
+//      end               earlier first  durable.h    end                            BURIED ─► end
 #ifndef WR_ENGINE_FLOW_RUN_H
 #define WR_ENGINE_FLOW_RUN_H
 
+#include "engine/flow/dead.h"
+#include "engine/flow/entry.h"
 #include "engine/flow/flow.h"
 #include "engine/flow/lane.h"
 #include "engine/flow/retry.h"
@@ -18,10 +21,13 @@ enum wr_run_stage {
     WR_RUN_STATEMENT,
     WR_RUN_TEMPLATES,
     WR_RUN_READY,
+    WR_RUN_KEPT, // given to the spool
     WR_RUN_SUBMITTED,
+    WR_RUN_ERROR_STATEMENT, // of a restored run: variables for the error action's templates
     WR_RUN_ERROR_TEMPLATES,
     WR_RUN_ERROR_SUBMITTED,
-    WR_RUN_ENDED, // in a lane still, behind others
+    WR_RUN_BURIED, // given to the dead-letter store
+    WR_RUN_ENDED,  // in a lane still, behind others
 };
 
 // What a sink gets, and what the engine needs to know of it.
@@ -29,11 +35,13 @@ struct wr_engine_record {
     struct wr_record rec; // first: the sink's pointer is ours
     struct wr_run *run;
     const struct wr_rule_action *action;
-    struct wr_param *params;  // own copy when the action has templates
-    bool lent;                // the sink has it
-    bool failed;              // finally
-    wr_str resource, message; // failed: for the error document
-    int64_t first_try_ms;     // of uv_now()
+    struct wr_param *params;    // own copy when the action has templates
+    bool lent;                  // the sink has it
+    bool failed;                // finally
+    bool delivered;             // nothing is left to do
+    enum wr_dead_reason reason; // failed: what the dead-letter store calls it
+    wr_str resource, message;   // failed: for the error document
+    int64_t first_try_ms;       // of uv_now()
     struct wr_retry_entry retry;
 };
 
@@ -45,7 +53,15 @@ struct wr_run {
     struct wr_rule_set *rule_set;
     struct wr_rule_group *group;
     enum wr_run_stage stage;
-    bool retained;                // holds locks and is in the flow's list
+    bool retained;        // holds locks and is in the flow's list
+    bool holds_ack;       // the message may not be acknowledged because of it
+    bool restored;        // from the spool: not evaluated here
+    bool abandoned;       // the flow was stopped before it was finished
+    bool has_id;          // `id` is set
+    bool document_failed; // the error document did not fit
+    struct wr_delivery_id id;
+    uint64_t seq;                 // of its entry in the spool; 0: none
+    struct wr_backlog *backlog;   // counted there; NULL: not
     bool expanding;               // the template at the cursor has been started
     uint32_t action, template_at; // cursor of TEMPLATES and ERROR_TEMPLATES
     uint32_t outstanding;         // records not settled, one more while they are submitted
@@ -69,7 +85,13 @@ struct wr_flow {
     struct wr_retry retry;
     struct wr_lanes lanes;
     struct wr_jitter jitter;
-    struct wr_run *live; // runs that are retained
+    struct wr_run *live;             // runs that are retained
+    struct wr_run *kept, *kept_last; // by lane_next: waiting to be durable
+    struct wr_backlog *backlogs;
+    struct wr_recovery *recovery; // under way, or NULL
+    struct redriven *redriven;    // recover.c's
+    size_t fetching;              // entries that are being read
+    size_t durable_live;          // runs that backlogs count
     size_t live_messages;
     bool stopped;
     void (*done)(void *user);
@@ -86,8 +108,13 @@ void wr_run_start(struct wr_flow *f, struct wr_message *m, struct wr_rule_set *s
 void wr_run_count(struct wr_run *r);
 // Go on after a look-up was answered.
 void wr_run_advance(struct wr_run *r);
-// Give up locks; the run's memory may be gone afterwards.
+// Take locks, unless it has them: it outlives the call that started it.
+void wr_run_retain(struct wr_run *r);
+// Give up locks; the run's memory may be gone afterwards. For a run that is finished see
+// wr_run_complete() in durable.h.
 void wr_run_end(struct wr_run *r);
+// The message may be acknowledged as far as this run is concerned.
+void wr_run_release_ack(struct wr_run *r);
 // Drops one holder of the message that the flow counts.
 void wr_flow_release(struct wr_flow *f, struct wr_message *m);
 
@@ -117,7 +144,7 @@ void wr_run_submit(struct wr_run *r);
 // All actions are settled and some failed: make the document and the record, from the rule's error
 // action.
 void wr_error_action_begin(struct wr_run *r);
-// Go on with its templates, then submit it.
+// Go on with what it waited for: its statement, its templates; then submit it.
 void wr_error_action_advance(struct wr_run *r);
 
 #endif

@@ -69,6 +69,11 @@ void wr_sinks_free(struct wr_sinks *s)
     }
 }
 
+const struct wr_sink_impl *const *wr_sinks_kinds(const struct wr_sinks *s)
+{
+    return s->options.kinds;
+}
+
 wr_err wr_sinks_require(struct wr_sinks *s, size_t kind, struct wr_fault *fault)
 {
     if (s->open[kind]) {

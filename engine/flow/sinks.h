@@ -22,6 +22,9 @@ struct wr_sinks_options {
 struct wr_sinks *wr_sinks_new(const struct wr_sinks_options *options);
 void wr_sinks_free(struct wr_sinks *s);
 
+// The list it was made with.
+const struct wr_sink_impl *const *wr_sinks_kinds(const struct wr_sinks *s);
+
 // Open the sink of kind number `kind` unless it is open already.
 wr_err wr_sinks_require(struct wr_sinks *s, size_t kind, struct wr_fault *fault) WR_MUST_CHECK;
 // The open sink; NULL when it was never required.

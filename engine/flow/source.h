@@ -30,8 +30,12 @@ struct wr_source_impl {
     // Ask for exactly these filters from now on (deduplicated, sorted); the source works out what
     // to subscribe and unsubscribe. May be called at any time, also before the connection is up.
     void (*want)(struct wr_source *self, const wr_str *filters, size_t count);
-    // The message needs nothing more: every record is settled, or there was none. It may be
-    // acknowledged. Called once for every message, in any order.
+    // May be NULL. Every record of the message is durable or settled, or there was none: it may be
+    // acknowledged. At most once for a message, before `settled`, in any order; the message lives
+    // on.
+    void (*acknowledge)(struct wr_source *self, struct wr_message *m);
+    // Nobody needs the message's bytes any more. Called once for every message, in any order. It
+    // may be acknowledged only if `acknowledge` was called: what is given up at the end is not.
     void (*settled)(struct wr_source *self, struct wr_message *m);
     // May be NULL. May be called from inside `batch`; what is read already still comes.
     void (*pace)(struct wr_source *self, enum wr_pace pace);

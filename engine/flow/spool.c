@@ -106,6 +106,11 @@ uint64_t wr_spool_pending(const struct wr_spool *s, uint64_t seq)
     return 0;
 }
 
+uint64_t wr_spool_last(const struct wr_spool *s)
+{
+    return s->next_seq - 1;
+}
+
 // ---- commands
 
 static void post(struct wr_spool *s, struct wr_spool_command *c)

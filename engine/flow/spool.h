@@ -84,6 +84,9 @@ wr_err wr_spool_open(const struct wr_spool_options *options, struct wr_spool **o
 // The first entry that is not done with a number of `seq` or more; 0: none. Numbers begin at 1.
 uint64_t wr_spool_pending(const struct wr_spool *s, uint64_t seq);
 
+// The highest number given; 0: none.
+uint64_t wr_spool_last(const struct wr_spool *s);
+
 // Begin an entry: append its bytes to the answer, then end it, which gives its number. Between the
 // two no other call.
 struct wr_buf *wr_spool_begin(struct wr_spool *s);

@@ -230,10 +230,17 @@ static void on_hold_too_long(uv_timer_t *timer)
     struct mqtt_source *s = timer->data;
     char why[WR_CLIENT_WHY_MAX];
     s->stats.holds_broken++;
-    snprintf(why, sizeof why,
-             "%zu messages are unsettled after %lld ms (mqtt.hold_max): disconnects without "
-             "acknowledging, the session stays; connects again when they are settled",
-             s->open, (long long)s->config->mqtt_hold_max_ms);
+    if (s->open > 0) {
+        snprintf(why, sizeof why,
+                 "%zu messages are unsettled after %lld ms (mqtt.hold_max): disconnects without "
+                 "acknowledging, the session stays; connects again when they are settled",
+                 s->open, (long long)s->config->mqtt_hold_max_ms);
+    } else {
+        snprintf(why, sizeof why,
+                 "nothing more can be taken for %lld ms (mqtt.hold_max): disconnects, the session "
+                 "stays; connects again when there is room",
+                 (long long)s->config->mqtt_hold_max_ms);
+    }
     wr_client_drop(s->client, why);
 }
 
@@ -256,7 +263,7 @@ static void go_on(struct mqtt_source *s)
     }
     uv_loop_t *loop = s->hold.loop;
     uint64_t max = (uint64_t)s->config->mqtt_hold_max_ms;
-    if (s->open > 0 && !uv_is_active((uv_handle_t *)&s->hold)) {
+    if (!uv_is_active((uv_handle_t *)&s->hold)) {
         uv_timer_start(&s->hold, on_hold_too_long, max, 0);
         s->held_ms = uv_now(loop);
     }
@@ -287,7 +294,12 @@ static void mqtt_pace(struct wr_source *self, enum wr_pace pace)
 {
     struct mqtt_source *s = self_of(self);
     s->pace = pace;
-    if (s->up && !s->batching && !s->closing && wr_client_held(s->client)) {
+    if (s->batching || s->closing) {
+        return;
+    }
+    if (!s->up) {
+        wr_client_kick(s->client); // it may have waited for this
+    } else if (pace == WR_PACE_STOP || wr_client_held(s->client)) {
         go_on(s);
     }
 }
@@ -295,29 +307,26 @@ static void mqtt_pace(struct wr_source *self, enum wr_pace pace)
 static void end(struct mqtt_source *s);
 static void on_grace(uv_timer_t *timer);
 
-static void mqtt_settled(struct wr_source *self, struct wr_message *m)
+static struct slot *slot_of(struct mqtt_source *s, const struct wr_message *m)
+{
+    wr_assert(m->token < s->slot_count && s->slots[m->token].m == m);
+    return &s->slots[m->token];
+}
+
+static void mqtt_acknowledge(struct wr_source *self, struct wr_message *m)
 {
     struct mqtt_source *s = self_of(self);
-    wr_assert(m->token < s->slot_count && s->slots[m->token].m == m);
-    struct slot slot = s->slots[m->token];
-    give_slot(s, (uint32_t)m->token);
-    bool gone = slot.connection != s->connection || !s->up;
+    struct slot *slot = slot_of(s, m);
+    if (slot->mid == 0 || (s->closing && !s->client)) {
+        return;
+    }
+    bool gone = slot->connection != s->connection || !s->up;
     // One that expires could be gone at the broker and its identifier in use for another.
-    if (slot.mid && !slot.expires && !s->closing && (!gone || s->known.count < KNOWN_MAX)) {
-        remember(gone ? &s->known : &s->settled, slot.mid,
+    if (!slot->expires && !s->closing && (!gone || s->known.count < KNOWN_MAX)) {
+        remember(gone ? &s->known : &s->settled, slot->mid,
                  content_hash(m->sql.topic, m->sql.payload));
     }
-    if (slot.spill) {
-        wr_spill_free(slot.spill); // the content goes
-        s->spills--;
-    }
-    if (s->closing && !s->client) { // only spills keep the source
-        end(s);
-        return;
-    }
-    if (slot.mid == 0) {
-        return;
-    }
+    slot->mid = 0;
     if (--s->open > 0) {
         return;
     }
@@ -330,12 +339,26 @@ static void mqtt_settled(struct wr_source *self, struct wr_message *m)
     }
 }
 
+static void mqtt_settled(struct wr_source *self, struct wr_message *m)
+{
+    struct mqtt_source *s = self_of(self);
+    struct slot slot = *slot_of(s, m);
+    give_slot(s, (uint32_t)m->token);
+    if (slot.spill) {
+        wr_spill_free(slot.spill); // the content goes
+        s->spills--;
+    }
+    if (s->closing && !s->client) { // only spills keep the source
+        end(s);
+    }
+}
+
 // ---- the connection
 
 static bool may_connect(void *user)
 {
     struct mqtt_source *s = user;
-    return s->started && s->open == 0 && !s->closing;
+    return s->started && s->open == 0 && s->pace != WR_PACE_STOP && !s->closing;
 }
 
 static void on_up(void *user, const struct wr_client_session *session)
@@ -461,6 +484,7 @@ static void mqtt_close(struct wr_source *self, int grace_ms, void (*done)(void *
 static const struct wr_source_impl impl = {
     .name = "mqtt",
     .want = mqtt_want,
+    .acknowledge = mqtt_acknowledge,
     .settled = mqtt_settled,
     .pace = mqtt_pace,
     .close = mqtt_close,

@@ -103,6 +103,9 @@ void wr_metrics_write_rule(const struct wr_rule_counters *r, struct wr_buf *out)
     number(out, "noMatch", r->no_match);
     number(out, "parseError", r->not_json);
     number(out, "regexLimits", r->regex_limits);
+    number(out, "dead", r->dead);
+    number(out, "damaged", r->damaged);
+    number(out, "waiting", r->waiting);
     wr_buf_add(out, WR_STR(",\"failed\":{"));
 #define WHY(name, text) number(out, text, r->failed[WR_WHY_##name]);
     WR_EVAL_WHY_MAP(WHY)
@@ -147,6 +150,7 @@ void wr_metrics_write(const struct wr_metrics *m, struct wr_buf *out)
     number(out, "settled", m->settled);
     number(out, "records", m->records);
     number(out, "suspended", m->suspended);
+    number(out, "spoolUnreadable", m->spool_unreadable);
     number(out, "topicCacheHits", m->cache_hits);
     number(out, "topicCacheMisses", m->cache_misses);
     number(out, "reloads", m->reloads);

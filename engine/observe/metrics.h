@@ -48,6 +48,10 @@ struct wr_rule_counters {
     uint64_t not_json;             // the payload was not JSON: ParseError
     uint64_t failed[WR_WHY_COUNT]; // evaluations, of templates too, by their reason
     uint64_t regex_limits;         // matches of regular expressions that ended at a limit
+    uint64_t dead;                 // to the dead-letter store
+    uint64_t damaged;              // entries of the spool that could not be read again
+    uint64_t waiting;              // entries in the spool, not in memory; now
+    void *backlog;                 // the flow's
     struct wr_action_counters *actions;
     struct wr_rule_counters *next;
 };
@@ -60,6 +64,7 @@ struct wr_metrics {
     uint64_t settled;
     uint64_t records;                  // submitted to sinks, repeats not counted
     uint64_t suspended;                // evaluations that waited for a look-up
+    uint64_t spool_unreadable;         // entries found at the start that are none
     uint64_t cache_hits, cache_misses; // topic cache
     uint64_t reloads, refused_documents;
     uint64_t dropped[WR_DROP_COUNT];

@@ -17,7 +17,7 @@ struct bed {
     struct wr_sinks *sinks;
     struct wr_flow *flow;
     struct wr_source source;
-    size_t settled;
+    size_t settled, acknowledged;
     struct wr_buf order;                        // payloads in the order they were settled
     struct wr_lookup *lookups[BED_LOOKUPS_MAX]; // not yet answered
     size_t lookup_count;
@@ -34,7 +34,14 @@ static inline void bed_settled(struct wr_source *self, struct wr_message *m)
     }
 }
 
-static const struct wr_source_impl bed_source_impl = {.name = "bed", .settled = bed_settled};
+static inline void bed_acknowledge(struct wr_source *self, struct wr_message *m)
+{
+    struct bed *b = WR_CONTAINER(self, struct bed, source);
+    b->acknowledged++;
+}
+
+static const struct wr_source_impl bed_source_impl = {
+    .name = "bed", .acknowledge = bed_acknowledge, .settled = bed_settled};
 
 static inline void bed_lookup(void *user, struct wr_flow *flow, struct wr_lookup *lookup)
 {

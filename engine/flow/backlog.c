@@ -1,0 +1,149 @@
+// Each rule's entries that wait in the spool, as numbers, and how many of it are under way.
+#include "engine/flow/durable.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "engine/observe/log.h"
+
+#include "sql/base/banned.h"
+
+// Runs in memory that backlogs count, over which a rule gets no second one: 128 MiB of messages of
+// 8 KiB. Each rule may have one, so that none waits for ever.
+#define DURABLE_LIVE_MAX 16384
+
+// One entry on its way from the disk.
+struct fetch {
+    struct wr_spool_fetch spool; // first
+    struct wr_backlog *backlog;
+};
+
+struct wr_backlog *wr_backlog_of(struct wr_flow *f, struct wr_rule_counters *counters)
+{
+    if (!counters->backlog) {
+        struct wr_backlog *b = wr_zalloc(sizeof *b);
+        b->flow = f;
+        b->counters = counters;
+        b->next = f->backlogs;
+        f->backlogs = b;
+        counters->backlog = b;
+    }
+    return counters->backlog;
+}
+
+void wr_backlogs_free(struct wr_flow *f)
+{
+    while (f->backlogs) {
+        struct wr_backlog *b = f->backlogs;
+        f->backlogs = b->next;
+        b->counters->backlog = NULL;
+        b->counters->waiting = 0;
+        free(b->seqs);
+        free(b);
+    }
+}
+
+// Whether one more run of the rule may be in memory.
+static bool has_room(const struct wr_backlog *b)
+{
+    size_t mine = b->live + b->fetching;
+    return mine == 0 ||
+           (mine < b->flow->options.in_flight_max && b->flow->durable_live < DURABLE_LIVE_MAX);
+}
+
+static void enter(struct wr_backlog *b)
+{
+    b->live++;
+    b->flow->durable_live++;
+}
+
+static void pump(struct wr_backlog *b);
+
+static void on_fetched(struct wr_spool_fetch *spool)
+{
+    struct fetch *fetch = (struct fetch *)spool;
+    struct wr_backlog *b = fetch->backlog;
+    struct wr_flow *f = b->flow;
+    b->fetching--;
+    f->fetching--;
+    if (!f->stopped) {
+        wr_backlog_take(b, spool);
+        pump(b);
+    }
+    wr_buf_release(&spool->bytes);
+    free(fetch);
+}
+
+void wr_backlog_take(struct wr_backlog *b, const struct wr_spool_fetch *fetched)
+{
+    struct wr_flow *f = b->flow;
+    if (fetched->fault.code) {
+        wr_log(WR_LOG_ERROR, "flow", "rule %s: %s", b->counters->name, fetched->fault.text);
+    } else {
+        enter(b);
+        if (wr_run_restore(f, b, fetched->seq, wr_buf_str(&fetched->bytes))) {
+            return;
+        }
+        b->live--;
+        f->durable_live--;
+    }
+    if (fetched->fault.code != WR_ERR_IO) { // else the next start tries it again
+        b->counters->damaged++;             // it is set aside, or the log has said what it was
+        wr_spool_done(f->options.spool, fetched->seq);
+    }
+}
+
+static void pump(struct wr_backlog *b)
+{
+    struct wr_flow *f = b->flow;
+    while (b->count > 0 && !f->stopped && has_room(b)) {
+        struct fetch *fetch = wr_zalloc(sizeof *fetch);
+        fetch->backlog = b;
+        fetch->spool.seq = b->seqs[b->first];
+        fetch->spool.done = on_fetched;
+        b->first = (b->first + 1) % b->cap;
+        b->counters->waiting = --b->count;
+        b->fetching++;
+        f->fetching++;
+        wr_spool_fetch(f->options.spool, &fetch->spool);
+    }
+}
+
+bool wr_backlog_idle(const struct wr_backlog *b)
+{
+    return b->count == 0 && b->fetching == 0 && has_room(b);
+}
+
+bool wr_backlog_admit(struct wr_backlog *b)
+{
+    if (!wr_backlog_idle(b)) {
+        return false;
+    }
+    enter(b);
+    return true;
+}
+
+void wr_backlog_push(struct wr_backlog *b, uint64_t seq)
+{
+    if (b->count == b->cap) {
+        size_t cap = b->cap ? 2 * b->cap : 64;
+        uint64_t *seqs = wr_alloc(cap * sizeof *seqs);
+        for (size_t i = 0; i < b->count; i++) {
+            seqs[i] = b->seqs[(b->first + i) % b->cap];
+        }
+        free(b->seqs);
+        b->seqs = seqs;
+        b->first = 0;
+        b->cap = cap;
+    }
+    b->seqs[(b->first + b->count) % b->cap] = seq;
+    b->counters->waiting = ++b->count;
+    pump(b);
+}
+
+void wr_backlog_left(struct wr_backlog *b)
+{
+    b->live--;
+    b->flow->durable_live--;
+    pump(b);
+}

@@ -1,0 +1,74 @@
+// Durability: runs are kept in the spool before they are submitted, wait there when their rule has
+// too many under way, come back after a crash, and end in the dead-letter store when nothing took
+// them. Private to engine/flow. Thread: loop.
+//
+//   READY ─► KEPT ─ durable ─► SUBMITTED ─► … ─► done with the spool
+//              │ acknowledge        ▲
+//              └─ rule is busy ─► backlog (numbers only) ─ fetch ─► restored run
+//                                   ▲
+//   start of the process ─ recovery ┘                 failed for good ─► BURIED ─► done
+//
+// A rule's backlog is in the order of its entries, and nothing passes it: what is new queues
+// behind. So the records of one rule on one topic are submitted in the order of their messages over
+// restarts too.
+#ifndef WR_ENGINE_FLOW_DURABLE_H
+#define WR_ENGINE_FLOW_DURABLE_H
+
+#include "engine/flow/dead.h"
+#include "engine/flow/run.h"
+
+// Entries of one rule, known by its counters. Made when the first is kept, lives as long as the
+// flow.
+struct wr_backlog {
+    struct wr_flow *flow;
+    struct wr_rule_counters *counters;
+    size_t live;     // durable runs of the rule in memory
+    size_t fetching; // entries that are being read
+    uint64_t *seqs;  // a ring
+    size_t first, count, cap;
+    struct wr_backlog *next; // of the flow
+};
+
+// ---- keep.c
+
+// The run is READY: put it into the spool, submit it when it is durable.
+void wr_run_keep(struct wr_run *r);
+// What the spool keeps of the run. Parameters as they were expanded; failed records with their
+// texts.
+void wr_run_entry(const struct wr_run *r, struct wr_entry *e, struct wr_entry_action *actions);
+// wr_spool_events.durable
+void wr_keep_durable(struct wr_flow *f, uint64_t seq);
+// The run is finished, one way or another: its entry is done, the next of its rule may come.
+void wr_run_complete(struct wr_run *r);
+
+// ---- backlog.c
+
+struct wr_backlog *wr_backlog_of(struct wr_flow *f, struct wr_rule_counters *counters);
+// Room for one more run; it is counted then. False: it must wait.
+bool wr_backlog_admit(struct wr_backlog *b);
+// Nothing waits before it, and there is room.
+bool wr_backlog_idle(const struct wr_backlog *b);
+void wr_backlog_push(struct wr_backlog *b, uint64_t seq);
+// An entry that was read: restored and submitted, or said to be damaged and done.
+void wr_backlog_take(struct wr_backlog *b, const struct wr_spool_fetch *fetched);
+void wr_backlog_left(struct wr_backlog *b); // a run of it has ended
+void wr_backlogs_free(struct wr_flow *f);
+
+// ---- restore.c
+
+// A run from an entry that was fetched; it is submitted at once. `bytes` is borrowed. The backlog
+// counts it already. False: there is no memory for it, or it is no entry (said in the log).
+bool wr_run_restore(struct wr_flow *f, struct wr_backlog *b, uint64_t seq, wr_str bytes);
+
+// ---- recover.c
+
+// Letters that are redriven and durable in the spool.
+void wr_redriven_durable(struct wr_flow *f, uint64_t seq);
+void wr_redriven_free(struct wr_flow *f);
+
+// ---- bury.c
+
+// Nothing took the run's failed records: to the dead-letter store, then complete.
+void wr_run_bury(struct wr_run *r);
+
+#endif

@@ -1,0 +1,204 @@
+// Runs made again from what the spool kept of them: after a restart, when a busy rule comes back to
+// them, and when a dead letter is redriven. Nothing is evaluated again but what the error action
+// needs.
+#include "engine/flow/durable.h"
+
+#include "engine/observe/log.h"
+#include "sql/base/json.h"
+
+#include "sql/base/banned.h"
+
+// An action that this weir does not know: its records fail.
+static const struct wr_sink_impl unknown_sink = {
+    .name = "unknown", .failed_action = "UnknownAction", .resource_option = -1};
+
+static const struct wr_sink_impl *find_kind(const struct wr_flow *f, wr_str name, size_t *kind)
+{
+    const struct wr_sink_impl *const *kinds = wr_sinks_kinds(f->options.sinks);
+    for (*kind = 0; kinds[*kind]; ++*kind) {
+        if (wr_str_eq(wr_str_of(kinds[*kind]->name), name)) {
+            return kinds[*kind];
+        }
+    }
+    return NULL;
+}
+
+// The parameters by the table that there is now. NULL: the arena is full.
+static struct wr_param *restore_params(struct wr_arena *arena, const struct wr_sink_impl *impl,
+                                       const struct wr_entry_action *a, size_t *count)
+{
+    *count = 0;
+    while (impl->options && impl->options[*count].name) {
+        ++*count;
+    }
+    struct wr_param *params = wr_arena_alloc(arena, (*count + 1) * sizeof *params);
+    if (!params) {
+        return NULL;
+    }
+    memset(params, 0, (*count + 1) * sizeof *params);
+    for (size_t i = 0; i < a->param_count; i++) {
+        int at = wr_option_find(impl->options, a->names[i]);
+        if (at >= 0) {
+            params[at] = a->params[i];
+        }
+    }
+    return params;
+}
+
+// An action and its record. False: the arena is full.
+static bool restore_action(struct wr_run *r, const struct wr_entry *e, size_t i,
+                           struct wr_rule_action *to)
+{
+    struct wr_flow *f = r->flow;
+    struct wr_arena *arena = &r->message->arena;
+    const struct wr_entry_action *a = &e->actions[i];
+    struct wr_engine_record *er = &r->records[i];
+    struct wr_fault fault = {0};
+    size_t kind;
+    const struct wr_sink_impl *impl = find_kind(f, a->kind, &kind);
+    bool known = impl != NULL;
+    impl = known ? impl : &unknown_sink;
+    size_t count;
+    struct wr_param *params = restore_params(arena, impl, a, &count);
+    if (!params) {
+        return false;
+    }
+    *to = (struct wr_rule_action){
+        .impl = impl,
+        .kind = kind,
+        .param_count = count,
+        .params = params,
+        .counters = wr_metrics_action(r->rule->counters, impl->name),
+        .path = impl->name,
+    };
+    if (known && wr_sinks_require(f->options.sinks, kind, &fault)) {
+        wr_log(WR_LOG_ERROR, "flow", "rule %.*s, found in the spool: %s", WR_STR_ARG(e->rule),
+               fault.text);
+    }
+    wr_engine_record_init(er, r, to);
+    er->rec.dialect = e->dialect;
+    er->rec.params = params;
+    er->delivered = a->state == WR_ENTRY_DELIVERED;
+    if (a->state == WR_ENTRY_FAILED) { // before it was kept: a template that did not resolve
+        wr_engine_record_fail(er, a->resource, a->message);
+    } else if (!known) {
+        struct wr_buf text;
+        wr_buf_init_arena(&text, arena);
+        wr_buf_addf(&text, "This weir does not perform the action that was kept: %.*s",
+                    WR_STR_ARG(a->kind));
+        wr_engine_record_fail(er, a->kind, wr_buf_str(&text));
+        er->reason = WR_DEAD_NO_SINK;
+    }
+    return true;
+}
+
+// A rule of its own for the run: the actions are those that were kept, the error action is that of
+// the rule as it is now.
+static bool restore_rule(struct wr_run *r, const struct wr_entry *e)
+{
+    struct wr_flow *f = r->flow;
+    struct wr_arena *arena = &r->message->arena;
+    struct wr_rule_set *set = f->rules;
+    const struct wr_rule *now = set ? wr_rule_set_find(set, e->rule) : NULL;
+    struct wr_rule *rule = wr_arena_alloc(arena, sizeof *rule);
+    size_t count = e->action_count;
+    struct wr_rule_action *actions = wr_arena_alloc(arena, (count + 1) * sizeof *actions);
+    r->records = wr_arena_alloc(arena, (count + 1) * sizeof *r->records);
+    if (!rule || !actions || !r->records) {
+        return false;
+    }
+    *rule = (struct wr_rule){
+        .name = e->rule,
+        .program = now ? now->program : NULL,
+        .action_count = count,
+        .actions = actions,
+        .error_action = now ? now->error_action : NULL,
+        .error_action_dynamic = now && now->error_action_dynamic,
+        .counters = wr_metrics_rule(f->options.metrics, e->rule),
+    };
+    r->rule = rule;
+    if (now) {
+        r->rule_set = set;
+        r->group = wr_rule_set_basic_ingest(set, e->rule); // NULL when it is disabled now
+    }
+    if (!r->group) {
+        rule->error_action_dynamic = false;
+        if (now && now->error_action_dynamic) {
+            rule->error_action = NULL; // its templates need the program, which is not run
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!restore_action(r, e, i, &actions[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool restore_result(struct wr_run *r, const struct wr_entry *e)
+{
+    r->body = e->body;
+    r->body_json = e->body_json;
+    if (!e->body.len) {
+        r->result = wr_undefined();
+        return true;
+    }
+    if (!e->body_json) {
+        r->result = wr_raw(e->body);
+        return true;
+    }
+    return wr_json_parse(e->body, &r->message->arena, e->dialect, &r->result, NULL) == WR_OK;
+}
+
+// The message as it was received, in its own arena.
+static struct wr_run *make(struct wr_flow *f, struct wr_message *m, const struct wr_entry *e)
+{
+    m->sql = e->message;
+    m->qos = e->qos;
+    m->retain = e->retain;
+    m->hops = e->hops;
+    struct wr_run *r = wr_arena_alloc(&m->arena, sizeof *r);
+    if (!r) {
+        return NULL;
+    }
+    memset(r, 0, sizeof *r);
+    r->flow = f;
+    r->message = m;
+    r->restored = true;
+    r->id = e->id;
+    r->has_id = true;
+    if (!restore_result(r, e) || !restore_rule(r, e)) {
+        return NULL;
+    }
+    return r;
+}
+
+bool wr_run_restore(struct wr_flow *f, struct wr_backlog *b, uint64_t seq, wr_str bytes)
+{
+    struct wr_message *m = wr_message_new(f->options.pool);
+    struct wr_fault fault = {0};
+    struct wr_entry e;
+    char *copy = wr_arena_alloc(&m->arena, bytes.len);
+    struct wr_run *r = NULL;
+    f->live_messages++;
+    m->ack_holds = 2; // nobody waits for an acknowledgement
+    if (copy) {
+        memcpy(copy, bytes.at, bytes.len);
+        if (wr_entry_read((wr_str){copy, bytes.len}, &m->arena, &e, &fault) == WR_OK) {
+            r = make(f, m, &e);
+        }
+    }
+    if (!r) {
+        wr_log(WR_LOG_ERROR, "flow", "rule %s: entry %llu of the spool is given up: %s",
+               b->counters->name, (unsigned long long)seq,
+               fault.code ? fault.text : "it does not fit into message_memory");
+        wr_flow_release(f, m);
+        return false;
+    }
+    r->seq = seq;
+    r->backlog = b;
+    wr_run_retain(r);
+    wr_run_submit(r);
+    wr_flow_release(f, m);
+    return true;
+}

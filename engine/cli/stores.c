@@ -71,6 +71,7 @@ wr_err wr_stores_open(struct wr_stores *s, uv_loop_t *loop, const struct wr_conf
         .loop = loop,
         .dir = s->spool_dir,
         .max_bytes = (uint64_t)config->spool_max,
+        .max_name = "spool.max",
         .segment_bytes = (uint64_t)config->spool_segment,
         .events = {.durable = on_durable, .full = on_full, .broken = on_broken, .user = s},
     };

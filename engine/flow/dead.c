@@ -206,6 +206,7 @@ wr_err wr_dead_open(const struct wr_dead_options *options, struct wr_dead **out,
         .loop = options->loop,
         .dir = options->dir,
         .max_bytes = options->max_bytes,
+        .max_name = "dead.max",
         .segment_bytes = SEGMENT_BYTES,
         .events = {.durable = on_durable, .full = on_full, .broken = on_broken, .user = d},
     };

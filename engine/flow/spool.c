@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -190,18 +191,51 @@ static void tell_full(struct wr_spool *s, const char *why)
     }
 }
 
-static void group_clear(struct wr_spool_group *g)
+static void group_free(struct wr_spool_group *g)
 {
-    if (g->body.cap_ > 4 * WR_SPOOL_GROUP_MAX) {
-        wr_buf_release(&g->body); // one large message must not make it large for ever
+    if (g) {
+        wr_buf_release(&g->body);
+        free(g->offsets);
+        free(g);
     }
-    wr_buf_clear(&g->body);
+}
+
+// An empty group begins to fill.
+static void fill_next(struct wr_spool *s)
+{
+    struct wr_spool_group *g = s->spare;
+    s->spare = NULL;
+    if (!g) {
+        g = wr_zalloc(sizeof *g);
+    }
     char *header = wr_buf_reserve(&g->body, sizeof(struct wr_spool_batch_header));
     wr_assert(header);
     memset(header, 0, sizeof(struct wr_spool_batch_header));
     g->body.len = sizeof(struct wr_spool_batch_header);
+    g->base_seq = s->next_seq;
+    s->filling = g;
+}
+
+// One large message must not make a group large for ever.
+static void group_done(struct wr_spool *s, struct wr_spool_group *g)
+{
+    if (s->spare || g->body.cap_ > 4 * WR_SPOOL_GROUP_MAX) {
+        group_free(g);
+        return;
+    }
+    wr_buf_clear(&g->body);
     g->count = 0;
     g->segment = NULL;
+    s->spare = g;
+}
+
+static void put_by(struct wr_spool *s)
+{
+    struct wr_spool_group *g = s->filling;
+    g->next = NULL;
+    *(s->waiting ? &s->waiting_last->next : &s->waiting) = g;
+    s->waiting_last = g;
+    fill_next(s);
 }
 
 // Make a new segment the active one. False: there is no room under max_bytes.
@@ -258,37 +292,40 @@ static bool place(struct wr_spool *s, struct wr_spool_group *g, struct wr_spool_
 
 void wr_spool_flush(struct wr_spool *s)
 {
-    if (s->filling->count == 0 || s->broken) {
+    if ((!s->waiting && s->filling->count == 0) || s->broken) {
         return;
     }
     s->flush_wanted = true;
     if (s->write.group) {
         return; // goes when that one is written
     }
-    struct wr_spool_group *g = s->filling;
+    struct wr_spool_group *g = s->waiting ? s->waiting : s->filling;
     struct wr_spool_command c = {.kind = WR_SPOOL_WRITE, .group = g};
     if (!place(s, g, &c)) {
+        char why[80];
+        snprintf(why, sizeof why, "there is no more room within %s",
+                 s->options.max_name ? s->options.max_name : "its limit");
         s->limit_full = true;
-        tell_full(s, "the spool has reached spool.max_bytes");
+        tell_full(s, why);
         return;
     }
     if (s->limit_full) {
         s->limit_full = false;
-        tell_full(s, "there is room in the spool again");
+        tell_full(s, "there is room again");
     }
-    s->flush_wanted = false;
     s->write = c;
-    s->filling = g == &s->groups[0] ? &s->groups[1] : &s->groups[0];
-    s->filling->base_seq = s->next_seq;
+    if (g == s->filling) {
+        s->flush_wanted = false;
+        fill_next(s);
+    } else {
+        s->waiting = g->next;
+    }
     post(s, &s->write);
 }
 
 struct wr_buf *wr_spool_begin(struct wr_spool *s)
 {
     struct wr_spool_group *g = s->filling;
-    if (g->count == 0) {
-        g->base_seq = s->next_seq;
-    }
     s->entry_at = g->body.len;
     char *header = wr_buf_reserve(&g->body, sizeof(struct wr_spool_entry_header));
     wr_assert(header);
@@ -317,12 +354,16 @@ uint64_t wr_spool_end(struct wr_spool *s)
     s->stats.entries++;
     s->stats.pending++;
     s->stats.unwritten_bytes += g->body.len - s->entry_at;
-    return s->next_seq++;
+    uint64_t seq = s->next_seq++;
+    if (g->body.len > WR_SPOOL_GROUP_MAX) {
+        put_by(s);
+    }
+    return seq;
 }
 
 bool wr_spool_busy(const struct wr_spool *s)
 {
-    return s->told_full || s->broken || s->filling->body.len > WR_SPOOL_GROUP_MAX;
+    return s->told_full || s->broken || s->waiting;
 }
 
 // ---- what is done
@@ -378,6 +419,7 @@ static void written(struct wr_spool *s, struct wr_spool_command *c)
     if (c->fault.code) {
         // Stopping with a full disk, or the disk has failed: what is in the group is nobody's.
         s->broken = true;
+        group_free(g);
         if (!s->closing) {
             s->options.events.broken(s->options.events.user, &c->fault);
         }
@@ -393,7 +435,7 @@ static void written(struct wr_spool *s, struct wr_spool_command *c)
     s->durable_seq = g->base_seq + g->count - 1;
     s->stats.groups++;
     s->stats.unwritten_bytes -= g->body.len - sizeof(struct wr_spool_batch_header);
-    group_clear(g);
+    group_done(s, g);
     if (s->flush_wanted) {
         wr_spool_flush(s);
     }
@@ -486,9 +528,7 @@ wr_err wr_spool_open(const struct wr_spool_options *options, struct wr_spool **o
         return err;
     }
     s->durable_seq = s->next_seq - 1;
-    s->filling = &s->groups[0];
-    group_clear(&s->groups[0]);
-    group_clear(&s->groups[1]);
+    fill_next(s);
     uv_timer_init(options->loop, &s->mark_timer);
     s->mark_timer.data = s;
     wr_mailbox_open(&s->answers, options->loop, on_answers, s);
@@ -517,10 +557,13 @@ static void on_handle_closed(struct wr_spool *s)
     for (size_t i = 0; i < s->segment_count; i++) {
         wr_spool_segment_free(s->segments[i]);
     }
-    for (size_t i = 0; i < WR_COUNT(s->groups); i++) {
-        wr_buf_release(&s->groups[i].body);
-        free(s->groups[i].offsets);
+    while (s->waiting) {
+        struct wr_spool_group *next = s->waiting->next;
+        group_free(s->waiting);
+        s->waiting = next;
     }
+    group_free(s->filling);
+    group_free(s->spare);
     free(s->segments);
     free(s->marks);
     free(s->dir);
@@ -554,7 +597,8 @@ static void close_on(struct wr_spool *s)
     if (s->handles > 0 || (s->under_way > 0 && !stuck)) {
         return;
     }
-    if (!s->stopped && !stuck && !s->broken && s->filling->count > 0 && !s->limit_full) {
+    if (!s->stopped && !stuck && !s->broken && !s->limit_full &&
+        (s->waiting || s->filling->count > 0)) {
         wr_spool_flush(s);
         if (s->under_way > 0) {
             return;

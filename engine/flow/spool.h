@@ -25,8 +25,8 @@
 #include <sys/types.h>
 #include <uv.h>
 
-// Reads and writes wait for this many bytes of entries that are not yet durable: one message of the
-// largest size may pass it.
+// A group of more bytes takes no further entry. While one waits to be written, reads wait: what was
+// read already may make more.
 #define WR_SPOOL_GROUP_MAX (8u << 20)
 
 struct wr_spool;
@@ -56,6 +56,7 @@ struct wr_spool_options {
     uv_loop_t *loop;
     const char *dir;              // made when missing
     uint64_t max_bytes;           // on disk, all segments together; at least two segments
+    const char *max_name;         // of its option, for the log; may be NULL
     uint64_t segment_bytes;       // of a segment; a larger group gets a segment of its size
     const struct wr_spool_io *io; // NULL: the system's
     struct wr_spool_events events;

@@ -26,13 +26,15 @@ struct wr_spool_segment {
     uint32_t done_unsent; // marks not handed to the thread yet
 };
 
-// Entries written together. Two of them: one fills, one is written.
+// Entries written together: one group fills, one is written. One that has reached
+// WR_SPOOL_GROUP_MAX waits between the two.
 struct wr_spool_group {
     struct wr_buf body; // begins with room for the batch's header
     uint32_t *offsets;  // of entry headers in `body`
     uint32_t count, cap;
     uint64_t base_seq;
     struct wr_spool_segment *segment; // set when it is handed over
+    struct wr_spool_group *next;      // waiting or spare
 };
 
 enum wr_spool_command_kind {
@@ -88,8 +90,9 @@ struct wr_spool {
     struct wr_spool_segment **segments; // by base_seq
     size_t segment_count, segment_cap;
     struct wr_spool_segment *active; // NULL: none yet
-    struct wr_spool_group groups[2];
     struct wr_spool_group *filling;
+    struct wr_spool_group *waiting, *waiting_last; // full ones, in order
+    struct wr_spool_group *spare;                  // at most one
     struct wr_spool_command write; // under way when write.group is set
     struct wr_spool_command mark;  // under way when marking
     struct wr_spool_command stop;  // under way when stopped

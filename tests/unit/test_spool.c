@@ -606,6 +606,46 @@ static void test_its_own_limit_is_waited_for(void **state)
     bed_release(&b);
 }
 
+// What one batch of messages makes may be larger than any group, and than the room there is.
+static void test_a_large_batch_is_several_groups(void **state)
+{
+    enum { COUNT = 40, SIZE = 1 << 20 };
+    static char text[SIZE];
+    struct wr_spool_stats stats;
+    struct bed b;
+    bed_init(&b);
+    b.max_bytes = 30u << 20;
+    assert_int_equal(bed_open(&b), WR_OK);
+    memset(text, 'x', sizeof text);
+    for (uint64_t n = 1; n <= COUNT; n++) {
+        wr_buf_add(wr_spool_begin(b.spool), (wr_str){text, sizeof text});
+        assert_int_equal(wr_spool_end(b.spool), n);
+        assert_int_equal(wr_spool_busy(b.spool), n >= WR_SPOOL_GROUP_MAX / SIZE);
+    }
+    wr_spool_flush(b.spool);
+    while (!b.full) {
+        uv_run(&b.loop, UV_RUN_ONCE);
+    }
+    assert_true(b.durable >= 20 && b.durable < 30);
+    wr_spool_stats(b.spool, &stats);
+    assert_int_equal(stats.groups, b.durable / (WR_SPOOL_GROUP_MAX / SIZE));
+    assert_true(stats.disk_bytes <= b.max_bytes);
+    for (uint64_t seq = 1; b.durable < COUNT; seq++) {
+        while (seq > b.durable) {
+            uv_run(&b.loop, UV_RUN_ONCE);
+        }
+        wr_spool_done(b.spool, seq);
+    }
+    assert_false(b.full);
+    wr_spool_stats(b.spool, &stats);
+    assert_int_equal(stats.unwritten_bytes, 0);
+    assert_int_equal(wr_spool_pending(b.spool, COUNT), COUNT);
+    bed_close(&b);
+    assert_int_equal(bed_open(&b), WR_OK);
+    assert_int_equal(wr_spool_pending(b.spool, COUNT), COUNT);
+    bed_release(&b);
+}
+
 // Random adds, flushes, marks, ends and reopenings against a plain table.
 static void test_against_a_table(void **state)
 {
@@ -672,6 +712,7 @@ int main(void)
         T(test_closing_with_a_full_disk_ends),
         T(test_a_failed_sync_ends_it),
         T(test_its_own_limit_is_waited_for),
+        T(test_a_large_batch_is_several_groups),
         T(test_against_a_table),
     };
     return TEST_MAIN(tests);

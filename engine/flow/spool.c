@@ -376,7 +376,7 @@ void wr_spool_done(struct wr_spool *s, uint64_t seq)
     wr_spool_segment_mark(segment, index);
     s->stats.pending--;
     // The active one goes too when what waits is larger than all other room.
-    if (segment->live == 0 && (segment != s->active || s->limit_full)) {
+    if (segment->live == 0 && !segment->pinned && (segment != s->active || s->limit_full)) {
         drop_segment(s, segment);
         return;
     }
@@ -535,7 +535,7 @@ wr_err wr_spool_open(const struct wr_spool_options *options, struct wr_spool **o
     wr_mailbox_init(&s->commands);
     wr_assert(uv_thread_create(&s->thread, wr_spool_thread, s) == 0);
     for (size_t i = s->segment_count; i-- > 0;) {
-        if (s->segments[i]->live == 0) {
+        if (s->segments[i]->live == 0 && !s->segments[i]->pinned) {
             drop_segment(s, s->segments[i]);
         }
     }

@@ -260,6 +260,30 @@ static void write_marks(const struct wr_spool *s, const struct wr_spool_command 
     }
 }
 
+static void unlist(struct wr_spool_command *c, uint64_t base_seq)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < c->manifest_count; i++) {
+        if (c->manifest[i].base_seq != base_seq) {
+            c->manifest[kept++] = c->manifest[i];
+        }
+    }
+    c->manifest_count = kept;
+}
+
+// A segment goes while a write waits for room: the write must not cut or list it, and the segment
+// that the write is to make is not there yet.
+static void pass_stuck(struct wr_spool_command *write, struct wr_spool_command *c)
+{
+    if (write->trim_fd == c->fd) {
+        write->trim = 0; // the descriptor may soon be another file's
+    }
+    unlist(write, c->base_seq);
+    if (write->create && write->fd < 0) {
+        unlist(c, write->base_seq);
+    }
+}
+
 static void drop(const struct wr_spool *s, const struct wr_spool_command *c)
 {
     char *path = wr_spool_path(s, c->base_seq, "seg");
@@ -394,6 +418,9 @@ void wr_spool_thread(void *spool)
                 write_marks(s, c);
                 break;
             case WR_SPOOL_DROP:
+                if (stuck) {
+                    pass_stuck(stuck, c);
+                }
                 drop(s, c);
                 break;
             case WR_SPOOL_FETCH:

@@ -19,11 +19,11 @@ struct wr_spool_segment {
     uint32_t salt;
     uint32_t count, live; // entries; not done
     uint32_t cap;
-    uint32_t *offsets;    // of entry headers, from the start of the file in units of WR_SPOOL_ALIGN
-    uint64_t *done;       // a bit an entry
-    uint64_t used, size;  // bytes written; on disk
-    int fd, done_fd;      // -1: not open
-    uint32_t done_unsent; // marks not handed to the thread yet
+    uint32_t *offsets;   // of entry headers, from the start of the file in units of WR_SPOOL_ALIGN
+    uint64_t *done;      // a bit an entry
+    uint64_t used, size; // bytes written; on disk
+    int fd, done_fd;     // -1: not open
+    bool pinned;         // holds damage that could not be set aside: stays
 };
 
 // Entries written together: one group fills, one is written. One that has reached
@@ -93,9 +93,9 @@ struct wr_spool {
     struct wr_spool_group *filling;
     struct wr_spool_group *waiting, *waiting_last; // full ones, in order
     struct wr_spool_group *spare;                  // at most one
-    struct wr_spool_command write; // under way when write.group is set
-    struct wr_spool_command mark;  // under way when marking
-    struct wr_spool_command stop;  // under way when stopped
+    struct wr_spool_command write;                 // under way when write.group is set
+    struct wr_spool_command mark;                  // under way when marking
+    struct wr_spool_command stop;                  // under way when stopped
     bool flush_wanted, marking, disk_full, limit_full, told_full, closing, stopped, broken;
     size_t entry_at; // of the entry being added, in filling->body
     uint64_t next_seq, durable_seq;

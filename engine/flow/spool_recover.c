@@ -22,7 +22,8 @@ struct scan {
     struct wr_spool_segment *segment;
     const char *at; // the whole file
     size_t len;
-    bool last; // of the spool's segments
+    size_t end; // behind it there are only zeros
+    bool last;  // of the spool's segments
     uint64_t next_seq;
     uint32_t salt;
 };
@@ -86,8 +87,11 @@ static void damaged(struct scan *c, size_t from, size_t to, bool torn)
     }
     char name[64];
     bool fresh;
-    snprintf(name, sizeof name, "%016" PRIx64 "-%08zx", c->segment->base_seq, from);
+    // The number of a segment without whole batches is given again: the content tells them apart.
+    snprintf(name, sizeof name, "%016" PRIx64 "-%08zx-%08" PRIx32, c->segment->base_seq, from,
+             wr_crc32c(0, c->at + from, to - from));
     bool kept = wr_spool_set_aside(c->s, name, c->at + from, to - from, &fresh);
+    c->segment->pinned |= !kept;
     c->s->stats.damaged_batches++;
     c->s->stats.damaged_bytes += to - from;
     if (kept && !fresh) {
@@ -127,6 +131,7 @@ static void scan_batches(struct scan *c)
             continue;
         }
         if (all_zero(c->at + pos, c->len - pos)) {
+            c->end = pos;
             return;
         }
         size_t next;
@@ -230,6 +235,7 @@ static wr_err read_segment(struct wr_spool *s, uint64_t base_seq, uint32_t salt,
                      .segment = segment,
                      .at = b.at,
                      .len = b.len,
+                     .end = b.len,
                      .last = last,
                      .next_seq = base_seq,
                      .salt = salt};
@@ -245,6 +251,10 @@ static wr_err read_segment(struct wr_spool *s, uint64_t base_seq, uint32_t salt,
     if (segment->fd < 0 || segment->done_fd < 0) {
         err = wr_fault_set(fault, WR_ERR_IO, "%s cannot be opened: %s", path, strerror(errno));
         goto out;
+    }
+    // Nothing is added to it any more: its spare room is free for others.
+    if (c.end < b.len && ftruncate(segment->fd, (off_t)c.end) == 0) {
+        segment->used = segment->size = c.end;
     }
     if (c.next_seq > s->next_seq) {
         s->next_seq = c.next_seq;

@@ -455,7 +455,7 @@ static void test_a_newer_format_is_refused_by_name(void **state)
 
 // ---- failing calls: the n-th one fails, or all from the n-th to the m-th
 
-static int calls, fail_from, fail_to, fail_errno, sync_fails;
+static int calls, fail_from, fail_to, fail_errno, sync_fails, allocate_fails;
 
 static bool fails(void)
 {
@@ -491,6 +491,10 @@ static int io_fdatasync(int fd)
 
 static int io_fallocate(int fd, off_t size)
 {
+    if (allocate_fails) {
+        errno = ENOSPC;
+        return -1;
+    }
     return fails() ? -1 : ftruncate(fd, size);
 }
 
@@ -527,6 +531,125 @@ static void test_a_full_disk_is_waited_for_at_every_step(void **state)
         check_entry(&b, "recovered", 2, 2);
         bed_release(&b);
     }
+}
+
+// A segment goes while the write that would cut its spare room waits: the descriptor is another
+// file's by then, and the manifest must tell the truth at every moment.
+static void test_a_segment_goes_while_the_disk_is_full(void **state)
+{
+    enum { FILES = 8 };
+    struct bed b;
+    bed_init(&b);
+    b.use_io = true;
+    b.io = (struct wr_spool_io){io_open, io_pwrite, io_fdatasync, io_fallocate, unlink};
+    calls = sync_fails = fail_from = fail_to = 0;
+    assert_int_equal(bed_open(&b), WR_OK);
+    wait_durable(&b, add(&b, 1));
+    uint64_t n = 1;
+    allocate_fails = 1;
+    while (!b.full) { // the next segment is to be made
+        add(&b, ++n);
+        wr_spool_flush(b.spool);
+        uv_run(&b.loop, UV_RUN_ONCE);
+    }
+    uint64_t before = b.durable;
+    assert_true(before > 100 && before < n);
+    for (uint64_t seq = 1; seq <= before; seq++) {
+        wr_spool_done(b.spool, seq);
+    }
+    uint64_t end = uv_hrtime() + UINT64_C(2000000000);
+    while (files(&b, ".seg", NULL, 0) > 0 && uv_hrtime() < end) {
+        uv_run(&b.loop, UV_RUN_NOWAIT);
+    }
+    char copy[200], now[200], path[300];
+    snprintf(copy, sizeof copy, "%s-copy", b.dir);
+    snprintf(now, sizeof now, "%s-now", b.dir);
+    bed_abandon(&b, copy);
+    int fds[FILES];
+    for (int i = 0; i < FILES; i++) { // one of them has the descriptor
+        snprintf(path, sizeof path, "%s/other-%d", b.dir, i);
+        fds[i] = open(path, O_RDWR | O_CREAT, 0600);
+        assert_int_equal(write(fds[i], "mine", 4), 4);
+    }
+    allocate_fails = 0;
+    wait_durable(&b, n);
+    for (int i = 0; i < FILES; i++) {
+        struct stat st;
+        assert_int_equal(fstat(fds[i], &st), 0);
+        assert_int_equal(st.st_size, 4);
+        close(fds[i]);
+    }
+    bed_close(&b);
+    wr_log_setup(WR_LOG_ERROR, false);
+    for (int i = 0; i < 2; i++) { // as a kill would have left it; as it is now
+        struct wr_spool_stats stats;
+        if (i == 0) {
+            assert_int_equal(rename(b.dir, now), 0);
+            assert_int_equal(rename(copy, b.dir), 0);
+        }
+        assert_int_equal(bed_open(&b), WR_OK);
+        wr_spool_stats(b.spool, &stats);
+        assert_int_equal(stats.missing_segments, 0);
+        assert_int_equal(stats.pending, i == 0 ? 0 : n - before);
+        bed_close(&b);
+        if (i == 0) {
+            remove_all(b.dir);
+            assert_int_equal(rename(now, b.dir), 0);
+        }
+    }
+    bed_release(&b);
+}
+
+// Segments that kills left hold little: they must not fill the room that there is.
+static void test_spare_room_of_former_processes_is_given_back(void **state)
+{
+    struct bed b;
+    struct wr_spool_stats stats;
+    bed_init(&b);
+    for (uint64_t n = 1; n <= 5; n++) {
+        char copy[200];
+        assert_int_equal(bed_open(&b), WR_OK);
+        wait_durable(&b, add(&b, n));
+        snprintf(copy, sizeof copy, "%s-copy", b.dir);
+        bed_abandon(&b, copy);
+        bed_close(&b);
+        remove_all(b.dir);
+        assert_int_equal(rename(copy, b.dir), 0);
+    }
+    assert_int_equal(bed_open(&b), WR_OK);
+    wr_spool_stats(b.spool, &stats);
+    assert_int_equal(stats.segments, 5);
+    assert_true(stats.disk_bytes < 5 * 1024);
+    for (uint64_t n = 1; n <= 5; n++) {
+        check_entry(&b, "kept", n, n);
+    }
+    bed_release(&b);
+}
+
+// Batches that were torn at the same place of segments with the same number are all kept.
+static void test_damage_never_hides_other_damage(void **state)
+{
+    struct bed b;
+    bed_init(&b);
+    for (int i = 1; i <= 2; i++) {
+        char path[300];
+        assert_int_equal(bed_open(&b), WR_OK);
+        wait_durable(&b, add(&b, (uint64_t)(10 * i)));
+        files(&b, ".seg", path, sizeof path);
+        char copy[200];
+        snprintf(copy, sizeof copy, "%s-copy", b.dir);
+        bed_abandon(&b, copy);
+        bed_close(&b);
+        remove_all(b.dir);
+        assert_int_equal(rename(copy, b.dir), 0);
+        int fd = open(path, O_WRONLY);
+        assert_int_equal(pwrite(fd, "?", 1, 64 + 32 + 8 + 2), 1);
+        close(fd);
+        assert_int_equal(bed_open(&b), WR_OK);
+        assert_int_equal(files_in(&b, "damaged"), i);
+        bed_close(&b);
+    }
+    bed_release(&b);
 }
 
 static void test_closing_with_a_full_disk_ends(void **state)
@@ -595,11 +718,11 @@ static void test_its_own_limit_is_waited_for(void **state)
         uv_run(&b.loop, UV_RUN_NOWAIT);
     }
     assert_true(b.durable >= durable && b.durable < n);
-    for (uint64_t seq = 1; seq <= b.durable; seq++) {
+    for (uint64_t seq = 1; b.durable < n; seq++) {
+        while (seq > b.durable) {
+            uv_run(&b.loop, UV_RUN_ONCE);
+        }
         wr_spool_done(b.spool, seq);
-    }
-    while (b.durable < n) {
-        uv_run(&b.loop, UV_RUN_ONCE);
     }
     assert_false(b.full);
     check_entry(&b, "after the wait", n, n);
@@ -709,6 +832,9 @@ int main(void)
         T(test_missing_files),
         T(test_a_newer_format_is_refused_by_name),
         T(test_a_full_disk_is_waited_for_at_every_step),
+        T(test_a_segment_goes_while_the_disk_is_full),
+        T(test_spare_room_of_former_processes_is_given_back),
+        T(test_damage_never_hides_other_damage),
         T(test_closing_with_a_full_disk_ends),
         T(test_a_failed_sync_ends_it),
         T(test_its_own_limit_is_waited_for),

@@ -68,6 +68,7 @@ struct mqtt_source {
     size_t open, spills;            // messages to be acknowledged and not settled; all spills
     struct known_list settled;      // of this connection, while held
     struct known_list known;        // of earlier ones: not to be handled again
+    int64_t unknown;                // messages of this connection that were not among them
     struct wr_log_limit retained_limit;
     struct wr_mqtt_stats stats;
     void (*done)(void *user);
@@ -102,8 +103,10 @@ static void remember(struct known_list *list, uint16_t mid, uint64_t content)
     list->at[list->count++] = (struct known){content, mid};
 }
 
-// Whether this is a second delivery of a message that is settled. The broker sends those first,
-// with their old packet identifiers (MQTT 5, 4.4); the first other message ends it.
+// Whether this is a second delivery of a message that is settled. Its acknowledgement never left,
+// so its packet identifier is not free for another one. The broker sends those that it is waiting
+// for first (MQTT 5, 4.4), at most mqtt.receive_maximum, and among them may be some that are not
+// known: acknowledgements that left and did not arrive.
 static bool is_known(struct mqtt_source *s, const struct mosquitto_message *from)
 {
     if (s->known.count == 0 || from->qos == 0) {
@@ -118,7 +121,9 @@ static bool is_known(struct mqtt_source *s, const struct mosquitto_message *from
             return true;
         }
     }
-    s->known.count = 0;
+    if (++s->unknown >= s->config->mqtt_receive_maximum) {
+        s->known.count = 0;
+    }
     return false;
 }
 
@@ -365,6 +370,7 @@ static void on_up(void *user, const struct wr_client_session *session)
 {
     struct mqtt_source *s = user;
     s->up = true;
+    s->unknown = 0;
     if (!session->present) {
         s->known.count = 0;
     }

@@ -360,6 +360,8 @@ int wr_cli_version(int argc, char **argv)
 
 // ---- shared by commands
 
+bool wr_cli_at_once;
+
 bool wr_cli_colour(int fd)
 {
     const char *no_color = getenv("NO_COLOR");

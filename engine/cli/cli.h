@@ -29,6 +29,10 @@ extern const struct wr_cli_command wr_cli_commands[];
 // not be written is no success.
 int wr_cli_main(int argc, char **argv);
 
+// Set by a command that ends with threads at work: what they use is not freed, and exit handlers
+// are not run.
+extern bool wr_cli_at_once;
+
 // Colour may be used on this stream.
 bool wr_cli_colour(int fd);
 

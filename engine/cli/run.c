@@ -680,7 +680,8 @@ static int run(struct wr_config *config, const char *status_file)
     }
     uv_run(&d.loop, UV_RUN_DEFAULT);
     if (d.forced) {
-        return 1; // handles are open still; the process ends now and the system takes them
+        wr_cli_at_once = true; // handles are open still; the system takes them
+        return 1;
     }
     wr_mqtt_cleanup();
     daemon_release(&d);
@@ -710,6 +711,8 @@ int wr_cli_run(int argc, char **argv)
     }
     wr_log_setup(log_level(config->log_level), strcmp(config->log_format, "json") == 0);
     int code = arguments.check ? check(config) : run(config, arguments.status_file);
-    wr_config_free(config);
+    if (!wr_cli_at_once) {
+        wr_config_free(config);
+    }
     return code;
 }

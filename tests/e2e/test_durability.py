@@ -1,5 +1,5 @@
-"""Nothing that was acknowledged is lost, and nothing is acknowledged early: broker and weir end in the
-middle, politely and not.
+"""ack: settled: nothing that was acknowledged is lost, and nothing is acknowledged early: broker and weir end
+in the middle, politely and not. test_spool.py is the same for ack: durable.
 
     test_durability.py WEIR [test_NAME]...
 """
@@ -32,6 +32,7 @@ def check_all(seen, count, duplicates=True):
     return more
 
 
+SETTLED = {"ack": "settled"}
 EACH = {"each": rule("SELECT n FROM 'in/#'", s3("box", "${n}/${newuuid()}"))}
 
 
@@ -42,8 +43,8 @@ def sending(broker, topic, rows):
 
 
 def test_broker_restart():
-    """the broker restarts: what came meanwhile is handled, and nothing twice"""
-    with Broker(config="max_inflight_messages 500") as broker, Weir(broker, EACH) as weir:
+    """the broker restarts: what came meanwhile is handled"""
+    with Broker(config="max_inflight_messages 500") as broker, Weir(broker, EACH, SETTLED) as weir:
         broker.publish_lines("in/a", lines(1000))
         broker.restart()  # weir has some of them
         broker.publish_lines("in/b", lines(1000, 1000))
@@ -59,7 +60,7 @@ def test_broker_away_long():
     rules = {**EACH, "tell": rule("SELECT n FROM 'in/#'",
                                   {"republish": {"roleArn": "arn:aws:iam::123456789012:role/r", "topic": "out",
                                                  "qos": 1}})}
-    with Broker() as broker, Weir(broker, rules) as weir:
+    with Broker() as broker, Weir(broker, rules, SETTLED) as weir:
         broker.publish("in/a", '{"n": 0}')
         weir.wait_settled(1)
         broker.stop()
@@ -79,7 +80,7 @@ def test_broker_away_long():
 def test_sigterm():
     """SIGTERM with messages on the way: what is under way is finished, the rest waits in the session"""
     count = 4000
-    with Broker(config="max_inflight_messages 500") as broker, Weir(broker, EACH) as weir:
+    with Broker(config="max_inflight_messages 500") as broker, Weir(broker, EACH, SETTLED) as weir:
         thread = sending(broker, "in/a", lines(count))
         wait_for(lambda: weir.totals()["messages"] > 300, "the first messages", every=0.01)
         weir.stop()
@@ -96,7 +97,7 @@ def test_sigterm():
 def test_sigkill():
     """SIGKILL in the middle of 10,000 messages: every result is there after a restart"""
     count = 10000
-    with Broker(config="max_inflight_messages 500") as broker, Weir(broker, EACH) as weir:
+    with Broker(config="max_inflight_messages 500") as broker, Weir(broker, EACH, SETTLED) as weir:
         thread = sending(broker, "in/a", lines(count))
         for _ in range(2):
             wait_for(lambda: weir.totals()["messages"] > 1000, "messages", every=0.01)

@@ -1,4 +1,4 @@
-"""A function that hangs: nothing is acknowledged before its end, nothing is lost, nothing done twice.
+"""ack: settled and a function that hangs: nothing is acknowledged before its end, nothing is lost, nothing done twice.
 
     test_hanging.py WEIR [test_NAME]...
 """
@@ -25,7 +25,7 @@ def hanging(**settings):
     support.write_file(folder + "/hang.py", HANG)
     runtime = support.read_file(os.path.join(EXAMPLES, "functions", "python_runtime.py"))
     support.write_file(folder + "/python_runtime.py", runtime)
-    return {"mqtt": {"hold_max": "300ms", "reconnect_min": "50ms"}, "drain": "500ms", "sinks": {"lambda": {"functions": {
+    return {"ack": "settled", "mqtt": {"hold_max": "300ms", "reconnect_min": "50ms"}, "drain": "500ms", "sinks": {"lambda": {"functions": {
         "hang": {"command": "/usr/bin/python3 python_runtime.py", "cwd": folder, "handler": "hang.handler",
                  "env": "MAY_HANG=1", "timeout": "60s", "retries": 0, **settings}}}}}
 

@@ -179,12 +179,13 @@ class Weir:
         return self.fresh_status()["rules"][name]
 
     def wait_settled(self, count, timeout=None):
-        """Until `count` messages came in since the start and none is under way; the totals."""
+        """Until `count` messages came in since the start and none is under way or in the spool; the totals."""
         last = {}
 
         def settled():
             last.update(self.totals())
-            return last["messages"] >= count and last["live"] == 0
+            waiting = last.get("spool", {}).get("entries", 0)
+            return last["messages"] >= count and last["live"] == 0 and waiting == 0
         wait_for(settled, lambda: f"{count} settled messages, last {last}", timeout, every=0.05)
         return last
 

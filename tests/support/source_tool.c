@@ -93,12 +93,18 @@ static void print_message(const struct wr_message *m)
     flush_out();
 }
 
+static void settle(struct wr_message *m)
+{
+    wr_message_unhold(m); // it may be acknowledged
+    wr_message_unlock(m);
+}
+
 static void settle_due(uint64_t now)
 {
     size_t kept = 0;
     for (size_t i = 0; i < tool.held_count; i++) {
         if (tool.held[i].due <= now) {
-            wr_message_unlock(tool.held[i].m);
+            settle(tool.held[i].m);
         } else {
             tool.held[kept++] = tool.held[i];
         }
@@ -140,7 +146,7 @@ static void on_batch(void *user, struct wr_source *source, struct wr_message *m,
         if (tool.manual || tool.hold_ms > 0) {
             hold(m);
         } else {
-            wr_message_unlock(m);
+            settle(m);
         }
         m = next;
     }

@@ -11,6 +11,11 @@
 // Runs in memory that backlogs count, over which a rule gets no second one: 128 MiB of messages of
 // 8 KiB. Each rule may have one, so that none waits for ever.
 #define DURABLE_LIVE_MAX 16384
+// The same in bytes of entries, for large payloads: what they become in memory is two or three
+// times as much.
+#define DURABLE_BYTES_MAX (256u << 20)
+// Entries of one rule that are read at once; how large they are is known only then.
+#define FETCHES_MAX 16
 
 // One entry on its way from the disk.
 struct fetch {
@@ -48,13 +53,22 @@ static bool has_room(const struct wr_backlog *b)
 {
     size_t mine = b->live + b->fetching;
     return mine == 0 ||
-           (mine < b->flow->options.in_flight_max && b->flow->durable_live < DURABLE_LIVE_MAX);
+           (mine < b->flow->options.in_flight_max && b->flow->durable_live < DURABLE_LIVE_MAX &&
+            b->flow->durable_bytes < DURABLE_BYTES_MAX);
 }
 
-static void enter(struct wr_backlog *b)
+static void enter(struct wr_backlog *b, size_t bytes)
 {
     b->live++;
     b->flow->durable_live++;
+    b->flow->durable_bytes += bytes;
+}
+
+static void leave(struct wr_backlog *b, size_t bytes)
+{
+    b->live--;
+    b->flow->durable_live--;
+    b->flow->durable_bytes -= bytes;
 }
 
 static void pump(struct wr_backlog *b);
@@ -74,21 +88,25 @@ static void on_fetched(struct wr_spool_fetch *spool)
     free(fetch);
 }
 
-void wr_backlog_take(struct wr_backlog *b, const struct wr_spool_fetch *fetched)
+void wr_backlog_take(struct wr_backlog *b, struct wr_spool_fetch *fetched)
 {
     struct wr_flow *f = b->flow;
-    if (fetched->fault.code) {
-        wr_log(WR_LOG_ERROR, "flow", "rule %s: %s", b->counters->name, fetched->fault.text);
-    } else {
-        enter(b);
-        if (wr_run_restore(f, b, fetched->seq, wr_buf_str(&fetched->bytes))) {
+    struct wr_fault *fault = &fetched->fault;
+    size_t bytes = fetched->bytes.len;
+    if (!fault->code) {
+        enter(b, bytes);
+        if (wr_run_restore(f, b, fetched->seq, &fetched->bytes, fault) == WR_OK) {
             return;
         }
-        b->live--;
-        f->durable_live--;
+        leave(b, bytes);
     }
-    if (fetched->fault.code != WR_ERR_IO) { // else the next start tries it again
-        b->counters->damaged++;             // it is set aside, or the log has said what it was
+    // What is damaged is set aside. Anything else may do better at the next start.
+    bool damaged = fault->code == WR_ERR_CORRUPT;
+    wr_log(WR_LOG_ERROR, "flow", "rule %s: entry %llu of the spool: %s%s", b->counters->name,
+           (unsigned long long)fetched->seq, fault->text,
+           damaged ? "" : "; it stays in the spool for the next start");
+    b->counters->damaged++;
+    if (damaged) {
         wr_spool_done(f->options.spool, fetched->seq);
     }
 }
@@ -96,7 +114,7 @@ void wr_backlog_take(struct wr_backlog *b, const struct wr_spool_fetch *fetched)
 static void pump(struct wr_backlog *b)
 {
     struct wr_flow *f = b->flow;
-    while (b->count > 0 && !f->stopped && has_room(b)) {
+    while (b->count > 0 && !f->stopped && has_room(b) && b->fetching < FETCHES_MAX) {
         struct fetch *fetch = wr_zalloc(sizeof *fetch);
         fetch->backlog = b;
         fetch->spool.seq = b->seqs[b->first];
@@ -114,12 +132,12 @@ bool wr_backlog_idle(const struct wr_backlog *b)
     return b->count == 0 && b->fetching == 0 && has_room(b);
 }
 
-bool wr_backlog_admit(struct wr_backlog *b)
+bool wr_backlog_admit(struct wr_backlog *b, size_t bytes)
 {
     if (!wr_backlog_idle(b)) {
         return false;
     }
-    enter(b);
+    enter(b, bytes);
     return true;
 }
 
@@ -141,9 +159,8 @@ void wr_backlog_push(struct wr_backlog *b, uint64_t seq)
     pump(b);
 }
 
-void wr_backlog_left(struct wr_backlog *b)
+void wr_backlog_left(struct wr_backlog *b, size_t bytes)
 {
-    b->live--;
-    b->flow->durable_live--;
+    leave(b, bytes);
     pump(b);
 }

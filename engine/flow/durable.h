@@ -44,21 +44,24 @@ void wr_run_complete(struct wr_run *r);
 // ---- backlog.c
 
 struct wr_backlog *wr_backlog_of(struct wr_flow *f, struct wr_rule_counters *counters);
-// Room for one more run; it is counted then. False: it must wait.
-bool wr_backlog_admit(struct wr_backlog *b);
+// Room for one more run, whose entry has so many bytes; it is counted then. False: it must wait.
+bool wr_backlog_admit(struct wr_backlog *b, size_t bytes);
 // Nothing waits before it, and there is room.
 bool wr_backlog_idle(const struct wr_backlog *b);
 void wr_backlog_push(struct wr_backlog *b, uint64_t seq);
-// An entry that was read: restored and submitted, or said to be damaged and done.
-void wr_backlog_take(struct wr_backlog *b, const struct wr_spool_fetch *fetched);
-void wr_backlog_left(struct wr_backlog *b); // a run of it has ended
+// An entry that was read: restored and submitted, or what is wrong with it is said and counted. May
+// take its bytes.
+void wr_backlog_take(struct wr_backlog *b, struct wr_spool_fetch *fetched);
+void wr_backlog_left(struct wr_backlog *b, size_t bytes); // a run of it has ended
 void wr_backlogs_free(struct wr_flow *f);
 
 // ---- restore.c
 
-// A run from an entry that was fetched; it is submitted at once. `bytes` is borrowed. The backlog
-// counts it already. False: there is no memory for it, or it is no entry (said in the log).
-bool wr_run_restore(struct wr_flow *f, struct wr_backlog *b, uint64_t seq, wr_str bytes);
+// A run from an entry that was fetched; it is submitted at once. May take the bytes. The backlog
+// counts it already. WR_ERR_CORRUPT: it is no entry. WR_ERR_LIMIT: it does not fit into
+// message_memory.
+wr_err wr_run_restore(struct wr_flow *f, struct wr_backlog *b, uint64_t seq, struct wr_buf *bytes,
+                      struct wr_fault *fault) WR_MUST_CHECK;
 
 // ---- recover.c
 

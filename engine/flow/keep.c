@@ -53,7 +53,10 @@ void wr_run_keep(struct wr_run *r)
     struct wr_entry_action actions[WR_ENTRY_ACTIONS_MAX];
     set_id(r);
     wr_run_entry(r, &e, actions);
-    wr_entry_write(wr_spool_begin(f->options.spool), &e);
+    struct wr_buf *to = wr_spool_begin(f->options.spool);
+    size_t before = to->len;
+    wr_entry_write(to, &e);
+    r->entry_bytes = to->len - before;
     r->seq = wr_spool_end(f->options.spool);
     r->stage = WR_RUN_KEPT;
     r->lane_next = NULL; // it has left its lane
@@ -67,7 +70,7 @@ static void admit(struct wr_run *r)
     struct wr_flow *f = r->flow;
     r->backlog = wr_backlog_of(f, r->rule->counters);
     wr_run_release_ack(r);
-    if (wr_backlog_admit(r->backlog)) {
+    if (wr_backlog_admit(r->backlog, r->entry_bytes)) {
         wr_run_submit(r);
         return;
     }
@@ -94,6 +97,7 @@ void wr_run_complete(struct wr_run *r)
 {
     struct wr_backlog *b = r->backlog;
     struct wr_flow *f = r->flow;
+    size_t bytes = r->entry_bytes;
     if (r->seq) {
         wr_spool_done(f->options.spool, r->seq);
         r->seq = 0;
@@ -102,6 +106,6 @@ void wr_run_complete(struct wr_run *r)
     wr_run_release_ack(r);
     wr_run_end(r);
     if (b) {
-        wr_backlog_left(b);
+        wr_backlog_left(b, bytes);
     }
 }

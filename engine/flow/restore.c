@@ -3,10 +3,15 @@
 // needs.
 #include "engine/flow/durable.h"
 
+#include <stdlib.h>
+
+#include "engine/flow/source.h"
 #include "engine/observe/log.h"
 #include "sql/base/json.h"
 
 #include "sql/base/banned.h"
+
+#define LEND_FROM (64u << 10) // bytes of an entry; copying less costs nothing
 
 // An action that this weir does not know: its records fail.
 static const struct wr_sink_impl unknown_sink = {
@@ -173,32 +178,60 @@ static struct wr_run *make(struct wr_flow *f, struct wr_message *m, const struct
     return r;
 }
 
-bool wr_run_restore(struct wr_flow *f, struct wr_backlog *b, uint64_t seq, wr_str bytes)
+// Large entries keep the buffer that they were read into, since message_memory is for what is made
+// of a message and payload_max may be more.
+static void free_lent(struct wr_source *self, struct wr_message *m)
+{
+    free((void *)(uintptr_t)m->token);
+}
+
+static const struct wr_source_impl lender = {.name = "spool", .settled = free_lent};
+static struct wr_source lent = {.impl = &lender};
+
+static bool hold_bytes(struct wr_message *m, struct wr_buf *bytes, wr_str *out)
+{
+    *out = wr_buf_str(bytes);
+    if (bytes->len > LEND_FROM) {
+        m->source = &lent;
+        m->token = (uintptr_t)bytes->at;
+        *bytes = (struct wr_buf){0};
+        return true;
+    }
+    char *copy = wr_arena_alloc(&m->arena, bytes->len + 1);
+    if (copy && bytes->len) {
+        memcpy(copy, bytes->at, bytes->len);
+    }
+    out->at = copy;
+    return copy != NULL;
+}
+
+wr_err wr_run_restore(struct wr_flow *f, struct wr_backlog *b, uint64_t seq, struct wr_buf *bytes,
+                      struct wr_fault *fault)
 {
     struct wr_message *m = wr_message_new(f->options.pool);
-    struct wr_fault fault = {0};
+    size_t len = bytes->len;
     struct wr_entry e;
-    char *copy = wr_arena_alloc(&m->arena, bytes.len);
     struct wr_run *r = NULL;
+    wr_str at;
+    wr_err err = hold_bytes(m, bytes, &at) ? wr_entry_read(at, &m->arena, &e, fault) : WR_ERR_LIMIT;
     f->live_messages++;
     m->ack_holds = 2; // nobody waits for an acknowledgement
-    if (copy) {
-        memcpy(copy, bytes.at, bytes.len);
-        if (wr_entry_read((wr_str){copy, bytes.len}, &m->arena, &e, &fault) == WR_OK) {
-            r = make(f, m, &e);
-        }
+    if (!err) {
+        r = make(f, m, &e);
+        err = r ? WR_OK : WR_ERR_LIMIT;
     }
-    if (!r) {
-        wr_log(WR_LOG_ERROR, "flow", "rule %s: entry %llu of the spool is given up: %s",
-               b->counters->name, (unsigned long long)seq,
-               fault.code ? fault.text : "it does not fit into message_memory");
+    if (err == WR_ERR_LIMIT) {
+        wr_fault_set(fault, err, "it does not fit into message_memory");
+    }
+    if (err) {
         wr_flow_release(f, m);
-        return false;
+        return err;
     }
     r->seq = seq;
+    r->entry_bytes = len;
     r->backlog = b;
     wr_run_retain(r);
     wr_run_submit(r);
     wr_flow_release(f, m);
-    return true;
+    return WR_OK;
 }

@@ -61,6 +61,7 @@ struct wr_run {
     bool document_failed; // the error document did not fit
     struct wr_delivery_id id;
     uint64_t seq;                 // of its entry in the spool; 0: none
+    size_t entry_bytes;           // of it
     struct wr_backlog *backlog;   // counted there; NULL: not
     bool expanding;               // the template at the cursor has been started
     uint32_t action, template_at; // cursor of TEMPLATES and ERROR_TEMPLATES
@@ -92,6 +93,7 @@ struct wr_flow {
     struct redriven *redriven;    // recover.c's
     size_t fetching;              // entries that are being read
     size_t durable_live;          // runs that backlogs count
+    size_t durable_bytes;         // of their entries
     size_t live_messages;
     bool stopped;
     void (*done)(void *user);

@@ -398,6 +398,24 @@ def test_shapes():
         tap.equal(weir.totals()["deadLetters"]["entries"], 0, "dead letters")
 
 
+def test_larger_than_memory():
+    """payloads larger than message_memory come back from the spool as they went into it"""
+    rules = {"raw": rule("SELECT * FROM 'x/#'", s3("box", "${topic(2)}"), {"null": {"name": "gate"}})}
+    config = {"message_memory": "1M", "payload_max": "8M", "drain": "300ms", "sinks": {"null": {"verdict": "retry"}},
+              "retry": {"attempts": 1000, "base": "1h", "cap": "1h", "budget": "1d"}}
+    payloads = {str(n): b"\x00" + os.urandom(3000000) for n in range(3)}
+    with Broker() as broker, Weir(broker, rules, config) as weir:
+        for name, payload in payloads.items():
+            broker.publish("x/" + name, payload)
+        wait_for(lambda: acks(broker, weir.client_id) == 3, "acknowledgements")
+        weir.kill()
+        weir.configure({**config, "sinks": {}})
+        weir.start()
+        wait_empty(weir)
+        tap.equal(weir.objects("box"), payloads, "objects")
+        tap.equal(weir.counters("raw")["actions"]["null"]["success"], 3, "deliveries")
+
+
 def test_broker_restart():
     """the broker restarts: nothing is lost, few are handled twice"""
     with Broker(config="max_inflight_messages 500") as broker, Weir(broker, TWO, TABLES) as weir:

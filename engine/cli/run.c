@@ -420,7 +420,7 @@ static void end_flow(struct daemon *d)
     size_t left = wr_flow_live(d->flow);
     if (left) {
         wr_log(WR_LOG_WARN, "run", "%zu messages are not settled; %s", left,
-               d->stores.spool ? "the spool keeps them" : "the broker keeps those of QoS 1");
+               d->stores.keeps ? "the spool keeps them" : "the broker keeps those of QoS 1");
     }
     wr_lookups_stop(d->lookups);
     wr_flow_stop(d->flow);
@@ -578,6 +578,7 @@ static void open_flow(struct daemon *d)
         .aws_limits = aws,
         .undefined_fails = strcmp(c->templates_undefined, "fail") == 0,
         .spool = d->stores.spool,
+        .spool_is_old = !d->stores.keeps,
         .pool = d->pool,
         .in_flight_max = (size_t)c->spool_in_flight,
         .dead = d->stores.dead,

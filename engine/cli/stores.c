@@ -1,6 +1,7 @@
 // Opens and closes the spool and the dead letters, and passes on what they say.
 #include "engine/cli/stores.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 
 #include "engine/observe/log.h"
@@ -50,6 +51,21 @@ static void on_broken(void *user, const struct wr_fault *fault)
     s->events.broken(s->events.user, fault);
 }
 
+// Segments of a weir that ran with `ack: durable`, or of `weir dead redrive`.
+static bool has_segments(const char *dir)
+{
+    DIR *d = opendir(dir);
+    const struct dirent *e;
+    bool any = false;
+    while (d && !any && (e = readdir(d))) {
+        any = wr_str_ends(wr_str_of(e->d_name), WR_STR(".seg"));
+    }
+    if (d) {
+        closedir(d);
+    }
+    return any;
+}
+
 wr_err wr_stores_open(struct wr_stores *s, uv_loop_t *loop, const struct wr_config *config,
                       const char *state_dir, const struct wr_stores_events *events,
                       struct wr_fault *fault)
@@ -64,7 +80,8 @@ wr_err wr_stores_open(struct wr_stores *s, uv_loop_t *loop, const struct wr_conf
                                          .broken = on_broken,
                                          .user = s};
     wr_err err = wr_dead_open(&dead, &s->dead, fault);
-    if (err || strcmp(config->ack, "durable") != 0) {
+    s->keeps = strcmp(config->ack, "durable") == 0;
+    if (err || (!s->keeps && !has_segments(s->spool_dir))) {
         return err;
     }
     const struct wr_spool_options spool = {
@@ -80,7 +97,7 @@ wr_err wr_stores_open(struct wr_stores *s, uv_loop_t *loop, const struct wr_conf
 
 bool wr_stores_busy(const struct wr_stores *s)
 {
-    return s->dead_full || (s->spool && wr_spool_busy(s->spool));
+    return s->dead_full || (s->keeps && s->spool && wr_spool_busy(s->spool));
 }
 
 static void write_one(struct wr_buf *out, const char *name, const struct wr_spool_stats *stats)

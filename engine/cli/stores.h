@@ -16,7 +16,8 @@ struct wr_stores_events {
 
 // Embedded by value, zeroed.
 struct wr_stores {
-    struct wr_spool *spool; // NULL without `ack: durable`
+    bool keeps;             // `ack: durable`: new messages go through the spool
+    struct wr_spool *spool; // NULL when it has nothing to do
     struct wr_dead *dead;
     struct wr_stores_events events;
     bool dead_full;

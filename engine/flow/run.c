@@ -65,7 +65,8 @@ static void leave(struct wr_run *r)
 {
     if (r->stage != WR_RUN_READY) {
         wr_run_complete(r);
-    } else if (r->flow->options.spool && r->rule->action_count > 0) {
+    } else if (r->flow->options.spool && !r->flow->options.spool_is_old &&
+               r->rule->action_count > 0) {
         wr_run_keep(r);
     } else {
         wr_run_submit(r);

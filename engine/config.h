@@ -92,6 +92,9 @@ wr_err wr_config_load(const char *file, int *arg_count, char **args, struct wr_c
                       struct wr_fault *fault) WR_MUST_CHECK;
 void wr_config_free(struct wr_config *c);
 
+// A duration as weir.yaml takes it ("90s", "7d"), in milliseconds; for options of commands.
+wr_err wr_config_duration(wr_str text, int64_t *ms, struct wr_fault *fault) WR_MUST_CHECK;
+
 // The settings of sink `impl` in this configuration; lives as long as `c`. Never NULL.
 const struct wr_settings *wr_config_sink(const struct wr_config *c,
                                          const struct wr_sink_impl *impl);

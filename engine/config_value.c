@@ -111,6 +111,11 @@ wr_err wr_config_number(wr_str text, enum wr_config_type type, const char *unit,
     return WR_OK;
 }
 
+wr_err wr_config_duration(wr_str text, int64_t *ms, struct wr_fault *fault)
+{
+    return wr_config_number(text, WR_CONFIG_DURATION, "ms", false, ms, fault);
+}
+
 wr_err wr_config_bool(wr_str text, bool *out, struct wr_fault *fault)
 {
     if (wr_config_is_choice(text, "true|yes|on", true)) {

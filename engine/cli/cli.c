@@ -244,6 +244,35 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  weir local cat s3 my-bucket 2024/readings.json\n"
      "  weir local tail dynamodb Readings --json\n",
      false, wr_cli_local},
+    {"dead", "list|show|redrive|purge [ID]... [FILTER]... [--yes] [--json]",
+     "dead letters: what neither an action nor the error action took",
+     "  dead list            one line a letter, oldest first\n"
+     "  dead show ID...      everything that is known of a letter\n"
+     "  dead redrive         deliver again: into the spool, under the old delivery id; the next\n"
+     "                       weir run delivers what failed, and not what was delivered\n"
+     "  dead purge           throw away for good\n"
+     "\n"
+     "  ID, --id ID          delivery id, or its begin\n"
+     "  --rule NAME          only of this rule\n"
+     "  --reason WORD        refused, expired, template, error-refused, error-expired,\n"
+     "                       error-template, error-document or no-sink\n"
+     "  --older DURATION     at least so old, such as 90s, 12h or 7d\n"
+     "  --newer DURATION     at most so old\n"
+     "  --limit N            the first N of them\n"
+     "  --yes                redrive and purge: do not ask\n"
+     "  --json               JSON Lines: id, rule, reason, time, topic, payload, result, actions\n"
+     "  -c, --config FILE    where to find the state folder; without it ./weir.yaml if there is "
+     "one\n"
+     "  --state-dir FOLDER   the state folder itself\n"
+     "\n"
+     "list and show work beside a weir that runs; redrive and purge want it stopped.\n"
+     "Exit 0: done. 1: no such letter, or not all could be done. 2: wrong usage, a weir runs.\n"
+     "\n"
+     "examples:\n"
+     "  weir dead list --rule alerts --newer 1d\n"
+     "  weir dead show 3f2a91\n"
+     "  weir dead redrive --reason error-expired --yes\n",
+     false, wr_cli_dead},
     {"help", "[COMMAND | functions [NAME] | options [NAME] | sql]",
      "this list, one command, or what SQL and weir.yaml know",
      "  COMMAND              its options and examples\n"

@@ -207,6 +207,7 @@ wr_err wr_dead_open(const struct wr_dead_options *options, struct wr_dead **out,
         .dir = options->dir,
         .max_bytes = options->max_bytes,
         .max_name = "dead.max",
+        .read_only = options->read_only,
         .segment_bytes = SEGMENT_BYTES,
         .events = {.durable = on_durable, .full = on_full, .broken = on_broken, .user = d},
     };

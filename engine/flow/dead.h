@@ -37,6 +37,7 @@ struct wr_dead_options {
     uv_loop_t *loop;
     const char *dir;
     uint64_t max_bytes;
+    bool read_only; // as in wr_spool_options: walks that keep every letter
     // As in wr_spool_events; full: letters wait, and what they come from stays in its spool.
     void (*full)(void *user, bool full, const char *why);
     void (*broken)(void *user, const struct wr_fault *fault);

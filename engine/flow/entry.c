@@ -131,6 +131,23 @@ void wr_entry_write(struct wr_buf *b, const struct wr_entry *e)
     }
 }
 
+void wr_entry_redrive(const struct wr_entry *dead, struct wr_entry *out,
+                      struct wr_entry_action actions[WR_ENTRY_ACTIONS_MAX])
+{
+    wr_assert(dead->action_count <= WR_ENTRY_ACTIONS_MAX);
+    for (size_t i = 0; i < dead->action_count; i++) {
+        actions[i] = dead->actions[i];
+        if (actions[i].state == WR_ENTRY_FAILED && actions[i].param_count > 0) {
+            actions[i].state = WR_ENTRY_OPEN;
+        }
+    }
+    *out = *dead;
+    out->actions = actions;
+    out->has_error_action = false;
+    out->dead_ms = 0;
+    out->reason = (wr_str){0};
+}
+
 // ---- reading
 
 struct reader {

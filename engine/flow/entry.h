@@ -66,4 +66,9 @@ void wr_entry_write(struct wr_buf *out, const struct wr_entry *e);
 wr_err wr_entry_read(wr_str bytes, struct wr_arena *arena, struct wr_entry *out,
                      struct wr_fault *fault) WR_MUST_CHECK;
 
+// What a dead letter becomes in the spool when it is redriven: what failed is open again, except
+// what never had parameters; what was delivered stays so. Lent until `dead` goes.
+void wr_entry_redrive(const struct wr_entry *dead, struct wr_entry *out,
+                      struct wr_entry_action actions[WR_ENTRY_ACTIONS_MAX]);
+
 #endif

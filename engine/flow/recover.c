@@ -134,19 +134,9 @@ struct redriven {
 void wr_flow_redrive(struct wr_flow *f, const struct wr_entry *dead, void (*kept)(void *user),
                      void *user)
 {
-    struct wr_entry e = *dead;
+    struct wr_entry e;
     struct wr_entry_action actions[WR_ENTRY_ACTIONS_MAX];
-    wr_assert(e.action_count <= WR_ENTRY_ACTIONS_MAX);
-    for (size_t i = 0; i < e.action_count; i++) {
-        actions[i] = e.actions[i];
-        if (actions[i].state == WR_ENTRY_FAILED && actions[i].param_count > 0) {
-            actions[i].state = WR_ENTRY_OPEN; // one whose parameters were never made stays failed
-        }
-    }
-    e.actions = actions;
-    e.has_error_action = false;
-    e.dead_ms = 0;
-    e.reason = (wr_str){0};
+    wr_entry_redrive(dead, &e, actions);
     struct redriven *d = wr_zalloc(sizeof *d);
     wr_entry_write(wr_spool_begin(f->options.spool), &e);
     *d = (struct redriven){

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "engine/flow/spool_parts.h"
 
@@ -506,10 +507,22 @@ static void on_answers(void *user, struct wr_letter *letters)
 
 // ---- open and close
 
+// The thread has none of it.
+static void segment_close(struct wr_spool_segment *segment)
+{
+    if (segment->fd >= 0) {
+        close(segment->fd);
+    }
+    if (segment->done_fd >= 0) {
+        close(segment->done_fd);
+    }
+    wr_spool_segment_free(segment);
+}
+
 wr_err wr_spool_open(const struct wr_spool_options *options, struct wr_spool **out,
                      struct wr_fault *fault)
 {
-    if (mkdir(options->dir, 0700) != 0 && errno != EEXIST) {
+    if (!options->read_only && mkdir(options->dir, 0700) != 0 && errno != EEXIST) {
         return wr_fault_set(fault, WR_ERR_IO, "%s cannot be made: %s", options->dir,
                             strerror(errno));
     }
@@ -520,7 +533,7 @@ wr_err wr_spool_open(const struct wr_spool_options *options, struct wr_spool **o
     wr_err err = wr_spool_recover(s, fault);
     if (err) {
         for (size_t i = 0; i < s->segment_count; i++) {
-            wr_spool_segment_free(s->segments[i]);
+            segment_close(s->segments[i]);
         }
         free(s->segments);
         free(s->dir);
@@ -535,7 +548,7 @@ wr_err wr_spool_open(const struct wr_spool_options *options, struct wr_spool **o
     wr_mailbox_init(&s->commands);
     wr_assert(uv_thread_create(&s->thread, wr_spool_thread, s) == 0);
     for (size_t i = s->segment_count; i-- > 0;) {
-        if (s->segments[i]->live == 0 && !s->segments[i]->pinned) {
+        if (s->segments[i]->live == 0 && !s->segments[i]->pinned && !options->read_only) {
             drop_segment(s, s->segments[i]);
         }
     }
@@ -555,7 +568,7 @@ static void on_handle_closed(struct wr_spool *s)
         return;
     }
     for (size_t i = 0; i < s->segment_count; i++) {
-        wr_spool_segment_free(s->segments[i]);
+        segment_close(s->segments[i]);
     }
     while (s->waiting) {
         struct wr_spool_group *next = s->waiting->next;

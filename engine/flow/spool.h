@@ -58,6 +58,8 @@ struct wr_spool_options {
     uint64_t max_bytes;           // on disk, all segments together; at least two segments
     const char *max_name;         // of its option, for the log; may be NULL
     uint64_t segment_bytes;       // of a segment; a larger group gets a segment of its size
+    bool read_only;               // look and fetch only: nothing is written, set aside or said, and
+                                  // another process may be at work on it
     const struct wr_spool_io *io; // NULL: the system's
     struct wr_spool_events events;
 };

@@ -360,7 +360,8 @@ unreadable:
 damaged:;
     char name[WR_SPOOL_NAME_MAX];
     snprintf(name, sizeof name, "entry-%016" PRIx64, f->seq);
-    bool kept = wr_spool_set_aside(s, name, b->at ? b->at : "", b->len, NULL);
+    bool kept =
+        !s->options.read_only && wr_spool_set_aside(s, name, b->at ? b->at : "", b->len, NULL);
     wr_fault_set(&f->fault, WR_ERR_CORRUPT,
                  "spool %s: entry %" PRIu64 " was changed on disk since it was written%s%s", s->dir,
                  f->seq, kept ? "; what is there now is kept in " DAMAGED_FOLDER "/" : "",

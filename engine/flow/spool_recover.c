@@ -85,6 +85,11 @@ static void damaged(struct scan *c, size_t from, size_t to, bool torn)
     if (to == from) {
         return;
     }
+    c->s->stats.damaged_batches++;
+    c->s->stats.damaged_bytes += to - from;
+    if (c->s->options.read_only) {
+        return; // it may be what is being written now
+    }
     char name[64];
     bool fresh;
     // The number of a segment without whole batches is given again: the content tells them apart.
@@ -92,8 +97,6 @@ static void damaged(struct scan *c, size_t from, size_t to, bool torn)
              wr_crc32c(0, c->at + from, to - from));
     bool kept = wr_spool_set_aside(c->s, name, c->at + from, to - from, &fresh);
     c->segment->pinned |= !kept;
-    c->s->stats.damaged_batches++;
-    c->s->stats.damaged_bytes += to - from;
     if (kept && !fresh) {
         return; // was said when it was found
     }
@@ -177,7 +180,7 @@ static void read_marks(struct wr_spool *s, struct wr_spool_segment *segment)
 {
     char *path = wr_spool_path(s, segment->base_seq, "done");
     struct wr_buf b = {0};
-    if (!read_file(path, &b)) {
+    if (!read_file(path, &b) && !s->options.read_only) {
         wr_log(WR_LOG_WARN, "spool",
                "%s cannot be read (%s): all %" PRIu32 " entries of its segment are delivered again",
                path, strerror(errno), segment->count);
@@ -218,6 +221,20 @@ static wr_err check_header(struct scan *c, const char *path, struct wr_fault *fa
     return WR_OK;
 }
 
+static wr_err open_segment(const struct wr_spool *s, struct wr_spool_segment *segment,
+                           const char *path, const char *done, struct wr_fault *fault)
+{
+    bool read_only = s->options.read_only;
+    segment->fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+    if (!read_only) {
+        segment->done_fd = open(done, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    }
+    if (segment->fd < 0 || (segment->done_fd < 0 && !read_only)) {
+        return wr_fault_set(fault, WR_ERR_IO, "%s cannot be opened: %s", path, strerror(errno));
+    }
+    return WR_OK;
+}
+
 static wr_err read_segment(struct wr_spool *s, uint64_t base_seq, uint32_t salt, bool last,
                            struct wr_fault *fault)
 {
@@ -226,6 +243,9 @@ static wr_err read_segment(struct wr_spool *s, uint64_t base_seq, uint32_t salt,
     struct wr_buf b = {0};
     wr_err err = WR_OK;
     if (!read_file(path, &b)) {
+        if (errno == ENOENT && s->options.read_only) {
+            goto out; // it has gone since the folder was listed
+        }
         err = wr_fault_set(fault, WR_ERR_IO, "%s cannot be read: %s", path, strerror(errno));
         goto out;
     }
@@ -246,14 +266,12 @@ static wr_err read_segment(struct wr_spool *s, uint64_t base_seq, uint32_t salt,
     segment->salt = c.salt;
     scan_batches(&c);
     read_marks(s, segment);
-    segment->fd = open(path, O_RDWR | O_CLOEXEC);
-    segment->done_fd = open(done, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (segment->fd < 0 || segment->done_fd < 0) {
-        err = wr_fault_set(fault, WR_ERR_IO, "%s cannot be opened: %s", path, strerror(errno));
+    err = open_segment(s, segment, path, done, fault);
+    if (err) {
         goto out;
     }
     // Nothing is added to it any more: its spare room is free for others.
-    if (c.end < b.len && ftruncate(segment->fd, (off_t)c.end) == 0) {
+    if (c.end < b.len && !s->options.read_only && ftruncate(segment->fd, (off_t)c.end) == 0) {
         segment->used = segment->size = c.end;
     }
     if (c.next_seq > s->next_seq) {
@@ -295,6 +313,9 @@ static wr_err list_segments(const struct wr_spool *s, uint64_t **numbers, size_t
                             struct wr_fault *fault)
 {
     DIR *dir = opendir(s->dir);
+    if (!dir && errno == ENOENT && s->options.read_only) {
+        return WR_OK;
+    }
     if (!dir) {
         return wr_fault_set(fault, WR_ERR_IO, "%s cannot be read: %s", s->dir, strerror(errno));
     }
@@ -380,7 +401,9 @@ wr_err wr_spool_recover(struct wr_spool *s, struct wr_fault *fault)
         uint32_t salt = salt_of(lines, line_count, numbers[i]);
         err = read_segment(s, numbers[i], salt, i + 1 == count, fault);
     }
-    if (!err && count > 0) {
+    if (s->options.read_only) {
+        // Segments come and go.
+    } else if (!err && count > 0) {
         complain_of_missing(s, lines, line_count, numbers, count);
     } else if (!err) {
         complain_of_missing(s, lines, line_count, NULL, 0);

@@ -1,0 +1,317 @@
+// Dead letters for people and programs.
+#include "engine/cli/dead.h"
+
+#include <stdio.h>
+
+#include "engine/cli/local.h"
+#include "engine/cli/message_line.h"
+#include "sql/base/json.h"
+#include "sql/base/utf8.h"
+
+#include "sql/base/banned.h"
+
+#define SHORT_ID 12 // letters of an id in a list: enough to be the only one
+
+static const char *const states[] = {
+    [WR_ENTRY_OPEN] = "open", [WR_ENTRY_DELIVERED] = "delivered", [WR_ENTRY_FAILED] = "failed"};
+
+static const char *help_of(wr_str reason)
+{
+    static const char *const texts[] = {
+#define DEAD(name, word, help) [WR_DEAD_##name] = help,
+        WR_DEAD_REASONS(DEAD)
+#undef DEAD
+    };
+    enum wr_dead_reason at;
+    return wr_dead_reason_of(reason, &at) ? texts[at] : "written by another weir";
+}
+
+// The first failure, of the error action when there is one.
+static const struct wr_entry_action *failure_of(const struct wr_entry *e)
+{
+    if (e->has_error_action) {
+        return &e->error_action;
+    }
+    for (size_t i = 0; i < e->action_count; i++) {
+        if (e->actions[i].state == WR_ENTRY_FAILED) {
+            return &e->actions[i];
+        }
+    }
+    return NULL;
+}
+
+void wr_dead_print_row(const struct wr_entry *e)
+{
+    struct wr_buf time = {0};
+    char id[2 * WR_DELIVERY_ID_LEN + 1];
+    wr_delivery_id_text(&e->id, id);
+    wr_local_time(&time, e->dead_ms);
+    printf("%.*s  %s  ", SHORT_ID, id, wr_buf_terminated(&time));
+    wr_buf_release(&time);
+    wr_local_print(e->rule);
+    printf("  %.*s  ", WR_STR_ARG(e->reason));
+    wr_local_print(e->message.topic);
+    const struct wr_entry_action *a = failure_of(e);
+    if (a) {
+        printf("  %.*s: ", WR_STR_ARG(a->kind));
+        wr_local_print(a->message);
+    }
+    putchar('\n');
+}
+
+// ---- JSON
+
+static bool is_json(wr_str bytes, struct wr_arena *arena)
+{
+    wr_value v;
+    return bytes.len && wr_json_parse(bytes, arena, WR_SQL_2016, &v, NULL) == WR_OK;
+}
+
+static void add_name(struct wr_buf *b, const char *name, const char *more)
+{
+    if (b->len && b->at[b->len - 1] != '{') {
+        wr_buf_add(b, WR_STR(", "));
+    }
+    wr_buf_addf(b, "\"%s%s\": ", name, more);
+}
+
+static void add_base64(struct wr_buf *b, wr_str bytes)
+{
+    wr_buf_add_char(b, '"');
+    wr_buf_add_base64(b, bytes);
+    wr_buf_add_char(b, '"');
+}
+
+// As message files have it, so that the bytes can be had back exactly: NAME is JSON without blanks
+// between its tokens, NAMEText a text, NAMEBase64 the rest.
+static void add_bytes(struct wr_buf *b, const char *name, wr_str bytes, struct wr_arena *arena)
+{
+    if (is_json(bytes, arena) && wr_str_eq(wr_line_minified(bytes, arena), bytes)) {
+        add_name(b, name, "");
+        wr_buf_add(b, bytes);
+    } else if (wr_utf8_valid(bytes)) {
+        add_name(b, name, "Text");
+        wr_json_write_string(b, bytes);
+    } else {
+        add_name(b, name, "Base64");
+        add_base64(b, bytes);
+    }
+}
+
+static void add_text(struct wr_buf *b, const char *name, wr_str text)
+{
+    if (text.at && wr_utf8_valid(text)) {
+        add_name(b, name, "");
+        wr_json_write_string(b, text);
+    } else if (text.at) {
+        add_name(b, name, "Base64");
+        add_base64(b, text);
+    }
+}
+
+static void add_time(struct wr_buf *b, const char *name, int64_t ms)
+{
+    add_name(b, name, "");
+    wr_buf_add_char(b, '"');
+    wr_local_time(b, ms);
+    wr_buf_add_char(b, '"');
+}
+
+static void add_pairs(struct wr_buf *b, const struct wr_param *p)
+{
+    wr_buf_add_char(b, '[');
+    for (size_t i = 0; i < p->count; i++) {
+        wr_buf_add(b, i ? WR_STR(", {") : WR_STR("{"));
+        add_text(b, "key", p->keys[i]);
+        add_text(b, "value", p->values[i]);
+        wr_buf_add_char(b, '}');
+    }
+    wr_buf_add_char(b, ']');
+}
+
+static void add_param(struct wr_buf *b, const struct wr_sink_impl *impl, wr_str name,
+                      const struct wr_param *p)
+{
+    int at = impl && impl->options ? wr_option_find(impl->options, name) : -1;
+    enum wr_option_type type = at >= 0 ? impl->options[at].type : WR_OPT_STRING;
+    struct wr_buf key = {0};
+    wr_buf_add(&key, name);
+    const char *word = wr_buf_terminated(&key);
+    if (p->count || type == WR_OPT_PAIRS || type == WR_OPT_LIST) {
+        add_name(b, word, "");
+        add_pairs(b, p);
+    } else if (type == WR_OPT_BOOL) {
+        add_name(b, word, "");
+        wr_buf_add(b, p->number ? WR_STR("true") : WR_STR("false"));
+    } else if (type == WR_OPT_INT) {
+        add_name(b, word, "");
+        wr_buf_add_i64(b, p->number);
+    } else {
+        add_text(b, word, p->text.at ? p->text : WR_STR(""));
+    }
+    wr_buf_release(&key);
+}
+
+static void add_action(struct wr_buf *b, const struct wr_entry_action *a)
+{
+    const struct wr_sink_impl *impl = wr_sink_find(a->kind);
+    wr_buf_add_char(b, '{');
+    add_text(b, "kind", a->kind);
+    add_text(b, "state", wr_str_of(states[a->state]));
+    if (a->state == WR_ENTRY_FAILED) {
+        add_text(b, "failedResource", a->resource);
+        add_text(b, "errorMessage", a->message);
+    }
+    add_name(b, "parameters", "");
+    wr_buf_add_char(b, '{');
+    for (size_t i = 0; i < a->param_count; i++) {
+        add_param(b, impl, a->names[i], &a->params[i]);
+    }
+    wr_buf_add(b, WR_STR("}}"));
+}
+
+static void add_context(struct wr_buf *b, const struct wr_sql_message *m)
+{
+    add_name(b, "context", "");
+    wr_buf_add_char(b, '{');
+    add_name(b, "timestamp", "");
+    wr_buf_add_i64(b, m->timestamp_ms);
+    add_text(b, "clientId", m->client_id);
+    add_text(b, "principal", m->principal);
+    add_text(b, "sourceIp", m->source_ip);
+    add_text(b, "traceId", m->trace_id);
+    if (m->basic_ingest) {
+        add_name(b, "basicIngest", "");
+        wr_buf_add(b, WR_STR("true"));
+    }
+    if (m->user_property_count) {
+        add_name(b, "userProperties", "");
+        for (size_t i = 0; i < m->user_property_count; i++) {
+            wr_buf_add(b, i ? WR_STR(", [") : WR_STR("[["));
+            wr_json_write_string(b, m->user_properties[i].key);
+            wr_buf_add(b, WR_STR(", "));
+            wr_json_write_string(b, m->user_properties[i].value);
+            wr_buf_add_char(b, ']');
+        }
+        wr_buf_add_char(b, ']');
+    }
+    if (m->content_type.at || m->response_topic.at || m->correlation_data.at ||
+        m->format_indicator >= 0) {
+        add_name(b, "mqttProperties", "");
+        wr_buf_add_char(b, '{');
+        add_text(b, "contentType", m->content_type);
+        add_text(b, "responseTopic", m->response_topic);
+        if (m->correlation_data.at) {
+            add_name(b, "correlationData", "");
+            add_base64(b, m->correlation_data);
+        }
+        if (m->format_indicator >= 0) {
+            add_text(b, "payloadFormatIndicator",
+                     m->format_indicator ? WR_STR("UTF8_DATA") : WR_STR("UNSPECIFIED_BYTES"));
+        }
+        wr_buf_add_char(b, '}');
+    }
+    wr_buf_add_char(b, '}');
+}
+
+void wr_dead_print_json(const struct wr_entry *e, struct wr_arena *arena)
+{
+    struct wr_buf b = {0};
+    char id[2 * WR_DELIVERY_ID_LEN + 1];
+    wr_delivery_id_text(&e->id, id);
+    wr_buf_add_char(&b, '{');
+    add_text(&b, "id", wr_str_of(id));
+    add_text(&b, "rule", e->rule);
+    add_text(&b, "reason", e->reason);
+    add_time(&b, "time", e->dead_ms);
+    add_text(&b, "topic", e->message.topic);
+    add_name(&b, "qos", "");
+    wr_buf_add_u64(&b, e->qos);
+    add_bytes(&b, "payload", e->message.payload, arena);
+    add_context(&b, &e->message);
+    if (e->body.at) {
+        add_bytes(&b, "result", e->body, arena);
+    }
+    add_name(&b, "actions", "");
+    wr_buf_add_char(&b, '[');
+    for (size_t i = 0; i < e->action_count; i++) {
+        if (i) {
+            wr_buf_add(&b, WR_STR(", "));
+        }
+        add_action(&b, &e->actions[i]);
+    }
+    wr_buf_add_char(&b, ']');
+    if (e->has_error_action) {
+        add_name(&b, "errorAction", "");
+        add_action(&b, &e->error_action);
+    }
+    wr_buf_add_char(&b, '}');
+    wr_local_line(&b);
+    wr_buf_release(&b);
+}
+
+// ---- for people
+
+static void print_bytes(const char *name, wr_str bytes)
+{
+    printf("%-10s", name);
+    if (wr_utf8_valid(bytes)) {
+        wr_local_print(bytes);
+    } else {
+        struct wr_buf b = {0};
+        add_base64(&b, bytes);
+        printf("%zu bytes, in base64: %.*s", bytes.len, (int)b.len, b.at);
+        wr_buf_release(&b);
+    }
+    putchar('\n');
+}
+
+static void print_action(const char *name, const struct wr_entry_action *a)
+{
+    const struct wr_sink_impl *impl = wr_sink_find(a->kind);
+    printf("%-10s%.*s, %s", name, WR_STR_ARG(a->kind), states[a->state]);
+    if (a->state == WR_ENTRY_FAILED) {
+        fputs(": ", stdout);
+        wr_local_print(a->message);
+    }
+    putchar('\n');
+    for (size_t i = 0; i < a->param_count; i++) {
+        struct wr_buf b = {0};
+        add_param(&b, impl, a->names[i], &a->params[i]);
+        printf("%-10s", "");
+        wr_local_print(wr_buf_str(&b));
+        putchar('\n');
+        wr_buf_release(&b);
+    }
+}
+
+void wr_dead_print_all(const struct wr_entry *e, struct wr_arena *arena)
+{
+    struct wr_buf text = {0};
+    char id[2 * WR_DELIVERY_ID_LEN + 1];
+    wr_delivery_id_text(&e->id, id);
+    wr_local_time(&text, e->dead_ms);
+    printf("%-10s%s\n%-10s", "id", id, "rule");
+    wr_local_print(e->rule);
+    printf("\n%-10s%.*s: %s\n%-10s%s\n%-10s", "reason", WR_STR_ARG(e->reason), help_of(e->reason),
+           "time", wr_buf_terminated(&text), "topic");
+    wr_local_print(e->message.topic);
+    putchar('\n');
+    print_bytes("payload", e->message.payload);
+    if (e->body.at) {
+        print_bytes("result", e->body);
+    }
+    wr_buf_clear(&text);
+    add_context(&text, &e->message);
+    printf("%-10s", "context");
+    wr_local_print(wr_str_cut(wr_buf_str(&text), strlen("\"context\": "), text.len));
+    putchar('\n');
+    for (size_t i = 0; i < e->action_count; i++) {
+        print_action("action", &e->actions[i]);
+    }
+    if (e->has_error_action) {
+        print_action("error", &e->error_action);
+    }
+    putchar('\n');
+    wr_buf_release(&text);
+}

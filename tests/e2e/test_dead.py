@@ -1,0 +1,187 @@
+"""Dead letters: what neither an action nor the error action took, listed, shown, redriven and purged.
+
+    test_dead.py WEIR [test_NAME]...
+"""
+import json
+import os
+import pty
+import re
+import subprocess
+
+import support
+from support import Broker, tap, wait_for
+from weir import Weir, binary, republish, rule, s3
+
+NO_BUCKET = s3("${nosuch}", "k")
+# The null sink is what fails or delivers, by the configuration.
+FAILING = {"sinks": {"null": {"verdict": "refused"}}}
+
+
+def null(name):
+    return {"null": {"name": name}}
+
+
+RULES = {"one": rule("SELECT *, topic() AS t FROM 'in/one'", s3("done", "${n}"), null("far-${n}")),
+         "two": rule("SELECT * FROM 'in/two'", null("x"), error=NO_BUCKET),
+         "raw": rule("SELECT * FROM 'in/raw'", null("y"))}
+
+
+def letters(weir, *filters):
+    code, out, err = weir.run("dead", "list", "--json", *filters)
+    tap.equal((code, err), (0, ""), "weir dead list")
+    return [json.loads(x) for x in out.splitlines()]
+
+
+def filled(broker, config=None, count=4):
+    """A weir whose rules have failed: `count` letters of one, one each of two and raw."""
+    weir = Weir(broker, RULES, config or FAILING)
+    for n in range(count):
+        broker.publish("in/one", json.dumps({"n": n}, separators=(",", ":")))
+    wait_for(lambda: weir.totals()["deadLetters"]["entries"] == count, "the letters")
+    broker.publish("in/two", '{ "text": "\\u00e4" }')
+    wait_for(lambda: weir.totals()["deadLetters"]["entries"] == count + 1, "the letter")
+    broker.publish("in/raw", b"\xff\x00\xfe")
+    weir.wait_settled(count + 2)
+    wait_for(lambda: weir.totals()["deadLetters"]["entries"] == count + 2, "the letters")
+    return weir
+
+
+def test_list_and_show():
+    """list and show beside a weir that runs: filters, members, what is no letter"""
+    with Broker() as broker, filled(broker) as weir:
+        files = {x: os.stat(os.path.join(weir.state_dir, "dead", x)).st_mtime_ns
+                 for x in os.listdir(os.path.join(weir.state_dir, "dead"))}
+        all_ = letters(weir)
+        tap.equal([x["rule"] for x in all_], ["one"] * 4 + ["two", "raw"], "rules, oldest first")
+        first = all_[0]
+        tap.equal({k: first[k] for k in ("rule", "reason", "topic", "qos", "payload", "result", "actions")},
+                  {"rule": "one", "reason": "refused", "topic": "in/one", "qos": 1, "payload": {"n": 0},
+                   "result": {"n": 0, "t": "in/one"},
+                   "actions": [{"kind": "s3", "state": "delivered",
+                                "parameters": {"roleArn": "arn:aws:iam::123456789012:role/weir", "bucketName": "done",
+                                               "key": "0", "cannedAcl": "private"}},
+                               {"kind": "null", "state": "failed", "failedResource": "far-0",
+                                "errorMessage": first["actions"][1]["errorMessage"],
+                                "parameters": {"name": "far-0"}}]}, "members")
+        tap.check(re.fullmatch("[0-9a-f]{32}", first["id"]) and re.fullmatch(r"\d{4}-.*Z", first["time"]), "id and time")
+        tap.equal(all_[4]["payloadText"], '{ "text": "\\u00e4" }', "a payload that is not spelt as JSON would be again")
+        tap.equal((all_[4]["reason"], all_[4]["errorAction"]["kind"]), ("error-refused", "s3"), "the error action's")
+        tap.equal((all_[5]["payloadBase64"], all_[5]["resultBase64"]), ("/wD+", "/wD+"), "binary")
+        for filters, want in ((("--rule", "two"), 1), (("--reason", "refused"), 5), (("--reason", "expired"), 0),
+                              (("--older", "1h"), 0), (("--newer", "1h"), 6), (("--limit", "2"), 2),
+                              (("--id", first["id"].upper()), 1), ((first["id"][:10], all_[5]["id"][:10]), 2)):
+            tap.equal(len(letters(weir, *filters)), want, f"letters {filters}")
+        code, out, err = weir.run("dead", "list", "--limit", "3")
+        tap.equal((code, len(out.splitlines()), err), (0, 3, "3 dead letters, and more than --limit\n"), "list")
+        tap.check(out.startswith(first["id"][:12]) and "  one  refused  in/one  null: " in out, out)
+        code, out, err = weir.run("dead", "show", first["id"][:8])
+        tap.equal((code, err), (0, ""), "show")
+        for want in (first["id"], "refused: an action was refused, and the rule has no error action", '{"n":0}',
+                     '{"n":0,"t":"in/one"}', "s3, delivered", "null, failed: ", '"name": "far-0"', '"key": "0"'):
+            tap.check(want in out, f"{want} in:\n{out}")
+        code, out, err = weir.run("dead", "show", "0123456789abcdef")
+        tap.equal((code, out), (1, ""), "no such letter")
+        tap.check("no letter has an id that begins with 0123456789abcdef" in err, err)
+        tap.equal({x: os.stat(os.path.join(weir.state_dir, "dead", x)).st_mtime_ns
+                   for x in os.listdir(os.path.join(weir.state_dir, "dead"))}, files, "nothing was written")
+        for verb in ("redrive", "purge"):
+            code, out, err = weir.run("dead", verb, "--yes")
+            tap.equal((code, out), (2, ""), verb)
+            tap.check(f"in use by pid {weir.process.pid}: stop that weir first" in err, err)
+
+
+def test_redrive():
+    """redrive: delivered once, under the same id, only what had failed, in order; then no letter is left"""
+    rules = {"one": rule("SELECT * FROM 'in/one'", s3("done", "${n}"), null("far"), republish("out/${n}", qos=1))}
+    with Broker() as broker, Weir(broker, rules, {"sinks": {"null": {"verdict": "refused"}}}) as weir:
+        seen = broker.subscriber("out/#")
+        for n in range(5):
+            broker.publish("in/one", json.dumps({"n": n}))
+        weir.wait_settled(5)
+        wait_for(lambda: weir.totals()["deadLetters"]["entries"] == 5 and len(Broker.messages(seen)) == 5, "letters")
+        spool = os.path.join(weir.state_dir, "spool")
+        done, = [os.path.join(spool, x) for x in os.listdir(spool) if x.endswith(".done")]
+        wait_for(lambda: os.path.getsize(done) == 5 * 8, "the spool's notes of what is done: else it comes again")
+        weir.kill()
+        ids = [x["id"] for x in letters(weir)]
+        before = weir.objects("done")
+        code, out, err = weir.run("dead", "redrive", "--yes", ids[1], ids[3])
+        tap.equal((code, out, err), (0, "2 dead letters put into the spool: the next weir run delivers\n", ""), "redrive")
+        tap.equal([x["id"] for x in letters(weir)], [ids[0], ids[2], ids[4]], "what is left")
+        weir.start()  # it fails again
+        wait_for(lambda: weir.totals()["deadLetters"]["entries"] == 5, "letters again")
+        weir.stop()
+        tap.equal(sorted(x["id"] for x in letters(weir)), sorted(ids), "ids of the second failure")
+        tap.equal(weir.run("dead", "redrive", "--yes", "--json")[:2], (0, '{"redriven": 5}\n'), "all")
+        weir.configure({"sinks": {"null": {"verdict": "delivered"}}})
+        weir.start()
+        wait_for(lambda: weir.counters("one")["actions"]["null"]["success"] == 5, "deliveries")
+        weir.wait_settled(0)
+        tap.equal(weir.counters("one")["actions"]["s3"]["success"], 0, "what was delivered is not delivered again")
+        tap.equal((len(Broker.messages(seen)), weir.objects("done")), (5, before), "results")
+        tap.equal(letters(weir), [], "letters")
+        weir.stop()
+        tap.equal(weir.run("dead", "redrive", "--yes")[::2], (1, "weir dead: no letter fits\n"), "nothing left")
+
+
+def test_redrive_for_settled():
+    """what is in the spool is delivered with ack: settled and received too"""
+    for ack in ("settled", "received"):
+        with Broker() as broker, filled(broker) as weir:
+            weir.stop()
+            tap.equal(weir.run("dead", "redrive", "--rule", "one", "--yes")[0], 0, "redrive")
+            weir.configure({"ack": ack})
+            weir.start()
+            wait_for(lambda: weir.counters("one")["actions"]["null"]["success"] == 4, f"deliveries, {weir.totals()}")
+            broker.publish("in/one", '{"n": 9}')
+            wait_for(lambda: weir.counters("one")["actions"]["null"]["success"] == 5, "a new message")
+            tap.equal(weir.totals()["spool"]["written"], 0, "written to the spool")
+            weir.stop()
+            tap.equal([x["rule"] for x in letters(weir)], ["two", "raw"], "letters")
+
+
+def test_purge():
+    """purge says how many, asks on a terminal, and never goes without a word"""
+    with Broker() as broker, filled(broker) as weir:
+        weir.stop()
+        code, out, err = weir.run("dead", "purge", "--rule", "one")
+        tap.equal((code, out, err), (2, "", "weir dead: purge 4 dead letters: say --yes, or use a terminal\n"), "no terminal")
+        for answer, want in ((b"n\n", 6), (b"y\n", 2)):
+            main, other = pty.openpty()
+            os.write(main, answer)
+            done = subprocess.run([binary(), "dead", "purge", "--rule", "one", "-c", weir.config_file], stdin=other,
+                                  capture_output=True, text=True, timeout=support.TIMEOUT, check=False)
+            os.close(main), os.close(other)
+            tap.check("purge 4 dead letters? [y/N]" in done.stderr, done.stderr)
+            tap.equal((done.returncode, done.stdout), (1, "") if want == 6 else (0, "4 dead letters purged\n"), "answer")
+            tap.equal(len(letters(weir)), want, "letters")
+        tap.equal(weir.run("dead", "purge", "--limit", "1", "--yes")[:2], (0, "1 dead letter purged\n"), "one more")
+        tap.equal([x["rule"] for x in letters(weir)], ["raw"], "what is left")
+        weir.start()
+        tap.equal(weir.totals()["deadLetters"]["entries"], 1, "for the next weir too")
+
+
+def test_wrong_usage():
+    """wrong words: one line with what was expected; exit status 2"""
+    folder = support.temp_dir()
+    for words, want in ((["list", "--reason", "refusd"], "unknown reason 'refusd', did you mean 'refused'?"),
+                        (["list", "--reason", "zzzzzzzz"], "expected one of refused, expired"),
+                        (["list", "--older", "3"], "--older: found \"3\", a duration without its unit"),
+                        (["list", "--limit", "0"], "a number of letters after --limit"),
+                        (["list", "xyz"], "expected the hexadecimal begin of an id, found xyz"),
+                        (["show"], "expected an id after show"), ([], "expected list, show, redrive or purge"),
+                        (["lst"], "found lst"), (["list", "--rule"], "expected a value after --rule"),
+                        (["list", "--all"], "unknown option --all"),
+                        (["list", "--state-dir", folder + "/none"], "none: No such file or directory")):
+        where = [] if "--state-dir" in words else ["--state-dir", folder]
+        code, out, err = support.run([binary(), "dead", *words, *where])
+        tap.equal((code, out), (2, ""), f"status of {words}")
+        tap.check(want in err and len(err.splitlines()) == 1, f"{words}: {err}")
+    code, out, err = support.run([binary(), "dead", "list", "--state-dir", folder])
+    tap.equal((code, out, err), (0, "", "0 dead letters\n"), "a folder without letters")
+    tap.equal(os.listdir(folder), [], "nothing was made")
+
+
+if __name__ == "__main__":
+    binary()
+    support.main(globals())

@@ -46,8 +46,8 @@ struct wr_config {
     int64_t fuel;       // fuel: steps one evaluation may take
     int64_t spool_max, spool_segment, dead_max; // bytes
     int64_t spool_in_flight;                    // durable messages of one rule in memory
-    const char *account_id;            // account_id: 12 digits, default 123456789012
-    const char *region;                // region: default us-east-1
+    const char *account_id;                     // account_id: 12 digits, default 123456789012
+    const char *region;                         // region: default us-east-1
     const char *templates_undefined;   // templates.undefined: "empty" | "fail" (actions.md 2)
     int64_t retry_attempts;            // retry.attempts: default 3, the first try included
     int64_t retry_budget_ms;           // retry.budget: default 30 s

@@ -47,7 +47,7 @@ struct wr_flow_options {
     // `ack: durable`: what actions get is kept here first. The spool's `durable` event calls
     // wr_flow_durable(). NULL: kept in memory only, and acknowledged when it is settled.
     struct wr_spool *spool;
-    bool spool_is_old; // it only gives what is in it: new messages do not go through it
+    bool spool_is_old;            // it only gives what is in it: new messages do not go through it
     struct wr_message_pool *pool; // with spool: for what comes back from it
     size_t in_flight_max;         // with spool: durable runs of one rule in memory
     struct wr_dead *dead;         // for what no action took; NULL: it is said, counted and gone

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/cli/arguments.h"
 #include "engine/cli/cli.h"
 #include "engine/cli/state_dir.h"
 #include "engine/observe/log.h"
@@ -18,7 +19,10 @@
 
 struct words {
     const char *verb;
+    const char *config_file, *rule, *reason, *older, *newer, *limit;
+    struct wr_argument_list names, id_options; // the verb and ids; --id
     bool yes;
+    char id_texts[IDS_MAX][2 * WR_DELIVERY_ID_LEN + 1];
     wr_str ids[IDS_MAX];
     bool met[IDS_MAX];
     struct wr_dead_asked asked;
@@ -61,92 +65,63 @@ static int read_age(const char *option, const char *word, int64_t *out)
     return WR_EXIT_OK;
 }
 
-static int read_limit(const char *word, uint64_t *out)
+static int read_id(struct words *w, const char *word)
 {
-    char *end;
-    errno = 0;
-    *out = strtoull(word, &end, 10);
-    if (*end || end == word || word[0] == '-' || errno || *out == 0) {
-        return wr_cli_wrong("dead", "expected a number of letters after --limit, found ", word);
-    }
-    return WR_EXIT_OK;
-}
-
-// In place: ids are printed in lower case.
-static int read_id(struct words *w, char *word)
-{
-    size_t len = strlen(word);
-    if (w->asked.id_count == IDS_MAX) {
+    size_t len = strlen(word), n = w->asked.id_count;
+    if (n == IDS_MAX) {
         return wr_cli_wrong("dead", "too many ids, from ", word);
     }
-    for (char *at = word; *at; at++) {
-        if (*at >= 'A' && *at <= 'F') {
-            *at = (char)(*at - 'A' + 'a');
-        }
-    }
-    if (len == 0 || len > 2 * WR_DELIVERY_ID_LEN || word[strspn(word, "0123456789abcdef")]) {
+    if (len == 0 || len > 2 * WR_DELIVERY_ID_LEN || word[strspn(word, "0123456789abcdefABCDEF")]) {
         return wr_cli_wrong("dead", "expected the hexadecimal begin of an id, found ", word);
     }
-    w->ids[w->asked.id_count++] = (wr_str){word, len};
+    for (size_t i = 0; i <= len; i++) { // they are printed in lower case
+        bool upper = word[i] >= 'A' && word[i] <= 'F';
+        w->id_texts[n][i] = (char)(upper ? word[i] - 'A' + 'a' : word[i]);
+    }
+    w->ids[n] = (wr_str){w->id_texts[n], len};
+    w->asked.id_count++;
     return WR_EXIT_OK;
 }
 
-static int read_option(struct words *w, const char *option, char *value)
+static int read_filter(struct words *w)
 {
-    struct wr_dead_filter *f = &w->asked.filter;
-    if (strcmp(option, "--rule") == 0) {
-        f->rule = wr_str_of(value);
-    } else if (strcmp(option, "--reason") == 0) {
-        f->has_reason = true;
-        return wr_dead_reason_of(wr_str_of(value), &f->reason) ? WR_EXIT_OK : wrong_reason(value);
-    } else if (strcmp(option, "--older") == 0) {
-        return read_age(option, value, &f->older_ms);
-    } else if (strcmp(option, "--newer") == 0) {
-        return read_age(option, value, &f->newer_ms);
-    } else if (strcmp(option, "--limit") == 0) {
-        return read_limit(value, &w->asked.limit);
-    } else if (strcmp(option, "--id") == 0) {
-        return read_id(w, value);
+    struct wr_dead_asked *a = &w->asked;
+    a->ids = w->ids;
+    a->met = w->met;
+    a->filter.rule = w->rule ? wr_str_of(w->rule) : (wr_str){0};
+    a->filter.has_reason = w->reason != NULL;
+    if (w->reason && !wr_dead_reason_of(wr_str_of(w->reason), &a->filter.reason)) {
+        return wrong_reason(w->reason);
     }
-    return WR_EXIT_OK; // -c: read before
-}
-
-static bool takes_value(const char *word)
-{
-    static const char *const all[] = {"-c",      "--config", "--rule",  "--reason",
-                                      "--older", "--newer",  "--limit", "--id"};
-    for (size_t i = 0; i < WR_COUNT(all); i++) {
-        if (strcmp(word, all[i]) == 0) {
-            return true;
-        }
+    if (w->limit && !wr_argument_count(w->limit, UINT32_MAX, &a->limit)) {
+        return wr_cli_wrong("dead", "expected a number of letters after --limit, found ", w->limit);
     }
-    return false;
-}
-
-static int read_words(int argc, char **argv, struct words *w)
-{
-    int status = WR_EXIT_OK;
-    for (int i = 0; i < argc && status == WR_EXIT_OK; i++) {
-        char *word = argv[i];
-        if (takes_value(word)) {
-            status = i + 1 == argc ? wr_cli_wrong("dead", "expected a value after ", word)
-                                   : read_option(w, word, argv[i + 1]);
-            i++;
-        } else if (strcmp(word, "--json") == 0) {
-            w->asked.json = true;
-        } else if (strcmp(word, "--yes") == 0) {
-            w->yes = true;
-        } else if (word[0] == '-') {
-            status = wr_cli_wrong("dead", "unknown option ", word);
-        } else if (!w->verb) {
-            w->verb = word;
-        } else {
-            status = read_id(w, word);
-        }
+    int status = w->older ? read_age("--older", w->older, &a->filter.older_ms) : WR_EXIT_OK;
+    if (status == WR_EXIT_OK && w->newer) {
+        status = read_age("--newer", w->newer, &a->filter.newer_ms);
     }
-    w->asked.ids = w->ids;
-    w->asked.met = w->met;
+    for (size_t i = 1; status == WR_EXIT_OK && i < w->names.count; i++) {
+        status = read_id(w, w->names.at[i]);
+    }
+    for (size_t i = 0; status == WR_EXIT_OK && i < w->id_options.count; i++) {
+        status = read_id(w, w->id_options.at[i]);
+    }
     return status;
+}
+
+static int read_verb(struct words *w)
+{
+    static const char *const verbs[] = {"list", "show", "redrive", "purge"};
+    if (w->names.count == 0) {
+        return wr_cli_wrong("dead", "expected list, show, redrive or purge", NULL);
+    }
+    for (size_t i = 0; i < WR_COUNT(verbs); i++) {
+        if (strcmp(w->names.at[0], verbs[i]) == 0) {
+            w->verb = verbs[i];
+            return WR_EXIT_OK;
+        }
+    }
+    return wr_cli_wrong("dead", "expected list, show, redrive or purge, found ", w->names.at[0]);
 }
 
 // ---- verbs
@@ -172,11 +147,6 @@ static int check_ids(const struct words *w)
     return status;
 }
 
-static void show_row(const struct wr_entry *e, struct wr_arena *arena)
-{
-    wr_dead_print_row(e);
-}
-
 static int look(struct words *w, const char *state_dir, bool all)
 {
     struct wr_dead_sums sums;
@@ -184,9 +154,10 @@ static int look(struct words *w, const char *state_dir, bool all)
     if (all && w->asked.id_count == 0) {
         return wr_cli_wrong("dead", "expected an id after show", NULL);
     }
-    wr_err err = wr_dead_look(
-        state_dir, &w->asked,
-        w->asked.json ? wr_dead_print_json : (all ? wr_dead_print_all : show_row), &sums, &fault);
+    wr_err err = wr_dead_look(state_dir, &w->asked,
+                              w->asked.json ? wr_dead_print_json
+                                            : (all ? wr_dead_print_all : wr_dead_print_row),
+                              &sums, &fault);
     if (err) {
         return complain(&fault);
     }
@@ -284,38 +255,54 @@ static int perform(struct words *w, const struct wr_config *config)
     return change(w, config, strcmp(w->verb, "purge") == 0);
 }
 
-int wr_cli_dead(int argc, char **argv)
+static int read_and_perform(struct words *w, int count, char **rest)
 {
-    static struct words w; // large
+    const struct wr_argument table[] = {
+        {.name = "-c", .value = &w->config_file},
+        {.name = "--config", .value = &w->config_file},
+        {.name = "--rule", .value = &w->rule},
+        {.name = "--reason", .value = &w->reason},
+        {.name = "--older", .value = &w->older},
+        {.name = "--newer", .value = &w->newer},
+        {.name = "--limit", .value = &w->limit},
+        {.name = "--id", .list = &w->id_options},
+        {.name = "--yes", .flag = &w->yes},
+        {.name = "--json", .flag = &w->asked.json},
+        {0},
+    };
     struct wr_config *config = NULL;
     struct wr_fault fault = {0};
-    const char *file = NULL;
-    for (int i = 1; i + 1 < argc; i++) {
-        if (strcmp(argv[i], "-c") == 0 || strcmp(argv[i], "--config") == 0) {
-            file = argv[i + 1];
-        }
+    const char *wrong;
+    if (!wr_arguments_take(table, &count, rest, &w->names, &wrong)) {
+        return wr_cli_wrong("dead", "expected a value after ", wrong);
     }
-    int count = argc - 1;
-    if (wr_config_load(file, &count, argv + 1, &config, &fault)) {
+    if (wr_config_load(w->config_file, &count, rest, &config, &fault)) {
         return complain(&fault);
     }
-    wr_log_setup(WR_LOG_WARN, false);
-    w = (struct words){0};
-    int status = read_words(count, argv + 1, &w);
-    if (status == WR_EXIT_OK && !w.verb) {
-        status = wr_cli_wrong("dead", "expected list, show, redrive or purge", NULL);
-    }
-    static const char *const verbs[] = {"list", "show", "redrive", "purge"};
-    bool known = false;
-    for (size_t i = 0; w.verb && i < WR_COUNT(verbs); i++) {
-        known |= strcmp(w.verb, verbs[i]) == 0;
-    }
-    if (status == WR_EXIT_OK && !known) {
-        status = wr_cli_wrong("dead", "expected list, show, redrive or purge, found ", w.verb);
+    int status = WR_EXIT_OK;
+    if (!wr_arguments_names(count, rest, &w->names, &wrong)) {
+        status = wr_cli_wrong("dead", "unknown option ", wrong);
     }
     if (status == WR_EXIT_OK) {
-        status = perform(&w, config);
+        status = read_verb(w);
+    }
+    if (status == WR_EXIT_OK) {
+        status = read_filter(w);
+    }
+    if (status == WR_EXIT_OK) {
+        status = perform(w, config);
     }
     wr_config_free(config);
+    return status;
+}
+
+int wr_cli_dead(int argc, char **argv)
+{
+    struct words *w = wr_zalloc(sizeof *w);
+    wr_log_setup(WR_LOG_WARN, false);
+    int status = read_and_perform(w, argc - 1, argv + 1);
+    free(w->names.at);
+    free(w->id_options.at);
+    free(w);
     return status;
 }

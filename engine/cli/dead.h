@@ -20,9 +20,9 @@ struct wr_dead_asked {
 // One line for people.
 void wr_dead_print_row(const struct wr_entry *e);
 // All there is to know, for people.
-void wr_dead_print_all(const struct wr_entry *e, struct wr_arena *arena);
+void wr_dead_print_all(const struct wr_entry *e);
 // One JSON object and a line feed.
-void wr_dead_print_json(const struct wr_entry *e, struct wr_arena *arena);
+void wr_dead_print_json(const struct wr_entry *e);
 
 // ---- dead_store.c
 
@@ -34,8 +34,8 @@ struct wr_dead_sums {
 
 // Show each letter to `show` (NULL: count only), reading only.
 wr_err wr_dead_look(const char *state_dir, const struct wr_dead_asked *asked,
-                    void (*show)(const struct wr_entry *e, struct wr_arena *arena),
-                    struct wr_dead_sums *sums, struct wr_fault *fault) WR_MUST_CHECK;
+                    void (*show)(const struct wr_entry *e), struct wr_dead_sums *sums,
+                    struct wr_fault *fault) WR_MUST_CHECK;
 // The caller holds the lock of the state folder.
 wr_err wr_dead_purge(const struct wr_config *config, const struct wr_dead_asked *asked,
                      struct wr_dead_sums *sums, struct wr_fault *fault) WR_MUST_CHECK;

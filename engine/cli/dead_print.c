@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "engine/cli/local.h"
-#include "engine/cli/message_line.h"
+#include "engine/cli/message_text.h"
 #include "sql/base/json.h"
 #include "sql/base/utf8.h"
 
@@ -61,18 +61,12 @@ void wr_dead_print_row(const struct wr_entry *e)
 
 // ---- JSON
 
-static bool is_json(wr_str bytes, struct wr_arena *arena)
-{
-    wr_value v;
-    return bytes.len && wr_json_parse(bytes, arena, WR_SQL_2016, &v, NULL) == WR_OK;
-}
-
 static void add_name(struct wr_buf *b, const char *name, const char *more)
 {
     if (b->len && b->at[b->len - 1] != '{') {
-        wr_buf_add(b, WR_STR(", "));
+        wr_buf_add_char(b, ',');
     }
-    wr_buf_addf(b, "\"%s%s\": ", name, more);
+    wr_buf_addf(b, "\"%s%s\":", name, more);
 }
 
 static void add_base64(struct wr_buf *b, wr_str bytes)
@@ -80,22 +74,6 @@ static void add_base64(struct wr_buf *b, wr_str bytes)
     wr_buf_add_char(b, '"');
     wr_buf_add_base64(b, bytes);
     wr_buf_add_char(b, '"');
-}
-
-// As message files have it, so that the bytes can be had back exactly: NAME is JSON without blanks
-// between its tokens, NAMEText a text, NAMEBase64 the rest.
-static void add_bytes(struct wr_buf *b, const char *name, wr_str bytes, struct wr_arena *arena)
-{
-    if (is_json(bytes, arena) && wr_str_eq(wr_line_minified(bytes, arena), bytes)) {
-        add_name(b, name, "");
-        wr_buf_add(b, bytes);
-    } else if (wr_utf8_valid(bytes)) {
-        add_name(b, name, "Text");
-        wr_json_write_string(b, bytes);
-    } else {
-        add_name(b, name, "Base64");
-        add_base64(b, bytes);
-    }
 }
 
 static void add_text(struct wr_buf *b, const char *name, wr_str text)
@@ -121,7 +99,7 @@ static void add_pairs(struct wr_buf *b, const struct wr_param *p)
 {
     wr_buf_add_char(b, '[');
     for (size_t i = 0; i < p->count; i++) {
-        wr_buf_add(b, i ? WR_STR(", {") : WR_STR("{"));
+        wr_buf_add(b, i ? WR_STR(",{") : WR_STR("{"));
         add_text(b, "key", p->keys[i]);
         add_text(b, "value", p->values[i]);
         wr_buf_add_char(b, '}');
@@ -170,51 +148,33 @@ static void add_action(struct wr_buf *b, const struct wr_entry_action *a)
     wr_buf_add(b, WR_STR("}}"));
 }
 
-static void add_context(struct wr_buf *b, const struct wr_sql_message *m)
+// The members of the message as message files have them.
+static void add_message(struct wr_buf *b, const struct wr_entry *e)
 {
-    add_name(b, "context", "");
-    wr_buf_add_char(b, '{');
-    add_name(b, "timestamp", "");
-    wr_buf_add_i64(b, m->timestamp_ms);
-    add_text(b, "clientId", m->client_id);
-    add_text(b, "principal", m->principal);
-    add_text(b, "sourceIp", m->source_ip);
-    add_text(b, "traceId", m->trace_id);
-    if (m->basic_ingest) {
-        add_name(b, "basicIngest", "");
-        wr_buf_add(b, WR_STR("true"));
+    const struct wr_file_message m = {
+        .sql = e->message, .timed = true, .qos = e->qos, .retain = e->retain, .expiry_s = -1};
+    struct wr_buf line = {0};
+    struct wr_fault fault;
+    if (wr_message_text_write(&m, false, &line, &fault)) {
+        add_text(b, "messageError", wr_str_of(fault.text));
+    } else {
+        wr_buf_add_char(b, ',');
+        wr_buf_add(b, wr_str_cut(wr_buf_str(&line), 1, line.len - 2)); // without "{" and "}\n"
     }
-    if (m->user_property_count) {
-        add_name(b, "userProperties", "");
-        for (size_t i = 0; i < m->user_property_count; i++) {
-            wr_buf_add(b, i ? WR_STR(", [") : WR_STR("[["));
-            wr_json_write_string(b, m->user_properties[i].key);
-            wr_buf_add(b, WR_STR(", "));
-            wr_json_write_string(b, m->user_properties[i].value);
-            wr_buf_add_char(b, ']');
-        }
-        wr_buf_add_char(b, ']');
-    }
-    if (m->content_type.at || m->response_topic.at || m->correlation_data.at ||
-        m->format_indicator >= 0) {
-        add_name(b, "mqttProperties", "");
-        wr_buf_add_char(b, '{');
-        add_text(b, "contentType", m->content_type);
-        add_text(b, "responseTopic", m->response_topic);
-        if (m->correlation_data.at) {
-            add_name(b, "correlationData", "");
-            add_base64(b, m->correlation_data);
-        }
-        if (m->format_indicator >= 0) {
-            add_text(b, "payloadFormatIndicator",
-                     m->format_indicator ? WR_STR("UTF8_DATA") : WR_STR("UNSPECIFIED_BYTES"));
-        }
-        wr_buf_add_char(b, '}');
-    }
-    wr_buf_add_char(b, '}');
+    wr_buf_release(&line);
 }
 
-void wr_dead_print_json(const struct wr_entry *e, struct wr_arena *arena)
+// By the rule of message files for payloads.
+static void add_result(struct wr_buf *b, wr_str result)
+{
+    struct wr_buf member = {0};
+    wr_message_text_payload(result, false, &member);
+    wr_buf_add(b, WR_STR(",\"result"));
+    wr_buf_add(b, wr_str_cut(wr_buf_str(&member), strlen("\"payload"), member.len));
+    wr_buf_release(&member);
+}
+
+void wr_dead_print_json(const struct wr_entry *e)
 {
     struct wr_buf b = {0};
     char id[2 * WR_DELIVERY_ID_LEN + 1];
@@ -224,19 +184,15 @@ void wr_dead_print_json(const struct wr_entry *e, struct wr_arena *arena)
     add_text(&b, "rule", e->rule);
     add_text(&b, "reason", e->reason);
     add_time(&b, "time", e->dead_ms);
-    add_text(&b, "topic", e->message.topic);
-    add_name(&b, "qos", "");
-    wr_buf_add_u64(&b, e->qos);
-    add_bytes(&b, "payload", e->message.payload, arena);
-    add_context(&b, &e->message);
+    add_message(&b, e);
     if (e->body.at) {
-        add_bytes(&b, "result", e->body, arena);
+        add_result(&b, e->body);
     }
     add_name(&b, "actions", "");
     wr_buf_add_char(&b, '[');
     for (size_t i = 0; i < e->action_count; i++) {
         if (i) {
-            wr_buf_add(&b, WR_STR(", "));
+            wr_buf_add_char(&b, ',');
         }
         add_action(&b, &e->actions[i]);
     }
@@ -285,7 +241,7 @@ static void print_action(const char *name, const struct wr_entry_action *a)
     }
 }
 
-void wr_dead_print_all(const struct wr_entry *e, struct wr_arena *arena)
+void wr_dead_print_all(const struct wr_entry *e)
 {
     struct wr_buf text = {0};
     char id[2 * WR_DELIVERY_ID_LEN + 1];
@@ -302,9 +258,10 @@ void wr_dead_print_all(const struct wr_entry *e, struct wr_arena *arena)
         print_bytes("result", e->body);
     }
     wr_buf_clear(&text);
-    add_context(&text, &e->message);
-    printf("%-10s", "context");
-    wr_local_print(wr_str_cut(wr_buf_str(&text), strlen("\"context\": "), text.len));
+    wr_buf_add_char(&text, '{');
+    add_message(&text, e);
+    printf("%-10s", "message");
+    wr_local_print(wr_str_cut(wr_buf_str(&text), 2, text.len));
     putchar('\n');
     for (size_t i = 0; i < e->action_count; i++) {
         print_action("action", &e->actions[i]);

@@ -7,8 +7,6 @@
 
 #include "sql/base/banned.h"
 
-#define SHOW_MEMORY (256u << 20) // to print one letter
-
 enum work { LOOK, PURGE, REDRIVE };
 
 // A letter on its way into the spool.
@@ -21,8 +19,7 @@ struct job {
     enum work work;
     const struct wr_dead_asked *asked;
     struct wr_dead_sums *sums;
-    void (*show)(const struct wr_entry *e, struct wr_arena *arena);
-    struct wr_arena arena;
+    void (*show)(const struct wr_entry *e);
     struct wr_dead *dead;
     struct wr_spool *spool; // REDRIVE
     struct moving *moving;  // in order
@@ -99,8 +96,7 @@ static enum wr_dead_fate on_letter(struct wr_dead_walk *walk, uint64_t seq,
     switch (j->work) {
     case LOOK:
         if (j->show) {
-            j->show(e, &j->arena);
-            wr_arena_reset(&j->arena);
+            j->show(e);
         }
         return WR_DEAD_KEEP;
     case PURGE:
@@ -189,7 +185,6 @@ static wr_err perform(struct job *j, const char *state_dir, const struct wr_conf
 {
     *j->sums = (struct wr_dead_sums){0};
     uv_loop_init(&j->loop);
-    wr_arena_init(&j->arena, SHOW_MEMORY);
     struct wr_dead_walk walk = {
         .filter = j->asked->filter, .letter = on_letter, .done = on_walked, .user = j};
     wr_err err = open_stores(j, state_dir, config, fault);
@@ -203,14 +198,13 @@ static wr_err perform(struct job *j, const char *state_dir, const struct wr_conf
         *fault = j->fault;
         j->sums->letters -= j->moving_count - j->moving_first;
     }
-    wr_arena_release(&j->arena);
     free(j->moving);
     return err;
 }
 
 wr_err wr_dead_look(const char *state_dir, const struct wr_dead_asked *asked,
-                    void (*show)(const struct wr_entry *e, struct wr_arena *arena),
-                    struct wr_dead_sums *sums, struct wr_fault *fault)
+                    void (*show)(const struct wr_entry *e), struct wr_dead_sums *sums,
+                    struct wr_fault *fault)
 {
     struct job j = {.work = LOOK, .asked = asked, .sums = sums, .show = show};
     return perform(&j, state_dir, NULL, fault);

@@ -77,7 +77,7 @@ def test_list_and_show():
         code, out, err = weir.run("dead", "show", first["id"][:8])
         tap.equal((code, err), (0, ""), "show")
         for want in (first["id"], "refused: an action was refused, and the rule has no error action", '{"n":0}',
-                     '{"n":0,"t":"in/one"}', "s3, delivered", "null, failed: ", '"name": "far-0"', '"key": "0"'):
+                     '{"n":0,"t":"in/one"}', "s3, delivered", "null, failed: ", '"name":"far-0"', '"key":"0"'):
             tap.check(want in out, f"{want} in:\n{out}")
         code, out, err = weir.run("dead", "show", "0123456789abcdef")
         tap.equal((code, out), (1, ""), "no such letter")
@@ -174,7 +174,7 @@ def test_wrong_usage():
                         (["list", "--all"], "unknown option --all"),
                         (["list", "--state-dir", folder + "/none"], "none: No such file or directory")):
         where = [] if "--state-dir" in words else ["--state-dir", folder]
-        code, out, err = support.run([binary(), "dead", *words, *where])
+        code, out, err = support.run([binary(), "dead", *where, *words])
         tap.equal((code, out), (2, ""), f"status of {words}")
         tap.check(want in err and len(err.splitlines()) == 1, f"{words}: {err}")
     code, out, err = support.run([binary(), "dead", "list", "--state-dir", folder])

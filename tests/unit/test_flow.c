@@ -551,7 +551,8 @@ static void counts(void **state)
     wr_buf_add_char(&text, '}');
     CHECK_STR("as JSON", wr_buf_str(&text),
               S("{\"messages\":5,\"noRule\":1,\"ruleNotFound\":1,\"evaluated\":3,\"settled\":5,"
-                "\"records\":1,\"suspended\":0,\"spoolUnreadable\":0,\"topicCacheHits\":2,\"topicCacheMisses\":2,"
+                "\"records\":1,\"suspended\":0,\"spoolUnreadable\":0,\"topicCacheHits\":2,"
+                "\"topicCacheMisses\":2,"
                 "\"reloads\":0,\"refusedDocuments\":0,\"lookups\":{\"aws_lambda\":{\"made\":0,"
                 "\"failed\":0,\"timedOut\":0,\"waiting\":0},\"get_dynamodb\":{\"made\":0,"
                 "\"failed\":0,\"timedOut\":0,\"waiting\":0},\"get_thing_shadow\":{\"made\":0,"
@@ -561,7 +562,8 @@ static void counts(void **state)
                 "0,\"timedOut\":0,\"waiting\":0}},\"dropped\":{\"payload_too_large\":0,"
                 "\"topic_too_long\":0,\"topic_too_deep\":0,\"message_memory\":0,\"overload\":0},"
                 "\"rules\":{\"r0\":{\"topicMatch\":3,\"matched\":1,\"noMatch\":2,\"parseError\":1,"
-                "\"regexLimits\":0,\"dead\":0,\"damaged\":0,\"waiting\":0,\"failed\":{\"lookup\":0,\"fuel\":0,\"memory\":0,\"variables\":"
+                "\"regexLimits\":0,\"dead\":0,\"damaged\":0,\"waiting\":0,\"failed\":{\"lookup\":0,"
+                "\"fuel\":0,\"memory\":0,\"variables\":"
                 "0,\"function\":0},\"actions\":{\"fake\":{"
                 "\"success\":1,\"failure\":0,\"retries\":0,\"errorActionSuccess\":0,"
                 "\"errorActionFailure\":0}}}}}"));

@@ -35,9 +35,9 @@ def letters(weir, *filters):
 def filled(broker, config=None, count=4):
     """A weir whose rules have failed: `count` letters of one, one each of two and raw."""
     weir = Weir(broker, RULES, config or FAILING)
-    for n in range(count):
+    for n in range(count):  # one after the other: letters are in the order of their failures
         broker.publish("in/one", json.dumps({"n": n}, separators=(",", ":")))
-    wait_for(lambda: weir.totals()["deadLetters"]["entries"] == count, "the letters")
+        wait_for(lambda: weir.totals()["deadLetters"]["entries"] == n + 1, "the letter")
     broker.publish("in/two", '{ "text": "\\u00e4" }')
     wait_for(lambda: weir.totals()["deadLetters"]["entries"] == count + 1, "the letter")
     broker.publish("in/raw", b"\xff\x00\xfe")

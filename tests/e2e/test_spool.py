@@ -220,7 +220,7 @@ def test_second_sigterm():
     with Broker() as broker, Weir(broker, HANGING, gate.config(drain="60s")) as weir:
         broker.publish_lines("slow/a", (json.dumps({"n": n, "hang": 1}) for n in range(10)))
         wait_for(lambda: acks(broker, weir.client_id) == 10, "acknowledgements")
-        thread = sending(broker, "quick/a", [json.dumps({"n": n}) for n in range(2000)])
+        thread = sending(broker, "quick/a", [json.dumps({"n": n}) for n in range(600)])
         wait_for(lambda: weir.folders("quick"), "the first of them")
         weir.process.signal(signal.SIGTERM)
         weir.process.wait_line("stopping:")
@@ -232,10 +232,10 @@ def test_second_sigterm():
         thread.join()
         gate.open()
         weir.start()
-        wait_for(lambda: len(weir.folders("quick")) == 2000, "results of the other rule")
+        wait_for(lambda: len(weir.folders("quick")) == 600, "results of the other rule")
         wait_empty(weir)
         tap.equal(gate.answered(weir), {n: 1 for n in range(10)}, "answers")
-        tap.note(f"{sum(weir.folders('quick').values()) - 2000} of 2000 evaluated twice")
+        tap.note(f"{sum(weir.folders('quick').values()) - 600} of 600 evaluated twice")
 
 # ---- the spool's limit
 

@@ -64,18 +64,19 @@ WR_COLD static void count_failure(struct wr_engine_record *er)
     static struct wr_log_limit limits[2]; // the line of an action does not hide its error action's
     struct wr_run *r = er->run;
     bool last = er->rec.is_error_action;
+    r->failed += !last;
+    if (r->flow->stopped) {
+        return; // given back by a sink that closes: whoever delivers it next counts it
+    }
     if (last) {
         er->action->counters->error_failure++;
     } else {
         er->action->counters->failure++;
-        r->failed++;
     }
-    if (!r->flow->stopped) {
-        wr_log_limited(&limits[last], WR_LOG_ERROR, "flow",
-                       "rule %.*s: %s %s failed on topic %.*s: %.*s", WR_STR_ARG(r->rule->name),
-                       last ? "error action" : "action", er->action->impl->name,
-                       WR_STR_ARG(er->rec.topic), WR_STR_ARG(er->message));
-    }
+    wr_log_limited(&limits[last], WR_LOG_ERROR, "flow",
+                   "rule %.*s: %s %s failed on topic %.*s: %.*s", WR_STR_ARG(r->rule->name),
+                   last ? "error action" : "action", er->action->impl->name,
+                   WR_STR_ARG(er->rec.topic), WR_STR_ARG(er->message));
 }
 
 // The record has come to its end.

@@ -30,7 +30,7 @@ struct bed {
     uint64_t max_bytes;
     uint64_t durable;
     int full_calls;
-    bool full, broken, closed;
+    bool full, broken, closed, read_only;
     struct wr_fault fault;
 };
 
@@ -62,6 +62,7 @@ static wr_err bed_open(struct bed *b)
         .dir = b->dir,
         .max_bytes = b->max_bytes ? b->max_bytes : 64u << 20,
         .segment_bytes = SEGMENT,
+        .read_only = b->read_only,
         .io = b->use_io ? &b->io : NULL,
         .events = {.durable = on_durable, .full = on_full, .broken = on_broken, .user = b},
     };
@@ -729,6 +730,54 @@ static void test_its_own_limit_is_waited_for(void **state)
     bed_release(&b);
 }
 
+// Looking beside the process that writes: what is whole is there, and nothing is touched.
+static void test_reading_only(void **state)
+{
+    struct bed b, looker;
+    char path[300];
+    bed_init(&b);
+    assert_int_equal(bed_open(&b), WR_OK);
+    for (uint64_t n = 1; n <= 3; n++) {
+        wait_durable(&b, add(&b, n));
+    }
+    files(&b, ".seg", path, sizeof path);
+    int fd = open(path, O_RDWR);
+    static char bytes[4096];
+    assert_int_equal(pread(fd, bytes, sizeof bytes, 0), sizeof bytes);
+    size_t end = sizeof bytes;
+    while (bytes[end - 1] == 0) {
+        end--;
+    }
+    assert_int_equal(pwrite(fd, "wirb half", 9, (off_t)wr_spool_padded(end)), 9); // on its way
+    struct stat before, after;
+    assert_int_equal(fstat(fd, &before), 0);
+    bed_init(&looker);
+    rmdir(looker.dir);
+    memcpy(looker.dir, b.dir, sizeof b.dir);
+    looker.read_only = true;
+    assert_int_equal(bed_open(&looker), WR_OK);
+    for (uint64_t n = 1; n <= 3; n++) {
+        check_entry(&looker, "whole", n, n);
+    }
+    assert_int_equal(wr_spool_pending(looker.spool, 4), 0);
+    bed_close(&looker);
+    assert_int_equal(fstat(fd, &after), 0);
+    assert_int_equal(after.st_size, before.st_size);
+    assert_int_equal(after.st_mtim.tv_nsec, before.st_mtim.tv_nsec);
+    assert_int_equal(files_in(&b, "damaged"), 0);
+    close(fd);
+    snprintf(looker.dir, sizeof looker.dir, "/tmp/weir-spool-none/none");
+    assert_int_equal(bed_open(&looker), WR_OK); // nothing is there, and nothing is made
+    assert_int_equal(wr_spool_last(looker.spool), 0);
+    bed_close(&looker);
+    assert_int_equal(access("/tmp/weir-spool-none", F_OK), -1);
+    assert_int_equal(uv_loop_close(&looker.loop), 0);
+    for (uint64_t n = 1; n <= 3; n++) {
+        wr_spool_done(b.spool, n);
+    }
+    bed_release(&b);
+}
+
 // What one batch of messages makes may be larger than any group, and than the room there is.
 static void test_a_large_batch_is_several_groups(void **state)
 {
@@ -838,6 +887,7 @@ int main(void)
         T(test_closing_with_a_full_disk_ends),
         T(test_a_failed_sync_ends_it),
         T(test_its_own_limit_is_waited_for),
+        T(test_reading_only),
         T(test_a_large_batch_is_several_groups),
         T(test_against_a_table),
     };

@@ -252,3 +252,22 @@ wr_value wr_operator_index(const struct wr_num_context *c, wr_value *v, wr_value
     wr_utf8_next(s, &end);
     return wr_string(wr_str_cut(s, begin, end));
 }
+
+enum wr_operator wr_operator_mirrored(enum wr_operator op)
+{
+    return op == WR_OP_LT   ? WR_OP_GT
+           : op == WR_OP_LE ? WR_OP_GE
+           : op == WR_OP_GT ? WR_OP_LT
+           : op == WR_OP_GE ? WR_OP_LE
+                            : op;
+}
+
+enum wr_operator wr_operator_negated(enum wr_operator op)
+{
+    return op == WR_OP_LT   ? WR_OP_GE
+           : op == WR_OP_LE ? WR_OP_GT
+           : op == WR_OP_GT ? WR_OP_LE
+           : op == WR_OP_GE ? WR_OP_LT
+           : op == WR_OP_EQ ? WR_OP_NE
+                            : WR_OP_EQ;
+}

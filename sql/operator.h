@@ -19,4 +19,9 @@ wr_value wr_operator_member(const struct wr_num_context *c, wr_value *v, wr_str 
 // 0 false, 1 true, 2 neither: a Boolean, or a String true/false in any case.
 int wr_operator_truth(wr_value *v, const struct wr_num_context *c);
 
+// The comparison that says the same with its sides changed: a < b is b > a.
+enum wr_operator wr_operator_mirrored(enum wr_operator op);
+// The comparison that is true where `op` is false, of operands for which `op` is not Undefined.
+enum wr_operator wr_operator_negated(enum wr_operator op);
+
 #endif

@@ -2,6 +2,7 @@
 #include "sql/explain/atoms.h"
 
 #include "sql/explain/near.h"
+#include "sql/operator.h"
 #include "sql/part.h"
 #include "sql/program.h"
 
@@ -121,25 +122,6 @@ static bool constant_of(const struct finder *f, const struct wr_node *n, wr_valu
     return constant;
 }
 
-static enum wr_operator mirrored(enum wr_operator op)
-{
-    return op == WR_OP_LT   ? WR_OP_GT
-           : op == WR_OP_LE ? WR_OP_GE
-           : op == WR_OP_GT ? WR_OP_LT
-           : op == WR_OP_GE ? WR_OP_LE
-                            : op;
-}
-
-static enum wr_operator negated(enum wr_operator op)
-{
-    return op == WR_OP_LT   ? WR_OP_GE
-           : op == WR_OP_LE ? WR_OP_GT
-           : op == WR_OP_GT ? WR_OP_LE
-           : op == WR_OP_GE ? WR_OP_LT
-           : op == WR_OP_EQ ? WR_OP_NE
-                            : WR_OP_EQ;
-}
-
 static const char *why_no_path(const struct wr_node *a, const struct wr_node *b)
 {
     const struct wr_node *sides[] = {a, b};
@@ -190,14 +172,14 @@ static struct wr_atoms exists(const struct finder *f, const struct wr_node *n, w
 
 static struct wr_atoms comparison(const struct finder *f, const struct wr_node *n, bool wanted)
 {
-    enum wr_operator op = wanted ? n->op : negated(n->op);
+    enum wr_operator op = wanted ? n->op : wr_operator_negated(n->op);
     wr_value v = {0};
     wr_str json, path = path_of(f, n->kids[0]);
     bool constant = path.at && constant_of(f, n->kids[1], &v, &json);
     if (!constant) {
         path = path_of(f, n->kids[1]);
         constant = path.at && constant_of(f, n->kids[0], &v, &json);
-        op = mirrored(op);
+        op = wr_operator_mirrored(op);
     }
     if (!constant) {
         return all(f, n, why_no_path(n->kids[0], n->kids[1]));

@@ -3,6 +3,7 @@
 // which value it is or is not. Two terms about the same expression are compared.
 #include "sql/convert.h"
 #include "sql/lint/linter.h"
+#include "sql/operator.h"
 
 #include "sql/base/banned.h"
 
@@ -123,25 +124,6 @@ static void bounds(struct restriction *r, enum wr_operator op, wr_value n)
     }
 }
 
-static enum wr_operator mirrored(enum wr_operator op)
-{
-    return op == WR_OP_LT   ? WR_OP_GT
-           : op == WR_OP_LE ? WR_OP_GE
-           : op == WR_OP_GT ? WR_OP_LT
-           : op == WR_OP_GE ? WR_OP_LE
-                            : op;
-}
-
-static enum wr_operator negated(enum wr_operator op)
-{
-    return op == WR_OP_LT   ? WR_OP_GE
-           : op == WR_OP_LE ? WR_OP_GT
-           : op == WR_OP_GT ? WR_OP_LE
-           : op == WR_OP_GE ? WR_OP_LT
-           : op == WR_OP_EQ ? WR_OP_NE
-                            : WR_OP_EQ;
-}
-
 // `about op constant` is true.
 static struct restriction compared(const struct wr_linter *l, const struct wr_node *about,
                                    enum wr_operator op, const struct wr_fact *constant)
@@ -186,14 +168,14 @@ static bool is_test(const struct wr_node *n)
 static struct restriction comparison(struct wr_linter *l, const struct wr_node *n, bool wanted)
 {
     const struct wr_fact *a = wr_linter_fact(l, n->kids[0]), *b = wr_linter_fact(l, n->kids[1]);
-    enum wr_operator op = wanted ? n->op : negated(n->op);
+    enum wr_operator op = wanted ? n->op : wr_operator_negated(n->op);
     const struct wr_node *about = n->kids[0];
     if (a->constant) {
         const struct wr_fact *swap = a;
         a = b;
         b = swap;
         about = n->kids[1];
-        op = mirrored(op);
+        op = wr_operator_mirrored(op);
     }
     if (a->constant || !b->constant || b->can == WR_CAN_UNDEFINED) {
         return (struct restriction){0};

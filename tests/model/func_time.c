@@ -2,6 +2,7 @@
 // and rarer pattern letters are "unsupported".
 #include "tests/model/model.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,7 +83,17 @@ static struct moment moment_of(int64_t ms)
 
 static void padded(struct model_buf *b, int64_t n, int width)
 {
-    model_addf(b, "%s%0*lld", n < 0 ? "-" : "", width, (long long)(n < 0 ? -n : n));
+    char digits[32];
+    int len = snprintf(digits, sizeof digits, "%lld", (long long)(n < 0 ? -n : n));
+    if (n < 0) {
+        model_add_char(b, '-');
+    }
+    for (; len < width; width--) {
+        model_add_char(b, '0');
+    }
+    for (int i = 0; i < len; i++) {
+        model_add_char(b, digits[i]);
+    }
 }
 
 static void two_digits(struct model_buf *b, int64_t n)
@@ -191,7 +202,7 @@ static bool format(struct model_buf *b, const struct moment *t, struct model_tex
             if (p.at[i] == 'z' && width >= 4) {
                 b->m->unsupported = "long names of time zones"; // sql.md has the short ones
             }
-            if (width > 100 || !format_field(b, t, p.at[i], width)) {
+            if (!format_field(b, t, p.at[i], width)) {
                 return false;
             }
         }

@@ -34,6 +34,14 @@ class Skip(Exception):
     """A test that cannot run here; the text says why."""
 
 
+def terminal():
+    """Both ends of a pseudo terminal, the far one second. Some bare systems have none."""
+    try:
+        return os.openpty()
+    except OSError as error:
+        raise Skip(f"no pseudo terminal here: {error}") from error
+
+
 class Failed(AssertionError):
     """An expectation that did not hold."""
 

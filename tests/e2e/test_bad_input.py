@@ -454,9 +454,8 @@ def test_eval():
 
 def test_colour():
     """colour only on a terminal, and never with NO_COLOR"""
-    import pty
     for extra, sql in (({}, "SELECT * FRM 'a'"), ({"NO_COLOR": "1"}, "SELECT * FRM 'a'")):
-        main_end, far_end = pty.openpty()
+        main_end, far_end = support.terminal()
         env = {**os.environ, "TERM": "xterm", **extra}
         if not extra:
             env.pop("NO_COLOR", None)

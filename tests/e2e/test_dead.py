@@ -4,7 +4,6 @@
 """
 import json
 import os
-import pty
 import re
 import subprocess
 
@@ -147,7 +146,7 @@ def test_purge():
         code, out, err = weir.run("dead", "purge", "--rule", "one")
         tap.equal((code, out, err), (2, "", "weir dead: purge 4 dead letters: say --yes, or use a terminal\n"), "no terminal")
         for answer, want in ((b"n\n", 6), (b"y\n", 2)):
-            main, other = pty.openpty()
+            main, other = support.terminal()
             os.write(main, answer)
             done = subprocess.run([binary(), "dead", "purge", "--rule", "one", "-c", weir.config_file], stdin=other,
                                   capture_output=True, text=True, timeout=support.TIMEOUT, check=False)

@@ -262,7 +262,7 @@ def test_usage():
 def test_colour():
     """colour on a terminal, never with NO_COLOR"""
     for extra, wanted in [({}, True), ({"NO_COLOR": "1"}, False)]:
-        main_end, far_end = os.openpty()
+        main_end, far_end = support.terminal()
         environment = {k: v for k, v in os.environ.items() if k != "NO_COLOR"}
         child = subprocess.Popen([binary(), "explain", HOT, "-p", '{"temp":1}'], stdout=far_end,
                                  env={**environment, **extra})

@@ -5,8 +5,6 @@ import json
 import os
 import resource
 import signal
-import socket
-import struct
 import subprocess
 import threading
 import time
@@ -548,7 +546,7 @@ def test_progress_only_on_a_terminal():
         command = ["replay", path, "--url", broker.url]
         _, err = weir(*command)
         tap.equal(err, "", "standard error of a pipe")
-        leader, follower = os.openpty()
+        leader, follower = support.terminal()
         process = subprocess.Popen([binary(), *command], stdout=subprocess.DEVNULL, stderr=follower)
         os.close(follower)
         seen = b""

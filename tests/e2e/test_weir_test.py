@@ -4,7 +4,6 @@
 """
 import json
 import os
-import pty
 import re
 import select
 import stat
@@ -260,7 +259,7 @@ def test_colour():
 
 def on_terminal(args, cwd, answer=None, env=None):
     """(exit status, output) of weir test on a terminal, which is given `answer`."""
-    outer, inner = pty.openpty()
+    outer, inner = support.terminal()
     run = subprocess.Popen([binary(), "test", *args], cwd=cwd, env=env, stdin=inner, stdout=inner, stderr=inner)
     os.close(inner)
     said = b""
@@ -486,7 +485,7 @@ def test_update_of_a_changed_file():
     """a suite that changed while the question waited is left alone"""
     where = folder({"a": [WRONG]})
     path = os.path.join(where, "tests", "a.jsonl")
-    outer, inner = pty.openpty()
+    outer, inner = support.terminal()
     run = subprocess.Popen([binary(), "test", "tests", "--update"], cwd=where, stdin=inner, stdout=subprocess.PIPE,
                            stderr=subprocess.PIPE)
     os.close(inner)

@@ -43,11 +43,7 @@ void wr_run_bury(struct wr_run *r)
         wr_run_complete(r);
         return;
     }
-    if (!r->has_id) { // not kept in a spool before
-        uint64_t half[2] = {wr_jitter_next(&f->jitter), wr_jitter_next(&f->jitter)};
-        memcpy(r->id.at, half, sizeof r->id.at);
-        r->has_id = true;
-    }
+    wr_run_identify(r); // unless the spool has had it
     struct wr_entry e;
     struct wr_entry_action actions[WR_ENTRY_ACTIONS_MAX];
     wr_run_entry(r, &e, actions);

@@ -31,6 +31,8 @@ struct wr_backlog {
 
 // ---- keep.c
 
+// Give it a delivery id, unless it has one.
+void wr_run_identify(struct wr_run *r);
 // The run is READY: put it into the spool, submit it when it is durable.
 void wr_run_keep(struct wr_run *r);
 // What the spool keeps of the run. Parameters as they were expanded; failed records with their

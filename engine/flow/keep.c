@@ -6,8 +6,11 @@
 
 #include "sql/base/banned.h"
 
-static void set_id(struct wr_run *r)
+void wr_run_identify(struct wr_run *r)
 {
+    if (r->has_id) {
+        return;
+    }
     uint64_t half[2] = {wr_jitter_next(&r->flow->jitter), wr_jitter_next(&r->flow->jitter)};
     memcpy(r->id.at, half, sizeof r->id.at);
     r->has_id = true;
@@ -51,7 +54,7 @@ void wr_run_keep(struct wr_run *r)
     struct wr_flow *f = r->flow;
     struct wr_entry e;
     struct wr_entry_action actions[WR_ENTRY_ACTIONS_MAX];
-    set_id(r);
+    wr_run_identify(r);
     wr_run_entry(r, &e, actions);
     struct wr_buf *to = wr_spool_begin(f->options.spool);
     size_t before = to->len;

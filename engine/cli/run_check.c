@@ -1,0 +1,37 @@
+// `weir run --check`: reads the rules as a start would, and reports.
+#include "engine/cli/run_parts.h"
+
+#include <stdio.h>
+
+#include "engine/observe/log.h"
+
+#include "sql/base/banned.h"
+
+static void print_report(void *user, enum wr_log_level level, const char *line)
+{
+    printf("%s: %s\n", level == WR_LOG_ERROR ? "error" : "warning", line);
+}
+
+int wr_daemon_check(const struct wr_config *config)
+{
+    struct wr_metrics *metrics = wr_metrics_new();
+    const struct wr_folder_options options = {
+        .dir = config->rules_dir,
+        .rule = {.kinds = wr_sink_list, .metrics = metrics, .fuel = (uint64_t)config->fuel},
+        .report = print_report,
+    };
+    struct wr_folder *folder = wr_folder_open(&options);
+    struct wr_fault fault = {0};
+    size_t refused = 0;
+    int code = 0;
+    if (wr_folder_load(folder, true, &refused, &fault)) {
+        code = wr_daemon_complain(&fault, 2);
+    } else {
+        printf("rules accepted: %zu, documents refused: %zu\n",
+               wr_rule_set_count(wr_folder_rules(folder)), refused);
+        code = refused ? 1 : 0;
+    }
+    wr_folder_close(folder, NULL, NULL);
+    wr_metrics_free(metrics);
+    return code;
+}

@@ -1,0 +1,183 @@
+// Wires stores, sinks, look-ups, flow and rules together: what each is told, and what they call.
+#include "engine/cli/run_parts.h"
+
+#include <string.h>
+
+#include "engine/observe/log.h"
+#include "engine/rules/objects.h"
+#include "engine/rules/zones.h"
+
+#include "sql/base/banned.h"
+
+#define POOL_KEEP_MAX   4096 // messages kept for reuse: 32 MiB and more
+#define AWS_PAYLOAD_MAX (128 * 1024)
+
+static void on_pace(void *user, enum wr_pace pace)
+{
+    struct wr_daemon *d = user;
+    d->lookups_pace = pace;
+    wr_daemon_update_pace(d);
+}
+
+static void on_durable(void *user, uint64_t seq)
+{
+    struct wr_daemon *d = user;
+    wr_flow_durable(d->flow, seq);
+}
+
+static void on_room(void *user)
+{
+    wr_daemon_update_pace(user);
+}
+
+// Nothing is acknowledged from here on: the broker delivers it again, and the next start finds what
+// is on disk.
+static void on_broken(void *user, const struct wr_fault *fault)
+{
+    struct wr_daemon *d = user;
+    wr_log(WR_LOG_ERROR, "run", "%s; weir ends at once, since nothing can be kept any more",
+           fault->text);
+    d->forced = true;
+    uv_stop(&d->loop);
+}
+
+static void publish(void *user, const struct wr_publish *p)
+{
+    struct wr_daemon *d = user;
+    if (!d->publisher) {
+        p->done(p->user, WR_ERR_BUSY, "the publishing connection is not open");
+        return;
+    }
+    wr_publisher_publish(d->publisher, p);
+}
+
+static wr_err open_sinks_of(void *user, const struct wr_rule *rule, struct wr_fault *fault)
+{
+    struct wr_daemon *d = user;
+    wr_err err = WR_OK;
+    for (size_t i = 0; !err && rule->enabled && i < rule->action_count; i++) {
+        err = wr_sinks_require(d->sinks, rule->actions[i].kind, fault);
+    }
+    if (!err && rule->enabled && rule->error_action) {
+        err = wr_sinks_require(d->sinks, rule->error_action->kind, fault);
+    }
+    if (!err && rule->enabled) {
+        err = wr_lookups_require(d->lookups, rule->program, fault);
+    }
+    return err;
+}
+
+static void on_rules(void *user, struct wr_rule_set *set)
+{
+    struct wr_daemon *d = user;
+    size_t filters;
+    wr_rule_set_filters(set, &filters);
+    d->metrics->reloads += wr_flow_rules(d->flow) != NULL;
+    wr_flow_set_rules(d->flow, set);
+    wr_log(WR_LOG_INFO, "rules", "rules from %s: %zu, topic filters: %zu, documents refused: %llu",
+           d->config->rules_dir, wr_rule_set_count(set), filters,
+           (unsigned long long)d->metrics->refused_documents);
+    if (d->source && d->recovered) {
+        wr_daemon_want_filters(d);
+    }
+}
+
+static void on_recovered(void *user)
+{
+    struct wr_daemon *d = user;
+    d->recovered = true;
+    if (d->source && !d->stopping) {
+        wr_daemon_want_filters(d);
+    }
+}
+
+wr_err wr_daemon_open_stores(struct wr_daemon *d, struct wr_fault *fault)
+{
+    int64_t keep = d->config->mqtt_receive_maximum + d->config->mqtt_batch;
+    d->pool = wr_message_pool_new((size_t)d->config->message_memory,
+                                  keep < POOL_KEEP_MAX ? (size_t)keep : POOL_KEEP_MAX);
+    const struct wr_stores_events events = {
+        .durable = on_durable, .room = on_room, .broken = on_broken, .user = d};
+    return wr_stores_open(&d->stores, &d->loop, d->config, d->state.path, &events, fault);
+}
+
+void wr_daemon_open_flow(struct wr_daemon *d)
+{
+    const struct wr_config *c = d->config;
+    bool aws = strcmp(c->limits, "aws") == 0;
+    const struct wr_sinks_options sinks = {.loop = &d->loop,
+                                           .config = c,
+                                           .kinds = wr_sink_list,
+                                           .state_dir = d->state.path,
+                                           .publish = publish,
+                                           .publish_user = d};
+    d->sinks = wr_sinks_new(&sinks);
+    d->sql = (struct wr_sql_host){.account_id = wr_str_of(c->account_id), .zone = wr_zones_find};
+    d->objects = wr_objects_new(d->state.path);
+    d->sql.user = d->objects;
+    d->sql.object = wr_objects_find;
+    const struct wr_lookups_options lookups = {
+        .loop = &d->loop,
+        .metrics = d->metrics,
+        .sinks = d->sinks,
+        .kinds = wr_sink_list,
+        .state_dir = d->state.path,
+        .shadows_dir = c->lookups_shadows_dir,
+        .secrets_dir = c->lookups_secrets_dir,
+        .registry_dir = c->lookups_registry_dir,
+        .lambda_timeout_ms = c->lookups_lambda_timeout_ms,
+        .timeout_ms = c->lookups_timeout_ms,
+        .secret_cache_ms = c->lookups_secret_cache_ms,
+        .waiting_max = (size_t)c->lookups_max,
+        .pace = on_pace,
+        .user = d,
+    };
+    d->lookups = wr_lookups_new(&lookups);
+    size_t payload_max = (size_t)c->payload_max;
+    const struct wr_flow_options flow = {
+        .loop = &d->loop,
+        .metrics = d->metrics,
+        .sinks = d->sinks,
+        .sql = &d->sql,
+        .host = wr_lookups_host(d->lookups),
+        .payload_max = aws && payload_max > AWS_PAYLOAD_MAX ? AWS_PAYLOAD_MAX : payload_max,
+        .aws_limits = aws,
+        .undefined_fails = strcmp(c->templates_undefined, "fail") == 0,
+        .spool = d->stores.spool,
+        .spool_is_old = !d->stores.keeps,
+        .pool = d->pool,
+        .in_flight_max = (size_t)c->spool_in_flight,
+        .dead = d->stores.dead,
+        .retry = {.attempts = (unsigned)c->retry_attempts,
+                  .budget_ms = c->retry_budget_ms,
+                  .base_ms = c->retry_base_ms,
+                  .throttled_base_ms = c->retry_throttled_base_ms,
+                  .cap_ms = c->retry_cap_ms},
+    };
+    d->flow = wr_flow_new(&flow);
+}
+
+wr_err wr_daemon_open_rules(struct wr_daemon *d, struct wr_fault *fault)
+{
+    const struct wr_config *c = d->config;
+    const struct wr_folder_options options = {
+        .loop = &d->loop,
+        .dir = c->rules_dir,
+        .watch = c->rules_watch,
+        .rule = {.kinds = wr_sink_list, .metrics = d->metrics, .fuel = (uint64_t)c->fuel},
+        .accept = open_sinks_of,
+        .changed = on_rules,
+        .user = d,
+    };
+    d->folder = wr_folder_open(&options);
+    return wr_folder_load(d->folder, true, NULL, fault);
+}
+
+void wr_daemon_recover(struct wr_daemon *d)
+{
+    if (d->stores.spool) {
+        wr_flow_recover(d->flow, on_recovered, d);
+    } else {
+        on_recovered(d);
+    }
+}

@@ -1,0 +1,99 @@
+// What the files of `weir run` share: the daemon with all its parts. For run.c and run_*.c only.
+// Thread: loop.
+//
+//   run.c          arguments, order of start and stop    run_check.c    --check
+//   run_flow.c     stores, sinks, look-ups, flow, rules  run_sources.c  where messages come from
+//   run_signals.c  signals and timers                    run_status.c   the counters
+#ifndef WR_ENGINE_CLI_RUN_PARTS_H
+#define WR_ENGINE_CLI_RUN_PARTS_H
+
+#include <uv.h>
+
+#include "engine/cli/state_dir.h"
+#include "engine/cli/stores.h"
+#include "engine/config.h"
+#include "engine/flow/flow.h"
+#include "engine/lookup/lookup.h"
+#include "engine/mqtt/mqtt.h"
+#include "engine/rules/folder.h"
+
+enum { WR_DAEMON_SIGNALS = 4 };
+
+struct wr_daemon {
+    uv_loop_t loop;
+    struct wr_config *config;
+    const char *status_file;
+    struct wr_state_dir state;
+    struct wr_metrics *metrics;
+    struct wr_message_pool *pool;
+    struct wr_sinks *sinks;
+    struct wr_lookups *lookups;
+    struct wr_stores stores;
+    struct wr_flow *flow;
+    struct wr_folder *folder;
+    struct wr_source *source;
+    struct wr_publisher *publisher;
+    struct wr_mqtt_stats last_stats; // once the source is closed
+    struct wr_sql_host sql;
+    struct wr_objects *objects;
+    uv_signal_t signals[WR_DAEMON_SIGNALS];
+    uv_timer_t status_timer, drain_timer;
+    wr_mono started, drain_end;
+    bool handles_open, ran, connected, stopping, forced;
+    bool recovered; // what the spool had from before is taken up: the source may start
+    enum wr_pace lookups_pace, pace;
+    bool subscribed; // to everything, at least once since the start
+    int waiting;     // ends that the next step of the stop waits for
+};
+
+// "weir run: TEXT" on stderr. Returns `code`.
+int wr_daemon_complain(const struct wr_fault *fault, int code);
+
+// ---- run.c
+
+// Begin the stop, once.
+void wr_daemon_stop(struct wr_daemon *d);
+// One of what `waiting` counts is closed.
+void wr_daemon_input_closed(struct wr_daemon *d);
+
+// ---- run_check.c
+
+// Returns the exit status.
+int wr_daemon_check(const struct wr_config *config);
+
+// ---- run_flow.c
+
+// The pool of messages, and what is on disk.
+wr_err wr_daemon_open_stores(struct wr_daemon *d, struct wr_fault *fault) WR_MUST_CHECK;
+// Sinks, look-ups, flow. Cannot fail.
+void wr_daemon_open_flow(struct wr_daemon *d);
+// The folder of rules, read once; each accepted rule opens its sinks.
+wr_err wr_daemon_open_rules(struct wr_daemon *d, struct wr_fault *fault) WR_MUST_CHECK;
+// Take up what the spool has from before; sources are asked for messages only then.
+void wr_daemon_recover(struct wr_daemon *d);
+
+// ---- run_sources.c
+
+// Every source that the configuration asks for, and the publishing connection.
+wr_err wr_daemon_open_sources(struct wr_daemon *d, struct wr_fault *fault) WR_MUST_CHECK;
+// The filters of the rules as they are now.
+void wr_daemon_want_filters(struct wr_daemon *d);
+// Both look-ups that wait and stores without room slow the sources down.
+void wr_daemon_update_pace(struct wr_daemon *d);
+// Each adds one to `waiting` and ends with wr_daemon_input_closed().
+void wr_daemon_close_sources(struct wr_daemon *d);
+
+// ---- run_signals.c
+
+// Signals and timers.
+void wr_daemon_open_handles(struct wr_daemon *d);
+void wr_daemon_close_handles(struct wr_daemon *d);
+
+// ---- run_status.c
+
+// All counters into the log: totals in one line, then a line a rule.
+void wr_daemon_log_status(const struct wr_daemon *d);
+// Into --status-file, if there is one.
+void wr_daemon_save_status(const struct wr_daemon *d);
+
+#endif

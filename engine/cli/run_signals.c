@@ -1,0 +1,86 @@
+// Signals and timers of `weir run`: what they do, and when they are there.
+#include "engine/cli/run_parts.h"
+
+#include <signal.h>
+
+#include "engine/observe/log.h"
+
+#include "sql/base/banned.h"
+
+#define STATUS_MS 1000
+
+static void on_status_timer(uv_timer_t *timer)
+{
+    wr_daemon_save_status(timer->data);
+}
+
+static void on_loop_handle_closed(uv_handle_t *handle)
+{
+}
+
+static void reload(struct wr_daemon *d)
+{
+    struct wr_fault fault = {0};
+    size_t refused;
+    wr_log(WR_LOG_INFO, "run", "reload");
+    if (wr_folder_load(d->folder, true, &refused, &fault)) {
+        wr_log(WR_LOG_ERROR, "rules", "%s; the rules stay as they are", fault.text);
+    }
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct wr_daemon *d = handle->data;
+    switch (number) {
+    case SIGHUP:
+        if (!d->stopping) {
+            reload(d);
+        }
+        return;
+    case SIGUSR1:
+        wr_daemon_log_status(d);
+        return;
+    default:
+        break;
+    }
+    if (d->stopping) {
+        wr_log(WR_LOG_WARN, "run", "second signal: ended at once, %zu messages are not settled",
+               wr_flow_live(d->flow));
+        d->forced = true;
+        uv_stop(&d->loop);
+        return;
+    }
+    wr_log(WR_LOG_INFO, "run", "stopping: %zu messages to settle, at most %lld ms",
+           wr_flow_live(d->flow), (long long)d->config->drain_ms);
+    wr_daemon_stop(d);
+}
+
+void wr_daemon_open_handles(struct wr_daemon *d)
+{
+    static const int numbers[WR_DAEMON_SIGNALS] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1};
+    for (int i = 0; i < WR_DAEMON_SIGNALS; i++) {
+        uv_signal_init(&d->loop, &d->signals[i]);
+        d->signals[i].data = d;
+        uv_signal_start(&d->signals[i], on_signal, numbers[i]);
+    }
+    uv_timer_init(&d->loop, &d->status_timer);
+    uv_timer_init(&d->loop, &d->drain_timer);
+    d->status_timer.data = d->drain_timer.data = d;
+    if (d->status_file) {
+        uv_timer_start(&d->status_timer, on_status_timer, STATUS_MS, STATUS_MS);
+    }
+    d->handles_open = true;
+}
+
+void wr_daemon_close_handles(struct wr_daemon *d)
+{
+    if (!d->handles_open) {
+        return;
+    }
+    d->handles_open = false;
+    for (int i = 0; i < WR_DAEMON_SIGNALS; i++) {
+        uv_close((uv_handle_t *)&d->signals[i], on_loop_handle_closed);
+    }
+    uv_close((uv_handle_t *)&d->status_timer, on_loop_handle_closed);
+    uv_close((uv_handle_t *)&d->drain_timer, on_loop_handle_closed);
+}

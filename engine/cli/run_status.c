@@ -1,0 +1,71 @@
+// The counters of a running weir: into its status file, into the log.
+#include "engine/cli/run_parts.h"
+
+#include <unistd.h>
+
+#include "engine/observe/log.h"
+#include "sql/base/json.h"
+
+#include "sql/base/banned.h"
+
+static void write_mqtt(const struct wr_daemon *d, struct wr_buf *out)
+{
+    struct wr_mqtt_stats stats = d->last_stats;
+    if (d->source) {
+        wr_mqtt_source_stats(d->source, &stats);
+    }
+    wr_buf_addf(out,
+                ",\"mqtt\":{\"connected\":%s,\"subscribed\":%s,\"received\":%llu,"
+                "\"duplicatesDropped\":%llu,"
+                "\"acknowledged\":%llu,\"connects\":%llu,\"holdsBroken\":%llu}",
+                d->connected ? "true" : "false", d->subscribed ? "true" : "false",
+                (unsigned long long)stats.received, (unsigned long long)stats.duplicates_dropped,
+                (unsigned long long)stats.acknowledged, (unsigned long long)stats.connects,
+                (unsigned long long)stats.holds_broken);
+}
+
+// Without the closing brace.
+static void write_totals(const struct wr_daemon *d, struct wr_buf *out)
+{
+    const struct wr_rule_set *rules = wr_flow_rules(d->flow);
+    wr_metrics_write(d->metrics, out);
+    wr_buf_addf(out, ",\"pid\":%ld,\"uptimeMs\":%lld,\"live\":%zu,\"rulesLoaded\":%zu",
+                (long)getpid(), (long long)wr_mono_since_us(d->started, wr_mono_now()) / 1000,
+                wr_flow_live(d->flow), rules ? wr_rule_set_count(rules) : 0);
+    write_mqtt(d, out);
+    wr_stores_write(&d->stores, out);
+}
+
+// Totals in one line, then a line a rule: lines of the log have a limit.
+void wr_daemon_log_status(const struct wr_daemon *d)
+{
+    struct wr_buf text = {0};
+    write_totals(d, &text);
+    wr_buf_add_char(&text, '}');
+    wr_log(WR_LOG_INFO, "status", "%s", wr_buf_terminated(&text));
+    for (const struct wr_rule_counters *r = d->metrics->rules; r; r = r->next) {
+        wr_buf_clear(&text);
+        wr_buf_add_char(&text, '{');
+        wr_metrics_write_rule(r, &text);
+        wr_buf_add_char(&text, '}');
+        wr_log(WR_LOG_INFO, "status", "%s", wr_buf_terminated(&text));
+    }
+    wr_buf_release(&text);
+}
+
+void wr_daemon_save_status(const struct wr_daemon *d)
+{
+    static struct wr_log_limit limit;
+    if (!d->status_file) {
+        return;
+    }
+    struct wr_buf text = {0};
+    struct wr_fault fault;
+    write_totals(d, &text);
+    wr_metrics_write_rules(d->metrics, &text);
+    wr_buf_add(&text, WR_STR("}\n"));
+    if (wr_file_replace(d->status_file, wr_buf_str(&text), &fault)) {
+        wr_log_limited(&limit, WR_LOG_WARN, "status", "%s", fault.text);
+    }
+    wr_buf_release(&text);
+}

@@ -50,7 +50,8 @@ struct wr_flow_options {
     bool spool_is_old;            // it only gives what is in it: new messages do not go through it
     struct wr_message_pool *pool; // with spool: for what comes back from it
     size_t in_flight_max;         // with spool: durable runs of one rule in memory
-    struct wr_dead *dead;         // for what no action took; NULL: it is said, counted and gone
+    uint32_t sample_every; // every so many messages one is timed (metrics.h, sampled_ns); 0: none
+    struct wr_dead *dead;  // for what no action took; NULL: it is said, counted and gone
 };
 
 // Give: wr_flow_free() it, after wr_flow_stop(). Options are copied, what they point to is lent

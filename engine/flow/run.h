@@ -95,6 +95,7 @@ struct wr_flow {
     size_t durable_live;          // runs that backlogs count
     size_t durable_bytes;         // of their entries
     size_t live_messages;
+    uint32_t until_sample; // messages, the one to be timed included; 0: none is
     bool stopped;
     void (*done)(void *user);
     void *done_user;

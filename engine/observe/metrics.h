@@ -51,6 +51,7 @@ struct wr_rule_counters {
     uint64_t dead;                 // to the dead-letter store
     uint64_t damaged;              // entries of the spool that could not be read again
     uint64_t waiting;              // entries in the spool, not in memory; now
+    uint64_t samples, sampled_ns;  // evaluations that were timed, and how long they took together
     void *backlog;                 // the flow's
     struct wr_action_counters *actions;
     struct wr_rule_counters *next;
@@ -66,6 +67,7 @@ struct wr_metrics {
     uint64_t suspended;                // evaluations that waited for a look-up
     uint64_t spool_unreadable;         // entries found at the start that are none
     uint64_t cache_hits, cache_misses; // topic cache
+    uint64_t samples, sampled_ns;      // messages that were timed, reading and all rules
     uint64_t reloads, refused_documents;
     uint64_t dropped[WR_DROP_COUNT];
     struct wr_lookup_counters lookups[WR_LOOKUP_KINDS];

@@ -15,6 +15,13 @@ wr_mono wr_mono_now(void)
     return (wr_mono){(int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000};
 }
 
+int64_t wr_mono_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 int64_t wr_wall_ms(void)
 {
     struct timespec t;

@@ -17,6 +17,9 @@ static inline int64_t wr_mono_since_us(wr_mono earlier, wr_mono later)
     return later.us - earlier.us;
 }
 
+// Nanoseconds of the same clock, to time what takes less than a microsecond: a call costs about 20.
+int64_t wr_mono_ns(void);
+
 // Milliseconds since 1970-01-01T00:00:00Z of the wall clock, which may jump.
 int64_t wr_wall_ms(void);
 

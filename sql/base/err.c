@@ -2,6 +2,7 @@
 #include "sql/base/err.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -112,8 +113,22 @@ void wr_out_of_memory(size_t size)
     abort();
 }
 
+// Relaxed: only the sum is read. An allocation costs far more than this.
+static _Atomic uint64_t alloc_calls;
+
+static void count_call(void)
+{
+    atomic_fetch_add_explicit(&alloc_calls, 1, memory_order_relaxed);
+}
+
+uint64_t wr_alloc_calls(void)
+{
+    return atomic_load_explicit(&alloc_calls, memory_order_relaxed);
+}
+
 void *wr_alloc(size_t size)
 {
+    count_call();
     void *p = malloc(size ? size : 1);
     if (!p) {
         wr_out_of_memory(size);
@@ -123,6 +138,7 @@ void *wr_alloc(size_t size)
 
 void *wr_zalloc(size_t size)
 {
+    count_call();
     void *p = calloc(1, size ? size : 1);
     if (!p) {
         wr_out_of_memory(size);
@@ -132,6 +148,7 @@ void *wr_zalloc(size_t size)
 
 void *wr_realloc(void *old, size_t size)
 {
+    count_call();
     void *p = realloc(old, size ? size : 1);
     if (!p) {
         wr_out_of_memory(size);

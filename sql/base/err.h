@@ -62,10 +62,13 @@ WR_NORETURN WR_COLD void wr_assert_failed(const char *file, int line, const char
 // Lack of memory: one line on stderr, then abort. Sizes that outsiders choose are checked before.
 WR_NORETURN WR_COLD void wr_out_of_memory(size_t size);
 
-// malloc, calloc and realloc that cannot fail.
+// malloc, calloc and realloc that cannot fail. Thread: any.
 void *wr_alloc(size_t size) WR_MUST_CHECK;
 void *wr_zalloc(size_t size) WR_MUST_CHECK;
 void *wr_realloc(void *old, size_t size) WR_MUST_CHECK;
+// Calls of these since the process began, for metrics and benchmarks: on the message path there
+// are none once it is warm. What libraries allocate for themselves is not in it.
+uint64_t wr_alloc_calls(void);
 // A terminated copy; give.
 char *wr_strdup(wr_str s) WR_MUST_CHECK;
 

@@ -571,6 +571,29 @@ static void counts(void **state)
     bed_close(&b);
 }
 
+static void sample_every_third(struct wr_flow_options *o)
+{
+    o->sample_every = 3;
+}
+
+static void times_one_message_in_so_many(void **state)
+{
+    struct bed b;
+    const char *rules[] = {RULE("SELECT a FROM 't'", "\"actions\": []"),
+                           RULE("SELECT b FROM 't' WHERE a > 5", "\"actions\": []")};
+    bed_open(&b, sample_every_third);
+    bed_rules(&b, rules, 2);
+    for (int i = 0; i < 8; i++) {
+        bed_send(&b, "t", "{\"a\": 1}");
+        bed_send(&b, "nobody", "{}"); // meets no rule: is not counted
+    }
+    const struct wr_rule_counters *first = wr_rule_set_at(wr_flow_rules(b.flow), 0)->counters;
+    CHECK_INT("messages", b.metrics->samples, 2);
+    CHECK_INT("of a rule", first->samples, 2);
+    CHECK("the rules' time is part of the message's", b.metrics->sampled_ns >= first->sampled_ns);
+    bed_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -591,6 +614,7 @@ int main(void)
         T(forgets_what_is_under_way),
         T(keeps_limits),
         T(counts),
+        T(times_one_message_in_so_many),
     };
     return TEST_MAIN(tests);
 }

@@ -25,7 +25,7 @@ extern char **environ;
 #define IS_TEXT(type)                                                              \
     (WR_CONFIG_##type == WR_CONFIG_STRING || WR_CONFIG_##type == WR_CONFIG_PATH || \
      WR_CONFIG_##type == WR_CONFIG_CHOICE)
-#define X(member, name, type, fallback, range, unit, help) \
+#define X(member, name, type, when, fallback, range, unit, help) \
     _Static_assert(_Generic(((struct wr_config *)0)->member,                                       \
                             const char *: IS_TEXT(type),                                           \
                             bool: WR_CONFIG_##type == WR_CONFIG_BOOL,                              \
@@ -38,7 +38,7 @@ static const struct row {
     enum wr_config_type type;
     size_t offset;
 } rows[] = {
-#define X(member, name, type, fallback, range, unit, help) \
+#define X(member, name, type, when, fallback, range, unit, help) \
     {WR_CONFIG_##type, offsetof(struct wr_config, member)},
     WR_CONFIG_OPTIONS(X)
 #undef X
@@ -52,9 +52,12 @@ static const struct row {
 #define NAME_SIZE     "size"
 #define NAME_CHOICE   "choice"
 
+#define LIVE_LIVE    true
+#define LIVE_RESTART false
+
 static const struct wr_config_option options[] = {
-#define X(member, name, type, fallback, range, unit, help) \
-    {name, NAME_##type, fallback, range, unit, help},
+#define X(member, name, type, when, fallback, range, unit, help) \
+    {name, NAME_##type, fallback, range, unit, help, LIVE_##when},
     WR_CONFIG_OPTIONS(X)
 #undef X
 };

@@ -77,6 +77,7 @@ struct wr_config_option {
     const char *range; // "60..65535", "5|3.1.1", or ""
     const char *unit;  // "s", "ms", "bytes", ""
     const char *help;
+    bool live; // a reload takes another value; else a restart is needed
 };
 size_t wr_config_option_count(void);
 const struct wr_config_option *wr_config_option_at(size_t index);

@@ -9,7 +9,7 @@
 #include "sql/base/banned.h"
 
 static const char *const names[] = {
-#define X(member, name, type, fallback, range, unit, help) name,
+#define X(member, name, type, when, fallback, range, unit, help) name,
     WR_CONFIG_OPTIONS(X)
 #undef X
 };

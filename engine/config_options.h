@@ -8,111 +8,121 @@
 
 #define WR_CONFIG_STATE_DIR "/var/lib/weir"
 
-// X(member, name, type, default, range, unit, help). A range is "min..max" in the unit or with
-// units of its own, or "a|b" for choices. A default of "" for a text is "not set".
+// X(member, name, type, when, default, range, unit, help). A range is "min..max" in the unit or
+// with units of its own, or "a|b" for choices. A default of "" for a text is "not set". `when`:
+// what a running weir does with another value at a reload: LIVE takes it, RESTART names it in a
+// warning.
 #define WR_CONFIG_OPTIONS(X)                                                                       \
-    X(mqtt_url, "mqtt.url", STRING, "mqtt://localhost:1883", "", "",                               \
+    X(mqtt_url, "mqtt.url", STRING, RESTART, "mqtt://localhost:1883", "", "",                      \
       "The broker: mqtt://host[:1883] or mqtts://host[:8883], an IPv6 address in brackets.")       \
-    X(mqtt_version, "mqtt.version", CHOICE, "5", "5|3.1.1", "", "Version of MQTT.")                \
-    X(mqtt_client_id, "mqtt.client_id", STRING, "", "", "",                                        \
+    X(mqtt_version, "mqtt.version", CHOICE, RESTART, "5", "5|3.1.1", "", "Version of MQTT.")       \
+    X(mqtt_client_id, "mqtt.client_id", STRING, RESTART, "", "", "",                               \
       "Client id; without one it is made once and kept in the state folder.")                      \
-    X(mqtt_username, "mqtt.username", STRING, "", "", "", "User name for the broker.")             \
-    X(mqtt_password, "mqtt.password", STRING, "", "", "",                                          \
+    X(mqtt_username, "mqtt.username", STRING, RESTART, "", "", "", "User name for the broker.")    \
+    X(mqtt_password, "mqtt.password", STRING, RESTART, "", "", "",                                 \
       "Password; mqtt.password_file is safer.")                                                    \
-    X(mqtt_password_file, "mqtt.password_file", PATH, "", "", "",                                  \
+    X(mqtt_password_file, "mqtt.password_file", PATH, RESTART, "", "", "",                         \
       "File whose first line is the password.")                                                    \
-    X(mqtt_ca_file, "mqtt.ca_file", PATH, "", "", "",                                              \
+    X(mqtt_ca_file, "mqtt.ca_file", PATH, RESTART, "", "", "",                                     \
       "Certificates (PEM) that may sign the broker's; without one the system's.")                  \
-    X(mqtt_cert_file, "mqtt.cert_file", PATH, "", "", "", "Client certificate (PEM).")             \
-    X(mqtt_key_file, "mqtt.key_file", PATH, "", "", "", "Key of the client certificate (PEM).")    \
-    X(mqtt_verify, "mqtt.verify", BOOL, "true", "", "",                                            \
+    X(mqtt_cert_file, "mqtt.cert_file", PATH, RESTART, "", "", "", "Client certificate (PEM).")    \
+    X(mqtt_key_file, "mqtt.key_file", PATH, RESTART, "", "", "",                                   \
+      "Key of the client certificate (PEM).")                                                      \
+    X(mqtt_verify, "mqtt.verify", BOOL, RESTART, "true", "", "",                                   \
       "Check the broker's certificate and name.")                                                  \
-    X(mqtt_keepalive_s, "mqtt.keepalive", DURATION, "60", "60..65535", "s",                        \
+    X(mqtt_keepalive_s, "mqtt.keepalive", DURATION, RESTART, "60", "60..65535", "s",               \
       "Longest silence before a ping.")                                                            \
-    X(mqtt_session_expiry_s, "mqtt.session_expiry", DURATION, "7d", "0..4294967295", "s",          \
+    X(mqtt_session_expiry_s, "mqtt.session_expiry", DURATION, RESTART, "7d", "0..4294967295", "s", \
       "How long the broker keeps messages for a weir that is away.")                               \
-    X(mqtt_receive_maximum, "mqtt.receive_maximum", INT, "1000", "1..65535", "",                   \
+    X(mqtt_receive_maximum, "mqtt.receive_maximum", INT, RESTART, "1000", "1..65535", "",          \
       "Messages the broker may send before the first is acknowledged (MQTT 5).")                   \
-    X(mqtt_share_group, "mqtt.share_group", STRING, "", "", "",                                    \
+    X(mqtt_share_group, "mqtt.share_group", STRING, RESTART, "", "", "",                           \
       "Subscribe as $share/GROUP/…, so that several weirs share the messages.")                    \
-    X(mqtt_connect_timeout_ms, "mqtt.connect_timeout", DURATION, "10s", "100ms..10m", "ms",        \
-      "How long one attempt to connect may take.")                                                 \
-    X(mqtt_reconnect_min_ms, "mqtt.reconnect_min", DURATION, "200ms", "10ms..1h", "ms",            \
+    X(mqtt_connect_timeout_ms, "mqtt.connect_timeout", DURATION, RESTART, "10s", "100ms..10m",     \
+      "ms", "How long one attempt to connect may take.")                                           \
+    X(mqtt_reconnect_min_ms, "mqtt.reconnect_min", DURATION, RESTART, "200ms", "10ms..1h", "ms",   \
       "Pause before the first attempt to connect again; doubles.")                                 \
-    X(mqtt_reconnect_max_ms, "mqtt.reconnect_max", DURATION, "30s", "10ms..1h", "ms",              \
+    X(mqtt_reconnect_max_ms, "mqtt.reconnect_max", DURATION, RESTART, "30s", "10ms..1h", "ms",     \
       "Longest pause between attempts to connect.")                                                \
-    X(mqtt_hold_max_ms, "mqtt.hold_max", DURATION, "10s", "10ms..6h", "ms",                        \
+    X(mqtt_hold_max_ms, "mqtt.hold_max", DURATION, RESTART, "10s", "10ms..6h", "ms",               \
       "Longest hold of acknowledgements, at most a third of mqtt.keepalive.")                      \
-    X(mqtt_batch, "mqtt.batch", INT, "256", "1..65536", "",                                        \
+    X(mqtt_batch, "mqtt.batch", INT, RESTART, "256", "1..65536", "",                               \
       "Messages read before they are settled together.")                                           \
-    X(mqtt_basic_ingest, "mqtt.basic_ingest", BOOL, "true", "", "",                                \
+    X(mqtt_basic_ingest, "mqtt.basic_ingest", BOOL, RESTART, "true", "", "",                       \
       "Subscribe to $aws/rules/# too (Basic Ingest).")                                             \
-    X(rules_dir, "rules.dir", PATH, "rules", "", "", "Folder of the rule documents (*.json).")     \
-    X(rules_watch, "rules.watch", BOOL, "true", "", "", "Reload rules when the folder changes.")   \
-    X(state_dir, "state_dir", PATH, "", "", "",                                                    \
+    X(rules_dir, "rules.dir", PATH, RESTART, "rules", "", "",                                      \
+      "Folder of the rule documents (*.json).")                                                    \
+    X(rules_watch, "rules.watch", BOOL, RESTART, "true", "", "",                                   \
+      "Reload rules when the folder changes.")                                                     \
+    X(state_dir, "state_dir", PATH, RESTART, "", "", "",                                           \
       "Folder for state; without one " WR_CONFIG_STATE_DIR                                         \
       " if it is writable, else ./weir-data.")                                                     \
-    X(mode, "mode", CHOICE, "local", "local", "",                                                  \
+    X(mode, "mode", CHOICE, RESTART, "local", "local", "",                                         \
       "Form of the actions: nothing leaves the machine.")                                          \
-    X(ack, "ack", CHOICE, "durable", "durable|settled|received", "",                               \
+    X(ack, "ack", CHOICE, RESTART, "durable", "durable|settled|received", "",                      \
       "When a message is acknowledged: once what actions get of it is on disk, once they have "    \
       "it, "                                                                                       \
       "or at once (a crash loses messages).")                                                      \
-    X(spool_max, "spool.max", SIZE, "1G", "64M..16384G", "bytes",                                  \
+    X(spool_max, "spool.max", SIZE, RESTART, "1G", "64M..16384G", "bytes",                         \
       "Room for what is acknowledged and not delivered; over it nothing more is taken.")           \
-    X(spool_segment, "spool.segment", SIZE, "16M", "1M..1G", "bytes",                              \
+    X(spool_segment, "spool.segment", SIZE, RESTART, "16M", "1M..1G", "bytes",                     \
       "Size of one file of the spool; it goes when all in it is delivered.")                       \
-    X(spool_in_flight, "spool.in_flight", INT, "1000", "1..1000000", "",                           \
+    X(spool_in_flight, "spool.in_flight", INT, RESTART, "1000", "1..1000000", "",                  \
       "Messages of one rule in memory; more of it wait in the spool.")                             \
-    X(dead_max, "dead.max", SIZE, "1G", "64M..16384G", "bytes",                                    \
+    X(dead_max, "dead.max", SIZE, RESTART, "1G", "64M..16384G", "bytes",                           \
       "Room for dead letters; over it nothing more is taken.")                                     \
-    X(limits, "limits", CHOICE, "weir", "weir|aws", "",                                            \
+    X(limits, "limits", CHOICE, RESTART, "weir", "weir|aws", "",                                   \
       "aws: topics and payloads over AWS's limits are not evaluated.")                             \
-    X(payload_max, "payload_max", SIZE, "1M", "1..256M", "bytes",                                  \
+    X(payload_max, "payload_max", SIZE, RESTART, "1M", "1..256M", "bytes",                         \
       "Largest payload that is evaluated; 128k with limits: aws.")                                 \
-    X(message_memory, "message_memory", SIZE, "64M", "64k..16G", "bytes",                          \
+    X(message_memory, "message_memory", SIZE, RESTART, "64M", "64k..16G", "bytes",                 \
       "Memory the evaluation of one message may take.")                                            \
-    X(fuel, "fuel", INT, "10000000", "1000..1000000000000", "", "Steps one evaluation may take.")  \
-    X(account_id, "account_id", STRING, "123456789012", "", "",                                    \
+    X(fuel, "fuel", INT, RESTART, "10000000", "1000..1000000000000", "",                           \
+      "Steps one evaluation may take.")                                                            \
+    X(account_id, "account_id", STRING, RESTART, "123456789012", "", "",                           \
       "What accountid() gives: 12 digits.")                                                        \
-    X(region, "region", STRING, "us-east-1", "", "", "Region in ARNs and error documents.")        \
-    X(templates_undefined, "templates.undefined", CHOICE, "empty", "empty|fail", "",               \
+    X(region, "region", STRING, RESTART, "us-east-1", "", "",                                      \
+      "Region in ARNs and error documents.")                                                       \
+    X(templates_undefined, "templates.undefined", CHOICE, RESTART, "empty", "empty|fail", "",      \
       "An Undefined or Null in a template inserts nothing, or fails the action.")                  \
-    X(retry_attempts, "retry.attempts", INT, "3", "1..1000", "",                                   \
+    X(retry_attempts, "retry.attempts", INT, RESTART, "3", "1..1000", "",                          \
       "Tries of one action, the first included.")                                                  \
-    X(retry_budget_ms, "retry.budget", DURATION, "30s", "0..1d", "ms",                             \
+    X(retry_budget_ms, "retry.budget", DURATION, RESTART, "30s", "0..1d", "ms",                    \
       "Longest time for all tries of one action together.")                                        \
-    X(retry_base_ms, "retry.base", DURATION, "50ms", "1ms..1h", "ms",                              \
+    X(retry_base_ms, "retry.base", DURATION, RESTART, "50ms", "1ms..1h", "ms",                     \
       "Pause before the second try; doubles.")                                                     \
-    X(retry_throttled_base_ms, "retry.throttled_base", DURATION, "1s", "1ms..1h", "ms",            \
+    X(retry_throttled_base_ms, "retry.throttled_base", DURATION, RESTART, "1s", "1ms..1h", "ms",   \
       "The same after an answer that asks to slow down.")                                          \
-    X(retry_cap_ms, "retry.cap", DURATION, "20s", "1ms..1h", "ms", "Longest pause between tries.") \
-    X(drain_ms, "drain", DURATION, "10s", "0..1h", "ms",                                           \
+    X(retry_cap_ms, "retry.cap", DURATION, RESTART, "20s", "1ms..1h", "ms",                        \
+      "Longest pause between tries.")                                                              \
+    X(drain_ms, "drain", DURATION, RESTART, "10s", "0..1h", "ms",                                  \
       "How long SIGTERM waits for actions under way.")                                             \
-    X(lookups_lambda_timeout_ms, "lookups.lambda_timeout", DURATION, "2000ms", "1ms..30s", "ms",   \
+    X(lookups_lambda_timeout_ms, "lookups.lambda_timeout", DURATION, RESTART, "2000ms",            \
+      "1ms..30s", "ms",                                                                            \
       "How long aws_lambda() waits for an answer, the start of a process included.")               \
-    X(lookups_timeout_ms, "lookups.timeout", DURATION, "2000ms", "1ms..30s", "ms",                 \
+    X(lookups_timeout_ms, "lookups.timeout", DURATION, RESTART, "2000ms", "1ms..30s", "ms",        \
       "How long the other look-up functions wait for an answer.")                                  \
-    X(lookups_max, "lookups.max", INT, "500", "1..100000", "",                                     \
+    X(lookups_max, "lookups.max", INT, RESTART, "500", "1..100000", "",                            \
       "Look-ups waiting at once, from which on no more messages are read.")                        \
-    X(lookups_shadows_dir, "lookups.shadows_dir", PATH, "", "", "",                                \
+    X(lookups_shadows_dir, "lookups.shadows_dir", PATH, RESTART, "", "", "",                       \
       "Folder of get_thing_shadow(): THING.json, THING/SHADOW.json; default "                      \
       "STATE/lookups/shadows.")                                                                    \
-    X(lookups_secrets_dir, "lookups.secrets_dir", PATH, "", "", "",                                \
+    X(lookups_secrets_dir, "lookups.secrets_dir", PATH, RESTART, "", "", "",                       \
       "Folder of get_secret(): ID.json, / and : in the id as %2F and %3A; default "                \
       "STATE/lookups/secrets.")                                                                    \
-    X(lookups_secret_cache_ms, "lookups.secret_cache", DURATION, "15m", "0..15m", "ms",            \
+    X(lookups_secret_cache_ms, "lookups.secret_cache", DURATION, RESTART, "15m", "0..15m", "ms",   \
       "How long a secret is kept before its file is looked at again; 0: never.")                   \
-    X(lookups_registry_dir, "lookups.registry_dir", PATH, "", "", "",                              \
+    X(lookups_registry_dir, "lookups.registry_dir", PATH, RESTART, "", "", "",                     \
       "Folder of get_registry_data(): DescribeThing/THING.json, "                                  \
       "ListThingGroupsForThing/THING.json; default STATE/lookups/registry.")                       \
-    X(log_level, "log.level", CHOICE, "info", "error|warn|info|debug", "",                         \
+    X(log_level, "log.level", CHOICE, RESTART, "info", "error|warn|info|debug", "",                \
       "Least grave lines shown.")                                                                  \
-    X(log_format, "log.format", CHOICE, "text", "text|json", "", "Form of the log's lines.")
+    X(log_format, "log.format", CHOICE, RESTART, "text", "text|json", "",                          \
+      "Form of the log's lines.")
 
 // The index of each option.
 enum wr_config_at {
-#define X(member, name, type, fallback, range, unit, help) WR_AT_##member,
+#define X(member, name, type, when, fallback, range, unit, help) WR_AT_##member,
     WR_CONFIG_OPTIONS(X)
 #undef X
         WR_CONFIG_OPTION_COUNT,

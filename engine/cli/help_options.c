@@ -93,7 +93,7 @@ static void json(void)
         member(&b, "unit", o->unit);
         member(&b, "default", o->fallback);
         member(&b, "help", o->help);
-        wr_buf_add_char(&b, '}');
+        wr_buf_addf(&b, ",\"live\":%s}", o->live ? "true" : "false");
     }
     wr_buf_add_char(&b, ']');
     puts(wr_buf_terminated(&b));

@@ -46,6 +46,7 @@ int wr_cli_explain(int argc, char **argv);
 int wr_cli_test(int argc, char **argv);
 int wr_cli_check(int argc, char **argv);
 int wr_cli_record(int argc, char **argv);
+int wr_cli_bench(int argc, char **argv);
 int wr_cli_replay(int argc, char **argv);
 int wr_cli_sinks(int argc, char **argv);
 int wr_cli_local(int argc, char **argv);

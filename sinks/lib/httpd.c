@@ -408,6 +408,7 @@ static void reply_written(struct wr_httpd_conn *c)
     c->state = WR_HTTPD_READ_HEAD;
     // The next request's callback must not come from inside the handler's call.
     c->kick = left > 0 && !c->running;
+    c->idle_since = uv_now(c->server->loop);
     timer_set(c, c->kick ? 0 : c->server->o.idle_timeout_ms);
     reading_set(c, true);
 }
@@ -463,7 +464,7 @@ static bool read_head(struct wr_httpd_conn *c)
     }
     if (!c->late) {
         c->late = true;
-        timer_set(c, c->server->o.request_timeout_ms);
+        timer_set(c, c->server->o.head_timeout_ms);
     }
     int status = 0;
     size_t max = c->server->o.header_max;
@@ -489,6 +490,7 @@ static bool read_head(struct wr_httpd_conn *c)
     c->keep = c->head.keep_alive;
     c->chunks = (struct wr_http1_chunks){0};
     c->state = WR_HTTPD_READ_BODY;
+    timer_set(c, c->server->o.request_timeout_ms);
     if (c->head.expect_continue && c->at == c->in_len &&
         (c->head.chunked || c->head.body_len > 0)) {
         wr_str go = WR_STR("HTTP/1.1 100 Continue\r\n\r\n");
@@ -588,8 +590,24 @@ void wr_httpd_conn_accept(struct wr_httpd *h)
     if (!h->o.path) {
         uv_tcp_nodelay(&c->io.tcp, 1);
     }
+    c->idle_since = uv_now(h->loop);
     timer_set(c, h->o.idle_timeout_ms);
     reading_set(c, true);
+}
+
+bool wr_httpd_conn_evict(struct wr_httpd *h)
+{
+    struct wr_httpd_conn *oldest = NULL;
+    for (struct wr_httpd_conn *c = h->conns; c; c = c->next) {
+        bool idle = c->state == WR_HTTPD_READ_HEAD && c->in_len == 0;
+        if (idle && (!oldest || c->idle_since <= oldest->idle_since)) { // new ones stand first
+            oldest = c;
+        }
+    }
+    if (oldest) {
+        wr_httpd_conn_close(oldest);
+    }
+    return oldest != NULL;
 }
 
 // ---- replies

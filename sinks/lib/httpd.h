@@ -32,16 +32,24 @@ struct wr_httpd_request {
 
 struct wr_httpd_options {
     // Where: a numeric address ("127.0.0.1", "::1") and a port (0: any free one), or a path. The
-    // unix socket is for its owner only (mode 0600); one that a dead process left is replaced.
+    // unix socket is for its owner only (mode 0600) unless `path_mode` says otherwise; one that a
+    // dead process left is replaced.
     const char *host;
     uint16_t port;
     const char *path;
+    unsigned path_mode;  // 0: 0600
+    bool path_has_group; // the socket's group is `path_group`; refused by the system: WR_ERR_IO
+    uint32_t path_group; // a gid
 
     // Zero stands for the default in brackets.
     size_t header_max;           // [16 KiB] bytes of a head, at most WR_HTTPD_HEADER_MAX: else 431
     size_t body_max;             // [1 MiB] else 413
     size_t stream_max;           // [1 MiB] bytes of a streamed reply that the client has not taken
     unsigned connections_max;    // [64] one more is answered 503
+    bool close_idle;             // one more than that: the connection without a request for the
+                                 // longest time is closed for it; 503 only when there is none
+    uint32_t head_timeout_ms;    // [as request_timeout_ms] from a request's first byte to the end
+                                 // of its head: else 408
     uint32_t request_timeout_ms; // [30 s] from a request's first byte to its last: else 408
     uint32_t idle_timeout_ms;    // [60 s] between requests: closed
     uint32_t write_timeout_ms;   // [30 s] without the client taking a byte of a reply: closed
@@ -69,6 +77,15 @@ wr_err wr_httpd_open(uv_loop_t *loop, const struct wr_httpd_options *options, st
 
 // The TCP port; 0 for a unix socket.
 uint16_t wr_httpd_port(const struct wr_httpd *h);
+
+// Who is at the other end of a unix socket, as it was when it connected. False: not a unix socket.
+struct wr_httpd_peer {
+    int64_t pid;
+    uint32_t uid, gid;
+};
+bool wr_httpd_peer(const struct wr_httpd_request *req, struct wr_httpd_peer *out) WR_MUST_CHECK;
+// It was in this group, as its own or a supplementary one.
+bool wr_httpd_peer_in_group(const struct wr_httpd_request *req, uint32_t gid);
 
 // Connections that are open now.
 unsigned wr_httpd_connections(const struct wr_httpd *h);

@@ -51,7 +51,7 @@ static void on_connection(uv_stream_t *listener, int status)
     if (status < 0) {
         return;
     }
-    if (h->count >= h->o.connections_max) {
+    if (h->count >= h->o.connections_max && !(h->o.close_idle && wr_httpd_conn_evict(h))) {
         refuse_connection(h);
         return;
     }
@@ -101,7 +101,10 @@ static wr_err listen_path(struct wr_httpd *h, struct wr_fault *fault)
         return err;
     }
     int code = uv_pipe_bind(&h->io.pipe, path);
-    if (code == 0 && chmod(path, 0600) != 0) { // nobody can connect before listen()
+    if (code == 0 && h->o.path_has_group && chown(path, (uid_t)-1, h->o.path_group) != 0) {
+        code = uv_translate_sys_error(errno);
+    }
+    if (code == 0 && chmod(path, h->o.path_mode) != 0) { // nobody can connect before listen()
         code = uv_translate_sys_error(errno);
     }
     if (code == 0) {
@@ -144,6 +147,8 @@ static void set_defaults(struct wr_httpd_options *o)
     o->stream_max = o->stream_max ? o->stream_max : 1u << 20;
     o->connections_max = o->connections_max ? o->connections_max : 64;
     o->request_timeout_ms = o->request_timeout_ms ? o->request_timeout_ms : 30000;
+    o->head_timeout_ms = o->head_timeout_ms ? o->head_timeout_ms : o->request_timeout_ms;
+    o->path_mode = o->path_mode ? o->path_mode : 0600;
     o->idle_timeout_ms = o->idle_timeout_ms ? o->idle_timeout_ms : 60000;
     o->write_timeout_ms = o->write_timeout_ms ? o->write_timeout_ms : 30000;
 }

@@ -37,7 +37,8 @@ struct wr_httpd_conn {
     uv_shutdown_t shutdown;
     enum wr_httpd_state state;
     size_t head_len, at, in_len, in_cap;
-    size_t waited_for; // bytes that waited for the client when the timer was set
+    uint64_t idle_since; // of uv_now(), in READ_HEAD
+    size_t waited_for;   // bytes that waited for the client when the timer was set
     size_t lingered;
     struct wr_buf body;
     struct wr_buf text; // the head of a reply, made here
@@ -80,6 +81,9 @@ struct wr_httpd {
 void wr_httpd_conn_accept(struct wr_httpd *h);
 
 void wr_httpd_conn_close(struct wr_httpd_conn *c);
+
+// Close the connection that has had no request for the longest time. False: there is none.
+bool wr_httpd_conn_evict(struct wr_httpd *h);
 
 // After the last handle of a server has closed: free it and call `done`. Else no effect.
 void wr_httpd_end(struct wr_httpd *h);

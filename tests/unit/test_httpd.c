@@ -817,6 +817,100 @@ static void test_too_many_connections(void **state)
     server_close(&s);
 }
 
+static void test_idle_connection_makes_room(void **state)
+{
+    struct server s;
+    server_open(&s, (struct wr_httpd_options){.connections_max = 2, .close_idle = true});
+    struct client c[4];
+    for (size_t i = 0; i < 2; i++) {
+        client_open(&c[i], &s, NULL);
+        turn();
+        turn();
+    }
+    uv_sleep(2); // the clock of the loop goes by milliseconds
+    turn();
+    client_send(&c[0], S(GET("/0"))); // from here on it is idle for a shorter time than the other
+    client_want(&c[0], "first", S("GET /0|||"));
+    client_open(&c[2], &s, NULL);
+    client_send(&c[2], S("GET /2 HTTP/1.1\r\n")); // busy, as the next one finds it
+    client_want_eof(&c[1], "idle for the longest time");
+    client_open(&c[3], &s, NULL);
+    client_want_eof(&c[0], "the only idle one");
+    client_send(&c[3], S(GET("/3")));
+    client_want(&c[3], "fourth", S("GET /3|||"));
+    client_send(&c[2], S("Host: h\r\n\r\n"));
+    client_want(&c[2], "third", S("GET /2|||"));
+    for (size_t i = 0; i < 4; i++) {
+        client_close(&c[i]);
+    }
+    server_close(&s);
+}
+
+static void test_head_timeout(void **state)
+{
+    struct server s;
+    server_open(&s, (struct wr_httpd_options){.head_timeout_ms = 50, .request_timeout_ms = 60000});
+    struct client c, body;
+    client_open(&c, &s, NULL);
+    client_open(&body, &s, NULL);
+    client_send(&body, S("POST /b HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\na"));
+    client_send(&c, S("GET / HTTP/1.1\r\nHo"));
+    client_want_eof(&c, "half a head");
+    CHECK("half a head", wr_str_find(wr_buf_str(&c.got), S(" 408 ")) >= 0);
+    client_send(&body, S("b"));
+    client_want(&body, "its time is another", S("POST /b||"));
+    client_close(&c);
+    client_close(&body);
+    server_close(&s);
+}
+
+static void test_unix_socket_mode_and_peer(void **state)
+{
+    char folder[] = "/tmp/weir-test-XXXXXX", path[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/s.sock", folder);
+    struct server s;
+    server_open(
+        &s, (struct wr_httpd_options){
+                .path = path, .path_mode = 0660, .path_has_group = true, .path_group = getegid()});
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0660);
+    assert_int_equal(st.st_gid, getegid());
+    struct client c;
+    client_open(&c, &s, path);
+    client_send(&c, S(GET("/later")));
+    while (!s.later) {
+        turn();
+    }
+    struct wr_httpd_peer peer;
+    assert_true(wr_httpd_peer(s.later, &peer));
+    assert_int_equal(peer.pid, getpid());
+    assert_int_equal(peer.uid, geteuid());
+    assert_int_equal(peer.gid, getegid());
+    assert_true(wr_httpd_peer_in_group(s.later, getegid()));
+    assert_false(wr_httpd_peer_in_group(s.later, 54321));
+    client_close(&c);
+    while (!s.gone) {
+        turn();
+    }
+    assert_false(wr_httpd_peer(s.later, &peer)); // its number may be another's by now
+    wr_httpd_drop(s.later);
+    server_close(&s);
+
+    server_open(&s, (struct wr_httpd_options){0});
+    client_open(&c, &s, NULL);
+    client_send(&c, S(GET("/later")));
+    while (!s.later) {
+        turn();
+    }
+    assert_false(wr_httpd_peer(s.later, &peer)); // TCP
+    wr_httpd_reply_text(s.later, 200, S("bye"));
+    client_close(&c);
+    server_close(&s);
+    rmdir(folder);
+}
+
 static void test_close_with_open_connections(void **state)
 {
     struct server s;
@@ -866,6 +960,9 @@ int main(void)
         T(test_open_faults),
         T(test_host_and_origin),
         T(test_too_many_connections),
+        T(test_idle_connection_makes_room),
+        T(test_head_timeout),
+        T(test_unix_socket_mode_and_peer),
         T(test_close_with_open_connections),
     };
     signal(SIGPIPE, SIG_IGN);

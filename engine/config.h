@@ -62,8 +62,14 @@ struct wr_config {
     const char *lookups_secrets_dir;
     int64_t lookups_secret_cache_ms; // lookups.secret_cache: default and at most 15 minutes
     const char *lookups_registry_dir;
-    const char *log_level;  // log.level: error|warn|info|debug
-    const char *log_format; // log.format: text|json
+    const char *admin_socket;   // admin.socket: "" = STATE/admin.sock
+    const char *admin_group;    // admin.group: "" = weir-admin, or the process's own
+    const char *admin_users;    // admin.users: "NAME=ROLE, …"
+    const char *admin_groups;   // admin.groups: likewise
+    const char *metrics_listen; // metrics.listen: see wr_config_address(); "" = none
+    bool metrics_listen_given;  // it is not the default: what cannot be had is an error
+    const char *log_level;      // log.level: error|warn|info|debug
+    const char *log_format;     // log.format: text|json
 
     struct wr_config_sinks *sinks_; // sinks.<name>.<setting>, checked against the impl's table
     struct wr_arena *arena_;
@@ -95,6 +101,16 @@ void wr_config_free(struct wr_config *c);
 
 // A duration as weir.yaml takes it ("90s", "7d"), in milliseconds; for options of commands.
 wr_err wr_config_duration(wr_str text, int64_t *ms, struct wr_fault *fault) WR_MUST_CHECK;
+
+// Where to listen: "ADDRESS:PORT" with a numeric address, IPv6 in brackets, or a port alone, which
+// is on 127.0.0.1.
+struct wr_config_listen {
+    char host[64];
+    uint16_t port; // 0: any free one
+    bool loopback; // nobody else can reach it
+};
+wr_err wr_config_address(wr_str text, struct wr_config_listen *out,
+                         struct wr_fault *fault) WR_MUST_CHECK;
 
 // The settings of sink `impl` in this configuration; lives as long as `c`. Never NULL.
 const struct wr_settings *wr_config_sink(const struct wr_config *c,

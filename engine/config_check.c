@@ -131,7 +131,12 @@ static wr_err check_rest(const struct check *l, struct wr_fault *fault)
                      "found %lld bytes, but with limits: aws at most 128k",
                      (long long)c->payload_max);
     }
-    return wr_config_sinks_check(c->sinks_, fault);
+    struct wr_config_listen listen;
+    wr_err err = *c->metrics_listen
+                     ? wr_config_address(wr_str_of(c->metrics_listen), &listen, fault)
+                     : WR_OK;
+    return err ? wr_config_blame(&l->origins[WR_AT_metrics_listen], err, fault)
+               : wr_config_sinks_check(c->sinks_, fault);
 }
 
 wr_err wr_config_check(const struct wr_config *c, const struct wr_config_origin *origins,

@@ -115,6 +115,16 @@
     X(lookups_registry_dir, "lookups.registry_dir", PATH, RESTART, "", "", "",                     \
       "Folder of get_registry_data(): DescribeThing/THING.json, "                                  \
       "ListThingGroupsForThing/THING.json; default STATE/lookups/registry.")                       \
+    X(admin_socket, "admin.socket", PATH, RESTART, "", "", "",                                     \
+      "Unix socket of the administration; default STATE/admin.sock.")                              \
+    X(admin_group, "admin.group", STRING, RESTART, "", "", "",                                     \
+      "Group that may connect to it; default weir-admin if there is one, else weir's own.")        \
+    X(admin_users, "admin.users", STRING, RESTART, "", "", "",                                     \
+      "Roles on it, as in \"ann=operator, 1001=reader\"; root and weir's own user are admin.")     \
+    X(admin_groups, "admin.groups", STRING, RESTART, "", "", "", "The same for groups of users.")  \
+    X(metrics_listen, "metrics.listen", STRING, RESTART, "127.0.0.1:9464", "", "",                 \
+      "Address and port of /metrics, /healthz and /readyz; a port alone: on 127.0.0.1; 0: any "    \
+      "free one; \"\": none.")                                                                     \
     X(log_level, "log.level", CHOICE, RESTART, "info", "error|warn|info|debug", "",                \
       "Least grave lines shown.")                                                                  \
     X(log_format, "log.format", CHOICE, RESTART, "text", "text|json", "",                          \

@@ -302,6 +302,23 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  weir dead show 3f2a91\n"
      "  weir dead redrive --reason error-expired --yes\n",
      false, wr_cli_dead},
+    {"admin", "[METHOD] /PATH [BODY] [--socket FILE] [--follow]",
+     "one call to the admin socket of a running weir",
+     "  METHOD               without it GET, with a BODY POST\n"
+     "  /PATH                such as /weir/v1/status, /metrics, /readyz\n"
+     "  --socket FILE        the socket; without it admin.socket, or admin.sock in the state "
+     "folder\n"
+     "  --follow             an answer without an end: as long as it comes; else 30 seconds\n"
+     "  -c, --config FILE    where to find the socket; without it ./weir.yaml if there is one\n"
+     "  --state-dir FOLDER   the state folder itself\n"
+     "\n"
+     "Prints the answer. Who may do what: admin.users, admin.groups.\n"
+     "Exit 0: done. 1: no weir runs here, or it refused. 2: wrong usage.\n"
+     "\n"
+     "examples:\n"
+     "  weir admin /weir/v1/status\n"
+     "  weir admin /metrics --state-dir /var/lib/weir\n",
+     false, wr_cli_admin},
     {"help", "[COMMAND | functions [NAME] | options [NAME] | sql]",
      "this list, one command, or what SQL and weir.yaml know",
      "  COMMAND              its options and examples\n"

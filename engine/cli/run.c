@@ -2,7 +2,7 @@
 //
 //   start  config ─ state folder ─ stores ─ sinks ─ flow ─ rules (open sinks) ─ sources ─ publisher
 //          ─ listeners ─ recovery ─ loop
-//   stop   listeners, rules folder, sources (wait for records) ─ look-ups, flow ─ sinks ─ stores ─
+//   stop   rules folder, sources (wait for records) ─ listeners ─ look-ups, flow ─ sinks ─ stores ─
 //          publisher ─ handles ─ loop ends
 #include "engine/cli/run_parts.h"
 
@@ -136,8 +136,9 @@ static void on_sinks_closed(void *user)
     wr_stores_close(&d->stores, on_stores_closed, d);
 }
 
-static void end_flow(struct wr_daemon *d)
+static void on_admin_closed(void *user)
 {
+    struct wr_daemon *d = user;
     size_t left = wr_flow_live(d->flow);
     if (left) {
         wr_log(WR_LOG_WARN, "run", "%zu messages are not settled; %s", left,
@@ -156,7 +157,7 @@ static void on_drain_timer(uv_timer_t *timer)
         return;
     }
     uv_timer_stop(timer);
-    end_flow(d);
+    wr_daemon_close_admin(d, on_admin_closed); // it could be asked all the time until now
 }
 
 // The last of them begins the next step.
@@ -179,7 +180,6 @@ void wr_daemon_stop(struct wr_daemon *d)
     d->stopping = true;
     d->drain_end.us = wr_mono_now().us + d->config->drain_ms * 1000;
     d->waiting = 1; // ours: all may be absent when the start failed
-    // Listeners close here: each adds one to `waiting` and ends with wr_daemon_input_closed().
     if (d->folder) {
         d->waiting++;
         wr_folder_close(d->folder, on_folder_closed, d);
@@ -200,7 +200,9 @@ static wr_err start(struct wr_daemon *d, struct wr_fault *fault)
     if (!err) {
         err = wr_daemon_open_sources(d, fault);
     }
-    // Listeners (admin socket, metrics) open here, once there is something to ask about.
+    if (!err) {
+        err = wr_daemon_open_admin(d, fault);
+    }
     if (!err) {
         wr_daemon_recover(d);
     }

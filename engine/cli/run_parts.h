@@ -4,11 +4,13 @@
 //   run.c          arguments, order of start and stop    run_check.c    --check
 //   run_flow.c     stores, sinks, look-ups, flow, rules  run_sources.c  where messages come from
 //   run_signals.c  signals and timers                    run_status.c   the counters
+//   run_admin.c    what it answers about itself
 #ifndef WR_ENGINE_CLI_RUN_PARTS_H
 #define WR_ENGINE_CLI_RUN_PARTS_H
 
 #include <uv.h>
 
+#include "engine/admin/admin.h"
 #include "engine/cli/state_dir.h"
 #include "engine/cli/stores.h"
 #include "engine/config.h"
@@ -33,6 +35,8 @@ struct wr_daemon {
     struct wr_folder *folder;
     struct wr_source *source;
     struct wr_publisher *publisher;
+    struct wr_admin *admin;
+    struct wr_health_host health;
     struct wr_mqtt_stats last_stats; // once the source is closed
     struct wr_sql_host sql;
     struct wr_objects *objects;
@@ -83,6 +87,13 @@ void wr_daemon_update_pace(struct wr_daemon *d);
 // Each adds one to `waiting` and ends with wr_daemon_input_closed().
 void wr_daemon_close_sources(struct wr_daemon *d);
 
+// ---- run_admin.c
+
+// The admin socket and the metrics listener.
+wr_err wr_daemon_open_admin(struct wr_daemon *d, struct wr_fault *fault) WR_MUST_CHECK;
+// `done` gets the daemon, once all are closed; at once when none is open.
+void wr_daemon_close_admin(struct wr_daemon *d, void (*done)(void *user));
+
 // ---- run_signals.c
 
 // Signals and timers.
@@ -93,6 +104,8 @@ void wr_daemon_close_handles(struct wr_daemon *d);
 
 // All counters into the log: totals in one line, then a line a rule.
 void wr_daemon_log_status(const struct wr_daemon *d);
+// All of it as one JSON object, with the clocks that rates are made with.
+void wr_daemon_write_status(const struct wr_daemon *d, struct wr_buf *out);
 // Into --status-file, if there is one.
 void wr_daemon_save_status(const struct wr_daemon *d);
 

@@ -53,6 +53,17 @@ void wr_daemon_log_status(const struct wr_daemon *d)
     wr_buf_release(&text);
 }
 
+// A rate is the difference of two counters over that of monotonicUs.
+void wr_daemon_write_status(const struct wr_daemon *d, struct wr_buf *out)
+{
+    write_totals(d, out);
+    wr_buf_addf(out, ",\"version\":\"%s\",\"timeMs\":%lld,\"monotonicUs\":%lld,\"metricsPort\":%u",
+                WR_VERSION, (long long)wr_wall_ms(), (long long)wr_mono_now().us,
+                d->admin ? wr_admin_metrics_port(d->admin) : 0u);
+    wr_metrics_write_rules(d->metrics, out);
+    wr_buf_add(out, WR_STR("}\n"));
+}
+
 void wr_daemon_save_status(const struct wr_daemon *d)
 {
     static struct wr_log_limit limit;
@@ -61,9 +72,7 @@ void wr_daemon_save_status(const struct wr_daemon *d)
     }
     struct wr_buf text = {0};
     struct wr_fault fault;
-    write_totals(d, &text);
-    wr_metrics_write_rules(d->metrics, &text);
-    wr_buf_add(&text, WR_STR("}\n"));
+    wr_daemon_write_status(d, &text);
     if (wr_file_replace(d->status_file, wr_buf_str(&text), &fault)) {
         wr_log_limited(&limit, WR_LOG_WARN, "status", "%s", fault.text);
     }

@@ -96,12 +96,15 @@ class Weir:
     def configure(self, more):
         """Write weir.yaml; for the next start()."""
         config = {"rules": {"dir": "rules"}, "state_dir": self.state_dir,
-                  "mqtt": {"client_id": CLIENT_ID, "reconnect_max": "500ms"}}
+                  "mqtt": {"client_id": CLIENT_ID, "reconnect_max": "500ms"},
+                  "metrics": {"listen": "127.0.0.1:0"}}
         if self.broker:
             config["mqtt"]["url"] = self.broker.url
         self.client_id = more.get("mqtt", {}).get("client_id", CLIENT_ID)
         for key, value in more.items():
-            if isinstance(value, dict):
+            if value is None:
+                del config[key]  # its default
+            elif isinstance(value, dict):
                 config.setdefault(key, {}).update(value)
             else:
                 config[key] = value

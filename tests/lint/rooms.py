@@ -61,6 +61,8 @@ RULES = [
     # Message files are gzip by name.
     ("engine/cli/message_file.c", ENGINE, ["zlib"]),
     ("engine/cli/message_writer.c", ENGINE, ["zlib"]),
+    # The admin socket's client speaks HTTP.
+    ("engine/cli/admin_client.c", ENGINE, ["curl", "jansson"]),
     # `weir explain` and `weir eval` show programs, so the commands see how they and faults are explained; `weir
     # test` measures which places of a statement its cases have seen; `weir help` shows the functions; `weir
     # check` shows what static analysis finds, and looks at what comes out of a statement (outline.h).

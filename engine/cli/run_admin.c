@@ -1,0 +1,84 @@
+// The listeners of `weir run`: what the daemon answers about itself.
+#include "engine/cli/run_parts.h"
+
+#include "engine/admin/admin.h"
+#include "engine/observe/prometheus.h"
+
+#include "sql/base/banned.h"
+
+// control-plane.md 10: what --status-file gets, with the two clocks that rates are made with.
+static void get_status(struct wr_admin_call *call)
+{
+    const struct wr_daemon *d = call->user;
+    struct wr_buf text = {0};
+    wr_daemon_write_status(d, &text);
+    wr_admin_reply_json(call, 200, wr_buf_str(&text));
+    wr_buf_release(&text);
+}
+
+static void reasons(void *user, struct wr_buf *out)
+{
+    const struct wr_daemon *d = user;
+    if (d->stopping) {
+        wr_buf_add(out, WR_STR("weir is stopping\n"));
+    }
+    if (!wr_flow_rules(d->flow)) {
+        wr_buf_add(out, WR_STR("the rules are not loaded\n"));
+    }
+    if (!d->recovered) {
+        wr_buf_add(out, WR_STR("what the spool has from before is not taken up yet\n"));
+    }
+    if (!d->connected) {
+        wr_buf_add(out, WR_STR("the broker is not connected\n"));
+    } else if (!d->subscribed) {
+        wr_buf_add(out, WR_STR("the rules' topic filters are not subscribed to yet\n"));
+    }
+    if (wr_stores_busy(&d->stores)) {
+        wr_buf_add(out, WR_STR("the spool or the dead-letter store takes nothing more: full, or "
+                               "the disk is behind\n"));
+    }
+}
+
+static void get_metrics(struct wr_admin_call *call)
+{
+    const struct wr_daemon *d = call->user;
+    struct wr_buf text = {0};
+    const struct wr_prom_label version = {"version", WR_STR(WR_VERSION)};
+    wr_prom_family(&text, "weir_build_info", "gauge", "Which weir this is; always 1.");
+    wr_prom_u64(&text, "weir_build_info", &version, 1, 1);
+    wr_prom_family(&text, "weir_messages_received_total", "counter", "Messages from sources.");
+    wr_prom_u64(&text, "weir_messages_received_total", NULL, 0, d->metrics->messages);
+    size_t count;
+    const struct wr_http1_header *headers = wr_admin_headers(&count);
+    wr_httpd_reply(call->req, &(struct wr_httpd_reply){.status = 200,
+                                                       .type = WR_STR(WR_PROM_TYPE),
+                                                       .headers = headers,
+                                                       .header_count = count,
+                                                       .body = wr_buf_str(&text)});
+    wr_buf_release(&text);
+}
+
+static const struct wr_admin_route routes[] = {
+    {"GET", "/metrics", WR_ROLE_NONE, WR_ON_SOCKET | WR_ON_METRICS, get_metrics},
+    {"GET", "/weir/v1/status", WR_ROLE_READER, WR_ON_SOCKET, get_status},
+};
+
+wr_err wr_daemon_open_admin(struct wr_daemon *d, struct wr_fault *fault)
+{
+    const struct wr_admin_options options = {
+        .loop = &d->loop, .config = d->config, .state_dir = d->state.path};
+    wr_err err = wr_admin_open(&options, &d->admin, fault);
+    if (!err) {
+        d->health = (struct wr_health_host){.user = d, .reasons = reasons};
+        wr_health_add(d->admin, &d->health);
+        wr_admin_add(d->admin, routes, WR_COUNT(routes), d);
+    }
+    return err;
+}
+
+void wr_daemon_close_admin(struct wr_daemon *d, void (*done)(void *user))
+{
+    struct wr_admin *admin = d->admin;
+    d->admin = NULL;
+    wr_admin_close(admin, done, d);
+}

@@ -54,6 +54,7 @@ struct wr_config {
     int64_t retry_base_ms;             // retry.base: default 50 ms
     int64_t retry_throttled_base_ms;   // retry.throttled_base: default 1 s
     int64_t retry_cap_ms;              // retry.cap: default 20 s
+    int64_t retry_circuit;             // retry.circuit: failures in a row; 0: never
     int64_t drain_ms;                  // drain: how long SIGTERM waits for records, default 10 s
     int64_t lookups_lambda_timeout_ms; // lookups.lambda_timeout: default 2000 (documented)
     int64_t lookups_timeout_ms;        // lookups.timeout: of the other kinds, default 2000

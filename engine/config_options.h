@@ -95,6 +95,8 @@
       "The same after an answer that asks to slow down.")                                          \
     X(retry_cap_ms, "retry.cap", DURATION, RESTART, "20s", "1ms..1h", "ms",                        \
       "Longest pause between tries.")                                                              \
+    X(retry_circuit, "retry.circuit", INT, RESTART, "10", "0..1000000", "",                        \
+      "Failures of a destination in a row, after which one record at a time is tried; 0: never.")  \
     X(drain_ms, "drain", DURATION, RESTART, "10s", "0..1h", "ms",                                  \
       "How long SIGTERM waits for actions under way.")                                             \
     X(lookups_lambda_timeout_ms, "lookups.lambda_timeout", DURATION, RESTART, "2000ms",            \

@@ -119,6 +119,14 @@ static const struct wr_option *find_option(const struct wr_option *table, wr_str
     return NULL;
 }
 
+// Of the sink's own table, or of what every sink can be told.
+static const struct wr_option *find_setting(const struct wr_sink_impl *impl, wr_str name,
+                                            struct spelling s, uint16_t *ends)
+{
+    const struct wr_option *o = find_option(impl->settings, name, s, ends);
+    return o ? o : find_option(wr_sink_common_settings, name, s, ends);
+}
+
 // ---- values
 
 // Settings have the sinks' types; numbers with a unit are written as elsewhere in the file.
@@ -315,12 +323,15 @@ enum wr_config_kind wr_config_sinks_kind(const struct wr_config_sinks *s, wr_str
     const struct spelling spelling = {
         .boundary = key_at > sink.len + 1 ? key_at - sink.len - 1 : 0,
     };
-    if (find_option(settings->impl->settings, name, spelling, NULL)) {
+    if (find_setting(settings->impl, name, spelling, NULL)) {
         return WR_CONFIG_OPTION;
     }
-    for (const struct wr_option *o = settings->impl->settings; o && o->name; o++) {
-        if (matches(o->name, name, 0, spelling, false, NULL, 0)) {
-            return WR_CONFIG_SECTION;
+    const struct wr_option *tables[] = {settings->impl->settings, wr_sink_common_settings};
+    for (size_t i = 0; i < WR_COUNT(tables); i++) {
+        for (const struct wr_option *o = tables[i]; o && o->name; o++) {
+            if (matches(o->name, name, 0, spelling, false, NULL, 0)) {
+                return WR_CONFIG_SECTION;
+            }
         }
     }
     return WR_CONFIG_UNKNOWN;
@@ -353,13 +364,16 @@ wr_err wr_config_sinks_unknown(const struct wr_config_sinks *s, wr_str path, str
                                    "sinks.%.*s: unknown sink, see 'weir sinks'", WR_STR_ARG(sink));
     }
     wr_str name = wr_str_cut(path, sink.len + (sink.len < path.len), path.len);
-    for (const struct wr_option *o = settings->impl->settings; o && o->name; o++) {
-        size_t d = wr_str_distance(last_part(name), last_part(wr_str_of(o->name)));
-        size_t whole = wr_str_distance(name, wr_str_of(o->name));
-        d = whole < d ? whole : d;
-        if (d < best) {
-            best = d;
-            near = o->name;
+    const struct wr_option *tables[] = {settings->impl->settings, wr_sink_common_settings};
+    for (size_t i = 0; i < WR_COUNT(tables); i++) {
+        for (const struct wr_option *o = tables[i]; o && o->name; o++) {
+            size_t d = wr_str_distance(last_part(name), last_part(wr_str_of(o->name)));
+            size_t whole = wr_str_distance(name, wr_str_of(o->name));
+            d = whole < d ? whole : d;
+            if (d < best) {
+                best = d;
+                near = o->name;
+            }
         }
     }
     return near ? wr_fault_set(fault, WR_ERR_UNKNOWN,
@@ -378,8 +392,7 @@ wr_err wr_config_sinks_set(struct wr_config_sinks *s, wr_str path, wr_str value,
     wr_assert(settings && sink.len < path.len);
     wr_str name = wr_str_cut(path, sink.len + 1, path.len);
     uint16_t ends[PARTS_MAX];
-    const struct wr_option *o =
-        find_option(settings->impl->settings, name, (struct spelling){0}, ends);
+    const struct wr_option *o = find_setting(settings->impl, name, (struct spelling){0}, ends);
     wr_assert(o);
     wr_err err = store(s, settings, o, name, ends, value, folder, fault);
     if (err) {
@@ -400,7 +413,7 @@ static const struct wr_option *find_flat(const struct wr_config_sinks *s, wr_str
             wr_str_eq_nocase(wr_str_cut(name, 0, sink.len), sink)) {
             *rest = wr_str_cut(name, sink.len + 1, name.len);
             *settings = one;
-            const struct wr_option *o = find_option(one->impl->settings, *rest, spelling, ends);
+            const struct wr_option *o = find_setting(one->impl, *rest, spelling, ends);
             if (o) {
                 return o;
             }
@@ -514,8 +527,7 @@ const char *wr_settings_get(const struct wr_settings *s, const char *name)
     if (e) {
         return e->text;
     }
-    const struct wr_option *o =
-        find_option(s->impl->settings, wr_str_of(name), (struct spelling){0}, NULL);
+    const struct wr_option *o = find_setting(s->impl, wr_str_of(name), (struct spelling){0}, NULL);
     return o && o->fallback ? o->fallback : "";
 }
 
@@ -525,8 +537,7 @@ int64_t wr_settings_int(const struct wr_settings *s, const char *name)
     if (e) {
         return e->number;
     }
-    const struct wr_option *o =
-        find_option(s->impl->settings, wr_str_of(name), (struct spelling){0}, NULL);
+    const struct wr_option *o = find_setting(s->impl, wr_str_of(name), (struct spelling){0}, NULL);
     int64_t number = 0;
     if (o && o->fallback && *o->fallback) {
         // A table that does not fit its own type is our bug.

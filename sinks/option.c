@@ -3,6 +3,28 @@
 
 #include "sql/base/banned.h"
 
+// Numbers without a default here are those of the whole instance: retry.* of weir.yaml.
+const struct wr_option wr_sink_common_settings[] = {
+    {"retry.attempts", WR_OPT_INT, 0, .min = 1, .max = 1000,
+     .help = "Tries of one action, the first included; default: retry.attempts."},
+    {"retry.budget", WR_OPT_INT, 0, .min = 0, .max = 86400000, .unit = "ms",
+     .help = "Longest time for all tries of one action together; default: retry.budget."},
+    {"retry.base", WR_OPT_INT, 0, .min = 1, .max = 3600000, .unit = "ms",
+     .help = "Pause before the second try, doubles; default: retry.base."},
+    {"retry.throttled_base", WR_OPT_INT, 0, .min = 1, .max = 3600000, .unit = "ms",
+     .help = "The same after an answer that asks to slow down; default: retry.throttled_base."},
+    {"retry.cap", WR_OPT_INT, 0, .min = 1, .max = 3600000, .unit = "ms",
+     .help = "Longest pause between tries; default: retry.cap."},
+    {"retry.circuit", WR_OPT_INT, 0, .min = 0, .max = 1000000,
+     .help = "Failures in a row after which one record at a time is tried; default: "
+             "retry.circuit."},
+    {"in_flight", WR_OPT_INT, 0, "4096", .min = 1, .max = 1000000,
+     .help = "Records at once with ack: durable; more wait in the spool."},
+    {"memory", WR_OPT_INT, 0, "64M", .min = 1048576, .max = 17179869184, .unit = "bytes",
+     .help = "The same in bytes of what the spool keeps of them."},
+    {0},
+};
+
 int wr_option_find(const struct wr_option *options, wr_str name)
 {
     for (int i = 0; options && options[i].name; i++) {

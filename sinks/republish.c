@@ -365,6 +365,7 @@ const struct wr_sink_impl wr_sink_republish = {
     .options = options,
     .settings = settings_table,
     .resource_option = OPT_TOPIC,
+    .one_destination = true,
     .check = check,
     .open = republish_open,
     .submit = republish_submit,

@@ -155,6 +155,10 @@ bool wr_settings_bool(const struct wr_settings *s, const char *name);
 size_t wr_settings_count(const struct wr_settings *s, const char *prefix);
 const char *wr_settings_name(const struct wr_settings *s, const char *prefix, size_t index);
 
+// What weir.yaml can tell every sink besides, below sinks.<name>; the engine's. Ends with a zeroed
+// one. A sink whose table has a row of the same name gives its own default there.
+extern const struct wr_option wr_sink_common_settings[];
+
 // One kind of sink. `open`, `submit` and `close` are mandatory. Const: state lives in struct
 // wr_sink.
 struct wr_sink_impl {
@@ -165,6 +169,7 @@ struct wr_sink_impl {
     const struct wr_option *settings; // what weir.yaml can tell the sink; may be NULL. A name
                                       // "functions.*.command" stands for any name in place of *.
     int resource_option;              // index into options of the primary name
+    bool one_destination;             // all resources fail together: republish's broker
     // May be NULL: further checks of one action when its rule is loaded. `params[i].set` as in the
     // document, text unexpanded; `constant[i]` is false where the text holds a template. A fault's
     // text begins with the member: "key: …". WR_ERR_FAILED: AWS takes such a rule, and its

@@ -152,7 +152,8 @@ void wr_daemon_open_flow(struct wr_daemon *d)
                   .budget_ms = c->retry_budget_ms,
                   .base_ms = c->retry_base_ms,
                   .throttled_base_ms = c->retry_throttled_base_ms,
-                  .cap_ms = c->retry_cap_ms},
+                  .cap_ms = c->retry_cap_ms,
+                  .circuit = (unsigned)c->retry_circuit},
     };
     d->flow = wr_flow_new(&flow);
 }

@@ -24,14 +24,38 @@ static void write_mqtt(const struct wr_daemon *d, struct wr_buf *out)
                 (unsigned long long)stats.holds_broken);
 }
 
+// `,"circuits":[…]`: destinations that failed.
+static void write_circuits(const struct wr_daemon *d, struct wr_buf *out)
+{
+    struct wr_circuit_state s;
+    const char *separator = "";
+    wr_buf_add(out, WR_STR(",\"circuits\":["));
+    for (size_t at = 0; wr_flow_circuits(d->flow, &at, &s);) {
+        wr_buf_addf(out, "%s{\"kind\":\"%s\",\"resource\":", separator, s.kind);
+        wr_json_write_string(out, s.resource);
+        wr_buf_addf(out,
+                    ",\"state\":\"%s\",\"failures\":%llu,\"opened\":%llu,\"waiting\":%zu,"
+                    "\"awayMs\":%lld,\"why\":",
+                    wr_circuit_phase_name(s.phase), (unsigned long long)s.failures,
+                    (unsigned long long)s.opened, s.waiting, (long long)s.away_ms);
+        wr_json_write_string(out, s.why);
+        wr_buf_add_char(out, '}');
+        separator = ",";
+    }
+    wr_buf_add_char(out, ']');
+}
+
 // Without the closing brace.
 static void write_totals(const struct wr_daemon *d, struct wr_buf *out)
 {
     const struct wr_rule_set *rules = wr_flow_rules(d->flow);
     wr_metrics_write(d->metrics, out);
-    wr_buf_addf(out, ",\"pid\":%ld,\"uptimeMs\":%lld,\"live\":%zu,\"rulesLoaded\":%zu",
+    wr_buf_addf(out,
+                ",\"pid\":%ld,\"uptimeMs\":%lld,\"live\":%zu,\"rulesLoaded\":%zu,"
+                "\"circuitsOpen\":%zu",
                 (long)getpid(), (long long)wr_mono_since_us(d->started, wr_mono_now()) / 1000,
-                wr_flow_live(d->flow), rules ? wr_rule_set_count(rules) : 0);
+                wr_flow_live(d->flow), rules ? wr_rule_set_count(rules) : 0,
+                wr_flow_circuits_open(d->flow));
     write_mqtt(d, out);
     wr_stores_write(&d->stores, out);
 }
@@ -60,6 +84,7 @@ void wr_daemon_write_status(const struct wr_daemon *d, struct wr_buf *out)
     wr_buf_addf(out, ",\"version\":\"%s\",\"timeMs\":%lld,\"monotonicUs\":%lld,\"metricsPort\":%u",
                 WR_VERSION, (long long)wr_wall_ms(), (long long)wr_mono_now().us,
                 d->admin ? wr_admin_metrics_port(d->admin) : 0u);
+    write_circuits(d, out);
     wr_metrics_write_rules(d->metrics, out);
     wr_buf_add(out, WR_STR("}\n"));
 }

@@ -94,6 +94,7 @@ static void print_sink(const struct wr_sink_impl *impl, bool whole)
             print_option(o);
         }
     }
+    print_table("in weir.yaml, the same for every sink:", wr_sink_common_settings);
 }
 
 // ---- for programs
@@ -172,6 +173,7 @@ static void json_sink(struct wr_buf *b, const struct wr_sink_impl *impl)
     json_text(b, "help", impl->help);
     json_table(b, "options", impl->options);
     json_table(b, "settings", impl->settings);
+    json_table(b, "commonSettings", wr_sink_common_settings);
     wr_buf_add_char(b, '}');
 }
 

@@ -48,13 +48,49 @@ void wr_backlogs_free(struct wr_flow *f)
     }
 }
 
+// Whether the sinks that the rule needs take more.
+static bool sinks_have_room(const struct wr_backlog *b)
+{
+    const struct wr_flow *f = b->flow;
+    uint64_t kinds = b->kinds;
+    for (size_t i = 0; kinds; i++, kinds >>= 1) {
+        if ((kinds & 1) && (f->loads[i].records >= wr_sinks_in_flight(f->options.sinks, i) ||
+                            f->loads[i].bytes >= wr_sinks_memory(f->options.sinks, i))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void wr_backlog_load(struct wr_engine_record *er)
+{
+    struct wr_run *r = er->run;
+    if (r->backlog) {
+        struct wr_sink_load *load = &r->flow->loads[er->action->kind];
+        er->loaded = true;
+        load->records++;
+        load->bytes += r->entry_bytes;
+        r->backlog->kinds |= UINT64_C(1) << er->action->kind;
+    }
+}
+
+void wr_backlog_unload(struct wr_engine_record *er)
+{
+    if (er->loaded) {
+        struct wr_sink_load *load = &er->run->flow->loads[er->action->kind];
+        er->loaded = false;
+        load->records--;
+        load->bytes -= er->run->entry_bytes;
+    }
+}
+
 // Whether one more run of the rule may be in memory.
 static bool has_room(const struct wr_backlog *b)
 {
     size_t mine = b->live + b->fetching;
     return mine == 0 ||
            (mine < b->flow->options.in_flight_max && b->flow->durable_live < DURABLE_LIVE_MAX &&
-            b->flow->durable_bytes < DURABLE_BYTES_MAX);
+            b->flow->durable_bytes < DURABLE_BYTES_MAX && sinks_have_room(b));
 }
 
 static void enter(struct wr_backlog *b, size_t bytes)

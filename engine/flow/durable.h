@@ -23,6 +23,7 @@ struct wr_backlog {
     struct wr_flow *flow;
     struct wr_rule_counters *counters;
     size_t live;     // durable runs of the rule in memory
+    uint64_t kinds;  // of its actions, a bit each, as of the last run
     size_t fetching; // entries that are being read
     uint64_t *seqs;  // a ring
     size_t first, count, cap;
@@ -55,6 +56,10 @@ void wr_backlog_push(struct wr_backlog *b, uint64_t seq);
 // take its bytes.
 void wr_backlog_take(struct wr_backlog *b, struct wr_spool_fetch *fetched);
 void wr_backlog_left(struct wr_backlog *b, size_t bytes); // a run of it has ended
+// A record of a run that a backlog counts is submitted, or has come to its end: how much each kind
+// of sink has. So a slow sink holds up the rules that need it, and no more memory than its share.
+void wr_backlog_load(struct wr_engine_record *er);
+void wr_backlog_unload(struct wr_engine_record *er);
 void wr_backlogs_free(struct wr_flow *f);
 
 // ---- restore.c

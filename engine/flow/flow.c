@@ -266,6 +266,10 @@ struct wr_flow *wr_flow_new(const struct wr_flow_options *options)
     f->topics = wr_topic_cache_new(TOPIC_CACHE_SETS);
     wr_jitter_init(&f->jitter);
     wr_retry_init(&f->retry, options->loop, on_due);
+    f->loads = wr_zalloc((wr_sinks_count(options->sinks) + 1) * sizeof *f->loads);
+    wr_circuits_init(&f->circuits, options->loop, &f->jitter);
+    f->circuits.go = wr_engine_record_go;
+    f->circuits.expired = wr_engine_record_expired;
     return f;
 }
 
@@ -325,8 +329,7 @@ static void abandon(struct wr_flow *f, struct wr_run *r)
         return; // the store tells when it is kept, or will be gone with all of it
     case WR_RUN_SUBMITTED:
         for (size_t i = 0; i < r->rule->action_count; i++) {
-            if (r->records[i].retry.place_) {
-                wr_retry_remove(&f->retry, &r->records[i].retry);
+            if (wr_engine_record_unwait(&r->records[i])) {
                 r->outstanding--;
                 r->abandoned = true;
             }
@@ -340,8 +343,7 @@ static void abandon(struct wr_flow *f, struct wr_run *r)
         wr_run_end(r);
         return;
     case WR_RUN_ERROR_SUBMITTED:
-        if (r->error_record->retry.place_) {
-            wr_retry_remove(&f->retry, &r->error_record->retry);
+        if (wr_engine_record_unwait(r->error_record)) {
             wr_run_end(r);
         }
         return;
@@ -358,18 +360,36 @@ void wr_flow_stop(struct wr_flow *f)
     }
 }
 
-static void on_closed(uv_handle_t *timer)
+bool wr_flow_circuits(const struct wr_flow *f, size_t *at, struct wr_circuit_state *out)
 {
-    struct wr_retry *retry = timer->data;
-    struct wr_flow *f = WR_CONTAINER(retry, struct wr_flow, retry);
+    return wr_circuits_next(&f->circuits, at, out);
+}
+
+size_t wr_flow_circuits_open(const struct wr_flow *f)
+{
+    return f->circuits.open;
+}
+
+static void on_circuits_closed(uv_handle_t *timer)
+{
+    struct wr_retry *looks = timer->data;
+    struct wr_flow *f = WR_CONTAINER(looks, struct wr_flow, circuits.looks);
     void (*done)(void *user) = f->done;
     void *user = f->done_user;
     wr_rule_set_unlock(f->rules);
     wr_topic_cache_free(f->topics);
     wr_backlogs_free(f);
     wr_redriven_free(f);
+    free(f->loads);
     free(f);
     done(user);
+}
+
+static void on_retry_closed(uv_handle_t *timer)
+{
+    struct wr_retry *retry = timer->data;
+    struct wr_flow *f = WR_CONTAINER(retry, struct wr_flow, retry);
+    wr_circuits_close(&f->circuits, on_circuits_closed);
 }
 
 void wr_flow_free(struct wr_flow *f, void (*done)(void *user), void *user)
@@ -377,5 +397,5 @@ void wr_flow_free(struct wr_flow *f, void (*done)(void *user), void *user)
     wr_assert(f->stopped && !f->live);
     f->done = done;
     f->done_user = user;
-    wr_retry_close(&f->retry, on_closed);
+    wr_retry_close(&f->retry, on_retry_closed);
 }

@@ -6,6 +6,7 @@
 #ifndef WR_ENGINE_FLOW_FLOW_H
 #define WR_ENGINE_FLOW_FLOW_H
 
+#include "engine/flow/circuit.h"
 #include "engine/flow/dead.h"
 #include "engine/flow/sinks.h"
 #include "engine/flow/source.h"
@@ -26,13 +27,6 @@ struct wr_flow_host {
     void (*lookup)(void *user, struct wr_flow *flow, struct wr_lookup *lookup);
 };
 
-// actions.md 4.0
-struct wr_retry_policy {
-    unsigned attempts; // the first try included
-    int64_t budget_ms; // from the first try
-    int64_t base_ms, throttled_base_ms, cap_ms;
-};
-
 struct wr_flow_options {
     uv_loop_t *loop;
     struct wr_metrics *metrics;
@@ -41,9 +35,9 @@ struct wr_flow_options {
         *sql; // account, random, zones, objects; its `lookup` is not used. NULL: the defaults
     const struct wr_flow_host *host; // NULL: look-ups fail, "not available"
     size_t payload_max;
-    bool aws_limits;      // topics too (sql.md 14)
-    bool undefined_fails; // templates.undefined: fail
-    struct wr_retry_policy retry;
+    bool aws_limits;              // topics too (sql.md 14)
+    bool undefined_fails;         // templates.undefined: fail
+    struct wr_retry_policy retry; // of kinds that weir.yaml does not tell another (sinks.h)
     // `ack: durable`: what actions get is kept here first. The spool's `durable` event calls
     // wr_flow_durable(). NULL: kept in memory only, and acknowledged when it is settled.
     struct wr_spool *spool;
@@ -82,6 +76,10 @@ void wr_flow_recover(struct wr_flow *f, void (*done)(void *user), void *user);
 // letter is done. Not if the flow is stopped before.
 void wr_flow_redrive(struct wr_flow *f, const struct wr_entry *e, void (*kept)(void *user),
                      void *user);
+
+// The destinations that failed, with the state of each: as wr_circuits_next().
+bool wr_flow_circuits(const struct wr_flow *f, size_t *at, struct wr_circuit_state *out);
+size_t wr_flow_circuits_open(const struct wr_flow *f); // not closed
 
 // Messages that are not settled yet.
 size_t wr_flow_live(const struct wr_flow *f);

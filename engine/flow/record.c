@@ -82,6 +82,7 @@ WR_COLD static void count_failure(struct wr_engine_record *er)
 // The record has come to its end.
 static void finish(struct wr_engine_record *er)
 {
+    wr_backlog_unload(er);
     if (!er->rec.is_error_action) {
         settled_one(er->run);
     } else if (!er->failed) {
@@ -93,12 +94,29 @@ static void finish(struct wr_engine_record *er)
     }
 }
 
+// What fails together with the record.
+static struct wr_destination destination_of(const struct wr_engine_record *er)
+{
+    const struct wr_sink_impl *impl = er->action->impl;
+    wr_str resource = {"", 0};
+    if (!impl->one_destination && impl->resource_option >= 0) {
+        resource = er->rec.params[impl->resource_option].text;
+    }
+    return (struct wr_destination){impl->name, resource};
+}
+
+static struct wr_retry_policy policy_of(const struct wr_engine_record *er)
+{
+    const struct wr_flow_options *o = &er->run->flow->options;
+    return wr_sinks_retry(o->sinks, er->action->kind, &o->retry);
+}
+
 // True when the record waits for another try.
-static bool retry_later(struct wr_engine_record *er, const struct wr_why *why)
+static bool retry_later(struct wr_engine_record *er, const struct wr_retry_policy *policy,
+                        const struct wr_why *why)
 {
     struct wr_flow *f = er->run->flow;
-    const struct wr_retry_policy *policy = &f->options.retry;
-    if (f->stopped || er->rec.attempt >= policy->attempts) {
+    if (er->rec.attempt >= policy->attempts) {
         return false;
     }
     int64_t base = why && why->throttled ? policy->throttled_base_ms : policy->base_ms;
@@ -115,11 +133,26 @@ static bool retry_later(struct wr_engine_record *er, const struct wr_why *why)
     return true;
 }
 
+// WR_RETRY: true when it is tried again.
+WR_COLD static bool not_now(struct wr_engine_record *er, const struct wr_why *why)
+{
+    struct wr_flow *f = er->run->flow;
+    if (f->stopped) {
+        return false;
+    }
+    struct wr_retry_policy policy = policy_of(er);
+    wr_circuits_failed(&f->circuits, destination_of(er), &policy, er->probe, why);
+    return retry_later(er, &policy, why);
+}
+
 void wr_record_settle(struct wr_record *rec, enum wr_verdict verdict, const struct wr_why *why)
 {
     struct wr_engine_record *er = WR_CONTAINER(rec, struct wr_engine_record, rec);
     wr_assert(er->lent); // settled twice is the sink's bug
     er->lent = false;
+    if (WR_UNLIKELY(er->run->flow->circuits.troubled) && verdict != WR_RETRY) {
+        wr_circuits_answered(&er->run->flow->circuits, destination_of(er));
+    }
     switch (verdict) {
     case WR_DELIVERED:
         if (rec->is_error_action) {
@@ -131,7 +164,7 @@ void wr_record_settle(struct wr_record *rec, enum wr_verdict verdict, const stru
         finish(er);
         return;
     case WR_RETRY:
-        if (retry_later(er, why)) {
+        if (not_now(er, why)) {
             return;
         }
         er->reason = WR_DEAD_EXPIRED;
@@ -146,12 +179,80 @@ void wr_record_settle(struct wr_record *rec, enum wr_verdict verdict, const stru
     finish(er);
 }
 
-void wr_engine_record_submit(struct wr_engine_record *er)
+// The destination is away, and the budget is over.
+WR_COLD static void away(struct wr_engine_record *er, const struct wr_circuit_state *state)
+{
+    struct wr_buf text;
+    wr_buf_init_arena(&text, &er->run->message->arena);
+    wr_buf_add(&text, state->why);
+    wr_buf_addf(&text, " %s: %llu tries in a row failed for this destination.",
+                er->rec.attempt ? "Not tried again" : "Not tried",
+                (unsigned long long)state->failures);
+    er->reason = WR_DEAD_EXPIRED;
+    wr_engine_record_fail(er, state->resource, wr_buf_str(&text));
+    count_failure(er);
+    finish(er);
+}
+
+void wr_engine_record_expired(struct wr_circuit_waiter *w, const struct wr_circuit_state *state)
+{
+    away(WR_CONTAINER(w, struct wr_engine_record, waiter), state);
+}
+
+// A destination failed: false if this record is not submitted now.
+WR_COLD static bool may_go(struct wr_engine_record *er)
+{
+    struct wr_circuit_state state;
+    struct wr_retry_policy policy = policy_of(er);
+    switch (wr_circuits_enter(&er->run->flow->circuits, destination_of(er), &policy,
+                              er->first_try_ms, &er->waiter, &state)) {
+    case WR_CIRCUIT_GO:
+        break;
+    case WR_CIRCUIT_PROBE:
+        er->probe = true;
+        break;
+    case WR_CIRCUIT_WAIT:
+        return false;
+    case WR_CIRCUIT_FAIL:
+        away(er, &state);
+        return false;
+    }
+    return true;
+}
+
+static void submit(struct wr_engine_record *er)
 {
     struct wr_sink *sink = er->rec.sink;
     er->rec.attempt++;
     er->lent = true;
     sink->impl->submit(sink, &er->rec);
+}
+
+void wr_engine_record_submit(struct wr_engine_record *er)
+{
+    er->probe = false;
+    if (WR_LIKELY(!er->run->flow->circuits.troubled) || may_go(er)) {
+        submit(er);
+    }
+}
+
+void wr_engine_record_go(struct wr_circuit_waiter *w, bool probe)
+{
+    struct wr_engine_record *er = WR_CONTAINER(w, struct wr_engine_record, waiter);
+    if (probe) {
+        er->probe = true;
+        submit(er);
+    } else {
+        wr_retry_add(&er->run->flow->retry, &er->retry, 0);
+    }
+}
+
+bool wr_engine_record_unwait(struct wr_engine_record *er)
+{
+    bool waited = er->retry.place_ || er->waiter.circuit;
+    wr_retry_remove(&er->run->flow->retry, &er->retry);
+    wr_circuits_leave(&er->waiter);
+    return waited;
 }
 
 void wr_engine_record_start(struct wr_engine_record *er)
@@ -166,6 +267,7 @@ void wr_engine_record_start(struct wr_engine_record *er)
         return;
     }
     er->first_try_ms = (int64_t)uv_now(f->options.loop);
+    wr_backlog_load(er);
     f->options.metrics->records++;
     wr_engine_record_submit(er);
 }
@@ -175,6 +277,9 @@ void wr_run_submit(struct wr_run *r)
     size_t count = r->rule->action_count;
     r->stage = WR_RUN_SUBMITTED;
     r->outstanding = (uint32_t)count + 1; // ours: a sink may settle at once
+    if (r->backlog) {
+        r->backlog->kinds = 0;
+    }
     for (size_t i = 0; i < count; i++) {
         if (r->records[i].delivered) { // before it was redriven
             r->outstanding--;

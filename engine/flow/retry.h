@@ -8,6 +8,15 @@
 
 #include <uv.h>
 
+// How often and how long a record is tried (actions.md 4.0); of a kind of action.
+struct wr_retry_policy {
+    unsigned attempts; // the first try included
+    int64_t budget_ms; // from the first try
+    int64_t base_ms, throttled_base_ms, cap_ms;
+    unsigned circuit; // failures in a row after which a destination is tried with one record at a
+                      // time (circuit.h); 0: never
+};
+
 // Embedded in what waits. Zeroed memory is an entry that does not wait.
 struct wr_retry_entry {
     int64_t due_ms;   // of uv_now()

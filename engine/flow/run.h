@@ -37,12 +37,15 @@ struct wr_engine_record {
     const struct wr_rule_action *action;
     struct wr_param *params;    // own copy when the action has templates
     bool lent;                  // the sink has it
+    bool loaded;                // counted for its kind of sink
     bool failed;                // finally
     bool delivered;             // nothing is left to do
     enum wr_dead_reason reason; // failed: what the dead-letter store calls it
     wr_str resource, message;   // failed: for the error document
     int64_t first_try_ms;       // of uv_now()
+    bool probe;                 // its answer decides about a circuit
     struct wr_retry_entry retry;
+    struct wr_circuit_waiter waiter;
 };
 
 struct wr_run {
@@ -77,6 +80,12 @@ struct wr_run {
     struct wr_run *live_next, *live_before; // of the flow
 };
 
+// What one kind of sink has of durable runs.
+struct wr_sink_load {
+    size_t records;
+    size_t bytes; // of their entries
+};
+
 struct wr_flow {
     struct wr_flow_options options;
     struct wr_sql_host sql;   // what evaluations see: its user is the flow
@@ -84,6 +93,7 @@ struct wr_flow {
     struct wr_rule_set *rules;
     struct wr_topic_cache *topics;
     struct wr_retry retry;
+    struct wr_circuits circuits;
     struct wr_lanes lanes;
     struct wr_jitter jitter;
     struct wr_run *live;             // runs that are retained
@@ -94,6 +104,7 @@ struct wr_flow {
     size_t fetching;              // entries that are being read
     size_t durable_live;          // runs that backlogs count
     size_t durable_bytes;         // of their entries
+    struct wr_sink_load *loads;   // by kind
     size_t live_messages;
     uint32_t until_sample; // messages, the one to be timed included; 0: none is
     bool stopped;
@@ -139,6 +150,11 @@ void wr_engine_record_fail(struct wr_engine_record *er, wr_str resource, wr_str 
 void wr_engine_record_submit(struct wr_engine_record *er);
 // The first submit; a record that failed before it is counted and finished instead.
 void wr_engine_record_start(struct wr_engine_record *er);
+// It waits for its next try, or for its destination: no more.
+bool wr_engine_record_unwait(struct wr_engine_record *er);
+// wr_circuits events
+void wr_engine_record_go(struct wr_circuit_waiter *w, bool probe);
+void wr_engine_record_expired(struct wr_circuit_waiter *w, const struct wr_circuit_state *state);
 // Start every record of the run.
 void wr_run_submit(struct wr_run *r);
 

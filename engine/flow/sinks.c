@@ -9,11 +9,17 @@
 
 #include "sql/base/banned.h"
 
+// What weir.yaml says of a kind; -1: nothing.
+struct limits {
+    int64_t attempts, budget_ms, base_ms, throttled_base_ms, cap_ms, circuit, in_flight, memory;
+};
+
 struct wr_sinks {
     struct wr_sinks_options options;
     struct wr_sink_host host;
     struct wr_sink *sinks; // by kind
     bool *open;
+    struct limits *limits;
     size_t count;
     size_t closing; // the kind that is closed now
     void (*done)(void *user);
@@ -50,8 +56,10 @@ struct wr_sinks *wr_sinks_new(const struct wr_sinks_options *options)
     while (options->kinds[s->count]) {
         s->count++;
     }
+    wr_assert(s->count <= 64); // sets of kinds have a bit each
     s->sinks = wr_zalloc((s->count + 1) * sizeof *s->sinks);
     s->open = wr_zalloc((s->count + 1) * sizeof *s->open);
+    s->limits = wr_zalloc((s->count + 1) * sizeof *s->limits);
     s->host = (struct wr_sink_host){.loop = options->loop,
                                     .state_dir = options->state_dir,
                                     .log = host_log,
@@ -65,6 +73,7 @@ void wr_sinks_free(struct wr_sinks *s)
     if (s) {
         free(s->sinks);
         free(s->open);
+        free(s->limits);
         free(s);
     }
 }
@@ -72,6 +81,57 @@ void wr_sinks_free(struct wr_sinks *s)
 const struct wr_sink_impl *const *wr_sinks_kinds(const struct wr_sinks *s)
 {
     return s->options.kinds;
+}
+
+static int64_t limit(const struct wr_settings *settings, const char *name)
+{
+    const char *text = settings ? wr_settings_get(settings, name) : "";
+    return *text ? wr_settings_int(settings, name) : -1;
+}
+
+static struct limits read_limits(const struct wr_settings *s)
+{
+    return (struct limits){
+        .attempts = limit(s, "retry.attempts"),
+        .budget_ms = limit(s, "retry.budget"),
+        .base_ms = limit(s, "retry.base"),
+        .throttled_base_ms = limit(s, "retry.throttled_base"),
+        .cap_ms = limit(s, "retry.cap"),
+        .circuit = limit(s, "retry.circuit"),
+        .in_flight = limit(s, "in_flight"),
+        .memory = limit(s, "memory"),
+    };
+}
+
+struct wr_retry_policy wr_sinks_retry(const struct wr_sinks *s, size_t kind,
+                                      const struct wr_retry_policy *general)
+{
+    const struct limits *l = &s->limits[kind];
+    struct wr_retry_policy p = *general;
+    p.attempts = l->attempts >= 0 ? (unsigned)l->attempts : p.attempts;
+    p.budget_ms = l->budget_ms >= 0 ? l->budget_ms : p.budget_ms;
+    p.base_ms = l->base_ms >= 0 ? l->base_ms : p.base_ms;
+    p.throttled_base_ms = l->throttled_base_ms >= 0 ? l->throttled_base_ms : p.throttled_base_ms;
+    p.cap_ms = l->cap_ms >= 0 ? l->cap_ms : p.cap_ms;
+    p.circuit = l->circuit >= 0 ? (unsigned)l->circuit : p.circuit;
+    return p;
+}
+
+size_t wr_sinks_in_flight(const struct wr_sinks *s, size_t kind)
+{
+    int64_t n = s->limits[kind].in_flight;
+    return n >= 0 ? (size_t)n : SIZE_MAX;
+}
+
+size_t wr_sinks_memory(const struct wr_sinks *s, size_t kind)
+{
+    int64_t n = s->limits[kind].memory;
+    return n >= 0 ? (size_t)n : SIZE_MAX;
+}
+
+size_t wr_sinks_count(const struct wr_sinks *s)
+{
+    return s->count;
 }
 
 wr_err wr_sinks_require(struct wr_sinks *s, size_t kind, struct wr_fault *fault)
@@ -88,6 +148,7 @@ wr_err wr_sinks_require(struct wr_sinks *s, size_t kind, struct wr_fault *fault)
         wr_fault_prefix(fault, "sink %s", sink->impl->name);
         return err;
     }
+    s->limits[kind] = read_limits(settings);
     s->open[kind] = true;
     return WR_OK;
 }

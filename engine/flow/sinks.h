@@ -4,6 +4,7 @@
 #define WR_ENGINE_FLOW_SINKS_H
 
 #include "engine/config.h"
+#include "engine/flow/retry.h"
 #include "sinks/sink.h"
 
 struct wr_sinks;
@@ -25,10 +26,21 @@ void wr_sinks_free(struct wr_sinks *s);
 // The list it was made with.
 const struct wr_sink_impl *const *wr_sinks_kinds(const struct wr_sinks *s);
 
+size_t wr_sinks_count(const struct wr_sinks *s); // its length, at most 64
+
 // Open the sink of kind number `kind` unless it is open already.
 wr_err wr_sinks_require(struct wr_sinks *s, size_t kind, struct wr_fault *fault) WR_MUST_CHECK;
 // The open sink; NULL when it was never required.
 struct wr_sink *wr_sinks_at(const struct wr_sinks *s, size_t kind);
+
+// How records of this kind are tried: what weir.yaml says of it (sinks.<kind>.retry.*), else as
+// `general` does. The kind is open.
+struct wr_retry_policy wr_sinks_retry(const struct wr_sinks *s, size_t kind,
+                                      const struct wr_retry_policy *general);
+// How many records of this kind, and how many bytes of entries they belong to, may be in memory
+// while others wait in the spool (sinks.<kind>.in_flight, .memory).
+size_t wr_sinks_in_flight(const struct wr_sinks *s, size_t kind);
+size_t wr_sinks_memory(const struct wr_sinks *s, size_t kind);
 
 // Close all, one after the other in the order of the list; then `done`, once, also when none is
 // open.

@@ -5,6 +5,7 @@
 import base64
 import json
 import os
+import time
 import re
 
 import support
@@ -139,6 +140,23 @@ def test_retries_first():
         actions = weir.counters("retry")["actions"]
         tap.equal((actions["null"]["retries"], actions["null"]["failure"], actions["s3"]["errorActionSuccess"]),
                   (3, 1, 1), "retries, failures, error actions")
+
+
+def test_tries_of_each_kind():
+    """sinks.KIND.retry: a kind of action has its own number of tries, and its own longest time"""
+    rules = {"count": rule("SELECT * FROM 'in'", {"null": {}}, error=s3("failed", "count"))}
+    for own, want in (({"attempts": 6, "base": "1ms"}, 5), ({"attempts": 900, "budget": "300ms", "cap": "10ms"}, None)):
+        config = {"sinks": {"null": {"verdict": "retry", "retry": {**own, "circuit": 0}}}, "retry": {"attempts": 2}}
+        with Broker() as broker, Weir(broker, rules, config) as weir:
+            began = time.monotonic()
+            broker.publish("in", "{}")
+            weir.wait_settled(1)
+            retries = weir.counters("count")["actions"]["null"]["retries"]
+            if want:
+                tap.equal(retries, want, f"retries with {own}")
+            else:
+                tap.check(10 < retries < 900 and time.monotonic() - began < 10, f"{retries} retries, ended by the budget")
+            check_document(only_object(weir, "failed"), "count", "in", b"{}", [("NullAction", "null")])
 
 
 def test_sql_failures():

@@ -192,6 +192,56 @@ def test_backlog():
         tap.equal([row["event"]["n"] for row in weir.results("gate")], list(range(300)), "answers in order, each once")
 
 
+def test_sink_limits():
+    """sinks.lambda.in_flight and .memory: twenty rules on a function that hangs hold no more, the others go on"""
+    rules = {f"slow{i}": rule(f"SELECT * FROM 'slow/{i}'", function("gate")) for i in range(20)}
+    rules["quick"] = HANGING["quick"]
+    gate = Gate()
+    for limits, payload in (({"in_flight": 30}, {}), ({"memory": "1M"}, {"pad": "x" * 60000})):
+        config = gate.config()
+        config["sinks"]["lambda"].update(limits)
+        with Broker() as broker, Weir(broker, rules, config) as weir:
+            for i in range(20):
+                broker.publish_lines(f"slow/{i}", (json.dumps({"n": 100 * i + n, "hang": 1, **payload}) for n in range(20)))
+            wait_for(lambda: acks(broker, weir.client_id) == 400, "acknowledgements of what hangs")
+            broker.publish_lines("quick/a", (json.dumps({"n": n}) for n in range(300)))
+            wait_for(lambda: len(weir.folders("quick")) == 300, "the other rule", timeout=10)
+            totals = weir.totals()
+            # Each rule may have one: 30 + 19, or 1 MiB of at least 60 kB and its last one + 19.
+            tap.check(20 <= totals["live"] <= 49, f"{limits}: {totals['live']} in memory of {totals['spool']['entries']}")
+            tap.equal(totals["spool"]["entries"], 400, "in the spool")
+            gate.open()
+            wait_empty(weir)
+            tap.equal(gate.answered(weir), {100 * i + n: 1 for i in range(20) for n in range(20)}, "answers")
+        os.unlink(gate.file)
+
+
+def test_outage():
+    """a destination away for a while costs nothing that its budget covers: nothing fails, nothing is lost, and it is seen"""
+    rules = {"away": rule("SELECT n FROM 'in/#'", s3("away", "${n}"), error=s3("failed", "${n}")),
+             "here": rule("SELECT n FROM 'in/#'", s3("here", "${n}"))}
+    with Broker() as broker, Weir(broker, rules, {"sinks": {"s3": {"retry": {"cap": "200ms"}}}}) as weir:
+        folder = os.path.join(weir.state_dir, "local", "s3")
+        os.makedirs(folder, exist_ok=True)
+        support.write_file(os.path.join(folder, "away"), "a file, so that there is no such folder")
+        broker.publish_lines("in/a", (json.dumps({"n": n}) for n in range(200)))
+        wait_for(lambda: len(weir.objects("here")) == 200, "the other rule")
+        circuit = wait_for(lambda: next((c for c in weir.fresh_status()["circuits"] if c["state"] != "closed"), None),
+                           "an open circuit")
+        tap.equal((circuit["kind"], circuit["resource"], circuit["opened"]), ("s3", "away", 1), "the circuit")
+        tap.check(circuit["waiting"] >= 190 and circuit["failures"] >= 10 and circuit["why"], str(circuit))
+        tries = circuit["failures"]
+        support.stays(lambda: weir.fresh_status()["circuits"][0]["failures"] - tries < 60, "one at a time is tried", 1.5, every=0.3)
+        os.unlink(os.path.join(folder, "away"))
+        wait_for(lambda: len(weir.objects("away")) == 200, lambda: f"all objects; {weir.fresh_status()['circuits']}")
+        wait_empty(weir)
+        tap.equal(weir.objects("failed"), {}, "failed")
+        status = weir.fresh_status()
+        tap.equal([c["state"] for c in status["circuits"]], ["closed"], "the circuit")
+        tap.equal(status["circuitsOpen"], 0, "circuitsOpen")
+        tap.check("records for it wait" in weir.log and "answers again" in weir.log, "it says so")
+
+
 # ---- stopping
 
 def test_sigterm():
@@ -445,7 +495,7 @@ def test_clock():
            "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
     rules = {"stamp": rule("SELECT n, timestamp() AS ts FROM 'in/#'", s3("box", "${n}")),
              "retry": rule("SELECT n FROM 'in/#'", {"null": {"name": "x"}}, error=s3("failed", "${n}"))}
-    config = {"sinks": {"null": {"verdict": "retry"}}, "retry": {"attempts": 3, "base": "100ms"}}
+    config = {"sinks": {"null": {"verdict": "retry"}}, "retry": {"attempts": 3, "base": "100ms", "budget": "2s"}}
     with Broker() as broker, Weir(broker, rules, config, env=env) as weir:
         times = []
         for round_, offset in enumerate(("+0", "-3600", "+3600")):

@@ -159,6 +159,11 @@ static const struct {
      "test.yaml:3:12: sinks.s3.lanes: found \"0\", expected 1 to 16"},
     {"setting of a wrong type", "sinks: {s3: {fsync: 2}}\n", 1, 21, WR_ERR_TYPE,
      "test.yaml:1:21: sinks.s3.fsync: found \"2\", expected true or false"},
+    {"common setting", "sinks: {s3: {retry: {attempt: 2}}}\n", 1, 22, WR_ERR_UNKNOWN,
+     "test.yaml:1:22: sinks.s3.retry.attempt: unknown setting, did you mean "
+     "\"sinks.s3.retry.attempts\"?"},
+    {"common setting out of range", "sinks: {\"null\": {memory: 1k}}\n", 1, 26, WR_ERR_RANGE,
+     "test.yaml:1:26: sinks.null.memory: found \"1k\", expected 1048576 to 17179869184 bytes"},
     {"setting below a chosen name", "sinks:\n  dynamoDBv2:\n    tables:\n      T: {hash_kye: id}\n",
      4, 11, WR_ERR_UNKNOWN,
      "test.yaml:4:11: sinks.dynamoDBv2.tables.T.hash_kye: unknown setting, did you mean "
@@ -296,24 +301,30 @@ static void test_table(void **state)
 static void test_settings(void **state)
 {
     struct wr_fault fault = {0};
-    struct wr_config *c = load("region: eu-central-1\n"
-                               "account_id: \"000000000001\"\n"
-                               "sinks:\n"
-                               "  lambda: {account_id: \"000000000002\"}\n"
-                               "  s3: {fsync: On, lanes: 3}\n"
-                               "  dynamoDBv2:\n"
-                               "    busy_timeout: 3s\n"
-                               "    tables:\n"
-                               "      Orders: {hash_key: id, range_key: at}\n"
-                               "      \"my.table\": {hash_key: k}\n"
-                               "  dynamoDBv2.tables.Flat.hash_key: f\n",
-                               &fault);
+    struct wr_config *c =
+        load("region: eu-central-1\n"
+             "account_id: \"000000000001\"\n"
+             "sinks:\n"
+             "  lambda: {account_id: \"000000000002\"}\n"
+             "  s3: {fsync: On, lanes: 3, retry: {attempts: 7, budget: 2m}, memory: 2M}\n"
+             "  dynamoDBv2:\n"
+             "    busy_timeout: 3s\n"
+             "    tables:\n"
+             "      Orders: {hash_key: id, range_key: at}\n"
+             "      \"my.table\": {hash_key: k}\n"
+             "  dynamoDBv2.tables.Flat.hash_key: f\n",
+             &fault);
     CHECK_STR("settings", Z(fault.text), Z(""));
     const struct wr_settings *s3 = wr_config_sink(c, wr_sink_find(S("s3")));
     CHECK("boolean", wr_settings_bool(s3, "fsync"));
     CHECK_STR("boolean's text", Z(wr_settings_get(s3, "fsync")), S("true"));
     CHECK_INT("int", wr_settings_int(s3, "lanes"), 3);
     CHECK_STR("default", Z(wr_settings_get(s3, "content_type")), S(""));
+    CHECK_INT("every sink's", wr_settings_int(s3, "retry.attempts"), 7);
+    CHECK_INT("every sink's duration", wr_settings_int(s3, "retry.budget"), 120000);
+    CHECK_INT("every sink's size", wr_settings_int(s3, "memory"), 2 << 20);
+    CHECK_INT("every sink's default", wr_settings_int(s3, "in_flight"), 4096);
+    CHECK_STR("every sink's without one", Z(wr_settings_get(s3, "retry.cap")), S(""));
     CHECK_STR("no such setting", Z(wr_settings_get(s3, "nothing")), S(""));
 
     const struct wr_settings *lambda = wr_config_sink(c, wr_sink_find(S("lambda")));

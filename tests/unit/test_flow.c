@@ -594,6 +594,124 @@ static void times_one_message_in_so_many(void **state)
     bed_close(&b);
 }
 
+static void circuit_of_three(struct wr_flow_options *o)
+{
+    o->retry.circuit = 3;
+    o->retry.budget_ms = 5000;
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+}
+
+// A destination away: what waits for it costs no attempt, keeps its order, and does not keep
+// others.
+static void a_dead_destination_is_tried_with_one(void **state)
+{
+    struct bed b;
+    static const char *const rules[] = {RULE("SELECT v FROM 't'", ONE("n"))};
+    bed_open(&b, circuit_of_three);
+    bed_rules(&b, rules, 1);
+    uv_timer_t tick; // a loop that waits is woken
+    uv_timer_init(&b.loop, &tick);
+    uv_timer_start(&tick, on_tick, 1, 1);
+    fake.script = "rrrrd"; // three records, and one that is tried
+    static char text[10][20];
+    for (int i = 0; i < 10; i++) {
+        snprintf(text[i], sizeof text[i], "{\"v\":%d}", i);
+        bed_send(&b, "t", text[i]);
+    }
+    assert_int_equal(fake.submits, 3);
+    struct wr_circuit_state s;
+    size_t at = 0;
+    assert_true(wr_flow_circuits(b.flow, &at, &s));
+    assert_int_equal(s.phase, WR_CIRCUIT_OPEN);
+    assert_int_equal(s.waiting, 7); // and three in their back-off
+    CHECK_STR("kind", Z(s.kind), S("fake"));
+    CHECK_STR("resource", s.resource, S("n"));
+    CHECK_STR("why", s.why, S("Failed to fake. The error received was scripted"));
+    assert_int_equal(wr_flow_circuits_open(b.flow), 1);
+    bed_wait(&b, 10);
+    assert_int_equal(b.settled, 10);
+    assert_int_equal(wr_flow_circuits_open(b.flow), 0);
+    const struct wr_action_counters *c =
+        wr_metrics_action(wr_metrics_rule(b.metrics, S("r0")), "fake");
+    assert_int_equal(c->success, 10);
+    assert_int_equal(c->failure, 0);
+    wr_str notes = wr_buf_str(&fake.notes);
+    ptrdiff_t last = -1;
+    for (int i = 4; i < 10; i++) { // which of the first four is tried is chance
+        char line[40];
+        snprintf(line, sizeof line, "fake n {\"v\":%d} 1\n", i);
+        ptrdiff_t place = wr_str_find(notes, Z(line));
+        assert_true(place > last);
+        last = place;
+    }
+    uv_close((uv_handle_t *)&tick, NULL);
+    bed_close(&b);
+}
+
+static void short_budget(struct wr_flow_options *o)
+{
+    o->retry.circuit = 3;
+    o->retry.attempts = 1000;
+    o->retry.budget_ms = 50;
+}
+
+// Away for good: the error action has everything, as soon as the budget allows.
+static void a_destination_away_for_its_budget_fails_at_once(void **state)
+{
+    struct bed b;
+    static const char *const rules[] = {
+        RULE("SELECT v FROM 't'", ONE("n") ", \"errorAction\": {\"other\": {\"name\": \"e\"}}")};
+    bed_open(&b, short_budget);
+    bed_rules(&b, rules, 1);
+    uv_timer_t tick;
+    uv_timer_init(&b.loop, &tick);
+    uv_timer_start(&tick, on_tick, 1, 1);
+    fake.script = "r"; // the error action's too
+    for (int i = 0; i < 20; i++) {
+        bed_send(&b, "t", "{\"v\":1}");
+    }
+    bed_wait(&b, 20);
+    assert_int_equal(b.settled, 20);
+    const struct wr_rule_counters *r = wr_metrics_rule(b.metrics, S("r0"));
+    const struct wr_action_counters *c = wr_metrics_action(b.metrics->rules, "fake");
+    assert_int_equal(c->failure, 20);
+    c = wr_metrics_action(b.metrics->rules, "other");
+    assert_int_equal(c->error_failure, 20);
+    assert_int_equal(r->dead, 0); // there is no store here
+    size_t before = fake.submits;
+    for (int i = 0; i < 100; i++) { // both are away for longer than the budget
+        bed_send(&b, "t", "{\"v\":1}");
+    }
+    bed_wait(&b, 120);
+    assert_int_equal(b.settled, 120);
+    assert_true(fake.submits - before < 60); // tries of one at a time only
+    uv_close((uv_handle_t *)&tick, NULL);
+    bed_close(&b);
+}
+
+// The flow stops with records in every state of a circuit.
+static void stops_while_records_wait_for_a_destination(void **state)
+{
+    struct bed b;
+    static const char *const rules[] = {RULE("SELECT v FROM 't'", ONE("n"))};
+    bed_open(&b, circuit_of_three);
+    bed_rules(&b, rules, 1);
+    fake.script = "rrrh";
+    for (int i = 0; i < 10; i++) {
+        bed_send(&b, "t", "{\"v\":1}");
+    }
+    uint64_t end = uv_hrtime() + UINT64_C(2000000000);
+    while (fake.submits < 4 && uv_hrtime() < end) {
+        uv_run(&b.loop, UV_RUN_ONCE);
+    }
+    assert_int_equal(fake.submits, 4); // one is out, and hangs
+    bed_close(&b);
+    assert_int_equal(b.settled, 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -615,6 +733,9 @@ int main(void)
         T(keeps_limits),
         T(counts),
         T(times_one_message_in_so_many),
+        T(a_dead_destination_is_tried_with_one),
+        T(a_destination_away_for_its_budget_fails_at_once),
+        T(stops_while_records_wait_for_a_destination),
     };
     return TEST_MAIN(tests);
 }

@@ -73,12 +73,17 @@ struct load {
 
 size_t wr_config_option_count(void)
 {
-    return WR_CONFIG_OPTION_COUNT;
+    size_t more = 0;
+    while (wr_config_sinks_shown(more)) {
+        more++;
+    }
+    return WR_CONFIG_OPTION_COUNT + more;
 }
 
 const struct wr_config_option *wr_config_option_at(size_t index)
 {
-    return index < WR_CONFIG_OPTION_COUNT ? &options[index] : NULL;
+    return index < WR_CONFIG_OPTION_COUNT ? &options[index]
+                                          : wr_config_sinks_shown(index - WR_CONFIG_OPTION_COUNT);
 }
 
 // ---- faults
@@ -119,7 +124,7 @@ static wr_str nearest(wr_str name)
         if (wr_str_eq_nocase(last_part(known), name)) {
             return known; // its section was forgotten
         }
-        wr_str candidates[] = {known, first_part(known), WR_STR("sinks")};
+        wr_str candidates[] = {known, first_part(known), WR_STR("sinks"), WR_STR("aws")};
         for (size_t k = 0; k < WR_COUNT(candidates); k++) {
             size_t d = wr_str_distance(name, candidates[k]);
             if (d < least && d <= last_part(candidates[k]).len / 2) {
@@ -246,9 +251,8 @@ static enum wr_config_kind file_kind(void *user, wr_str path, size_t key_at)
     if (wr_str_eq(path, WR_STR("sinks"))) {
         return WR_CONFIG_SECTION;
     }
-    if (wr_str_starts(path, WR_STR("sinks."))) {
-        return wr_config_sinks_kind(l->config->sinks_, wr_str_cut(path, 6, path.len),
-                                    key_at > 6 ? key_at - 6 : 0);
+    if (wr_config_sinks_own(path)) {
+        return wr_config_sinks_kind(l->config->sinks_, path, key_at);
     }
     if (find(path) >= 0) {
         return WR_CONFIG_OPTION;
@@ -265,8 +269,8 @@ static enum wr_config_kind file_kind(void *user, wr_str path, size_t key_at)
 static wr_err file_unknown(void *user, wr_str path, struct wr_fault *fault)
 {
     const struct load *l = user;
-    if (wr_str_starts(path, WR_STR("sinks."))) {
-        return wr_config_sinks_unknown(l->config->sinks_, wr_str_cut(path, 6, path.len), fault);
+    if (wr_config_sinks_own(path)) {
+        return wr_config_sinks_unknown(l->config->sinks_, path, fault);
     }
     wr_str near = nearest(path);
     return near.len
@@ -281,9 +285,8 @@ static wr_err file_value(void *user, wr_str path, wr_str value, uint32_t line, u
                          struct wr_fault *fault)
 {
     struct load *l = user;
-    if (wr_str_starts(path, WR_STR("sinks."))) {
-        return wr_config_sinks_set(l->config->sinks_, wr_str_cut(path, 6, path.len), value,
-                                   l->folder, fault);
+    if (wr_config_sinks_own(path)) {
+        return wr_config_sinks_set(l->config->sinks_, path, value, l->folder, fault);
     }
     ptrdiff_t i = find(path);
     wr_assert(i >= 0);
@@ -426,12 +429,7 @@ static wr_err set_flat(struct load *l, wr_str found, const char *prefix, char se
     } else if (i >= 0) {
         err = set(l, (size_t)i, value, none, origin, fault);
     } else {
-        err = WR_ERR_UNKNOWN;
-        if (flat.len > 6 && flat.at[5] == separator &&
-            wr_str_eq_nocase(wr_str_cut(flat, 0, 5), WR_STR("sinks"))) {
-            err = wr_config_sinks_set_flat(l->config->sinks_, wr_str_cut(flat, 6, flat.len),
-                                           separator, value, fault);
-        }
+        err = wr_config_sinks_set_flat(l->config->sinks_, flat, separator, value, fault);
         if (err == WR_ERR_UNKNOWN) {
             return unknown_flat(found, flat, prefix, separator, fault);
         }
@@ -474,15 +472,14 @@ static bool is_ours(wr_str flat)
             return true;
         }
     }
-    return wr_str_eq(section, WR_STR("sinks"));
+    return wr_str_eq(section, WR_STR("sinks")) || wr_str_eq(section, WR_STR("aws"));
 }
 
 static bool is_boolean_option(const struct load *l, wr_str flat)
 {
     ptrdiff_t i = find_flat(flat, '-');
-    if (i < 0 && wr_str_starts(flat, WR_STR("sinks-"))) {
-        return wr_config_sinks_flat_type(l->config->sinks_, wr_str_cut(flat, 6, flat.len), '-') ==
-               WR_CONFIG_BOOL;
+    if (i < 0) {
+        return wr_config_sinks_flat_type(l->config->sinks_, flat, '-') == WR_CONFIG_BOOL;
     }
     return i >= 0 && rows[i].type == WR_CONFIG_BOOL;
 }
@@ -614,10 +611,15 @@ wr_err wr_config_load(const char *file, int *arg_count, char **args, struct wr_c
         err = finish(&l, fault);
     }
     if (!err) {
-        err = wr_config_sinks_inherit(c->sinks_, "region", c->region, fault);
+        // Not its default: the environment, the profile or the machine may say more of AWS's.
+        err = wr_config_sinks_inherit(c->sinks_, "region", c->region,
+                                      l.origins[WR_AT_region].from != NULL, fault);
     }
     if (!err) {
-        err = wr_config_sinks_inherit(c->sinks_, "account_id", c->account_id, fault);
+        err = wr_config_sinks_inherit(c->sinks_, "account_id", c->account_id, false, fault);
+    }
+    if (!err) {
+        err = wr_config_kinds_choose(c, fault);
     }
     if (err) {
         wr_config_free(c);
@@ -640,4 +642,9 @@ void wr_config_free(struct wr_config *c)
 const struct wr_settings *wr_config_sink(const struct wr_config *c, const struct wr_sink_impl *impl)
 {
     return wr_config_sinks_find(c->sinks_, impl);
+}
+
+const struct wr_settings *wr_config_aws(const struct wr_config *c)
+{
+    return wr_config_sinks_aws(c->sinks_);
 }

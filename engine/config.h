@@ -37,7 +37,7 @@ struct wr_config {
     const char *rules_dir;    // rules.dir: default "rules"
     bool rules_watch;         // rules.watch: reload when the folder changes, default true
     const char *state_dir;    // state_dir: default /var/lib/weir if writable, else ./weir-data
-    const char *mode;         // mode: "local" (the only one so far)
+    const char *mode;         // mode: "local" (default) | "aws" | "record" | "blackhole"
     const char *ack;          // ack: "durable" (default) | "settled" | "received"
     const char *limits;       // limits: "weir" | "aws" (sql.md 14)
     int64_t payload_max;      // payload_max: bytes, default 1 MiB; limits: aws makes it 128 KiB
@@ -72,11 +72,12 @@ struct wr_config {
     const char *log_level;      // log.level: error|warn|info|debug
     const char *log_format;     // log.format: text|json
 
-    struct wr_config_sinks *sinks_; // sinks.<name>.<setting>, checked against the impl's table
+    struct wr_config_sinks *sinks_; // sinks.<kind>.<setting>, aws.<setting>
+    struct wr_config_kinds *kinds_; // the forms that were chosen
     struct wr_arena *arena_;
 };
 
-// A table entry, for `weir help run`, docs and tests.
+// A table entry, for `weir help options`, docs and tests; those of the section aws stand last.
 struct wr_config_option {
     const char *name; // "mqtt.keepalive"
     const char *type; // "string", "path", "integer", "boolean", "duration", "size", "choice"
@@ -116,5 +117,16 @@ wr_err wr_config_address(wr_str text, struct wr_config_listen *out,
 // The settings of sink `impl` in this configuration; lives as long as `c`. Never NULL.
 const struct wr_settings *wr_config_sink(const struct wr_config *c,
                                          const struct wr_sink_impl *impl);
+
+// The section `aws`, whose table is wr_aws_settings (sinks/lib/aws_settings.h).
+const struct wr_settings *wr_config_aws(const struct wr_config *c);
+
+// The forms that the modes of this configuration choose, NULL-terminated, in the order of
+// wr_sink_kinds. A kind without a form for the mode of weir as a whole is missing.
+const struct wr_sink_impl *const *wr_config_kinds(const struct wr_config *c);
+// The mode of a kind: sinks.<kind>.mode, or the instance's.
+enum wr_mode wr_config_mode(const struct wr_config *c, const struct wr_sink_impl *impl);
+// Whether any kind has this mode.
+bool wr_config_has_mode(const struct wr_config *c, enum wr_mode mode);
 
 #endif

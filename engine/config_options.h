@@ -57,8 +57,9 @@
     X(state_dir, "state_dir", PATH, RESTART, "", "", "",                                           \
       "Folder for state; without one " WR_CONFIG_STATE_DIR                                         \
       " if it is writable, else ./weir-data.")                                                     \
-    X(mode, "mode", CHOICE, RESTART, "local", "local", "",                                         \
-      "Form of the actions: nothing leaves the machine.")                                          \
+    X(mode, "mode", CHOICE, RESTART, "local", WR_MODE_CHOICES, "",                                 \
+      "Form of the actions: in the state folder (nothing leaves the machine), AWS's services, "    \
+      "requests kept instead of sent, or nothing at all. sinks.KIND.mode is for one kind.")        \
     X(ack, "ack", CHOICE, RESTART, "durable", "durable|settled|received", "",                      \
       "When a message is acknowledged: once what actions get of it is on disk, once they have "    \
       "it, "                                                                                       \

@@ -70,8 +70,9 @@ wr_err wr_config_file_read(const char *name, wr_str text,
 // ---- config_sinks.c
 
 struct wr_config_sinks *wr_config_sinks_new(struct wr_arena *arena);
-// `path` is what stands behind "sinks.". A "*" of a table does not reach over `key_at` (0: no
-// matter).
+// Whether `path` ("sinks.s3.fsync", "aws.region") is looked up here. Paths and names are whole.
+bool wr_config_sinks_own(wr_str path);
+// A "*" of a table does not reach over `key_at` (0: no matter).
 enum wr_config_kind wr_config_sinks_kind(const struct wr_config_sinks *s, wr_str path,
                                          size_t key_at);
 wr_err wr_config_sinks_unknown(const struct wr_config_sinks *s, wr_str path,
@@ -87,13 +88,21 @@ wr_err wr_config_sinks_set_flat(struct wr_config_sinks *s, wr_str name, char sep
 // The setting has this type; WR_CONFIG_STRING when `name` is none.
 enum wr_config_type wr_config_sinks_flat_type(const struct wr_config_sinks *s, wr_str name,
                                               char separator);
-// Settings that a table calls required, in groups that are used.
 // What weir.yaml says of weir as a whole (region, account_id) is the default of every sink that has
-// a setting of the same name.
+// a setting of the same name, and of the section aws if `aws_too`.
 wr_err wr_config_sinks_inherit(struct wr_config_sinks *s, const char *name, const char *text,
-                               struct wr_fault *fault) WR_MUST_CHECK;
+                               bool aws_too, struct wr_fault *fault) WR_MUST_CHECK;
+// Settings that a table calls required, in groups that are used.
 wr_err wr_config_sinks_check(const struct wr_config_sinks *s, struct wr_fault *fault) WR_MUST_CHECK;
 const struct wr_settings *wr_config_sinks_find(struct wr_config_sinks *s,
                                                const struct wr_sink_impl *impl);
+const struct wr_settings *wr_config_sinks_aws(const struct wr_config_sinks *s);
+// The rows of the section aws as options of the file: 0, 1, …; then NULL.
+const struct wr_config_option *wr_config_sinks_shown(size_t index);
+
+// ---- config_kinds.c
+
+// Choose the form of each kind, once everything is read.
+wr_err wr_config_kinds_choose(struct wr_config *c, struct wr_fault *fault) WR_MUST_CHECK;
 
 #endif

@@ -1,15 +1,21 @@
-// sinks.<name>.<setting>: values checked against the sinks' own tables, and `struct wr_settings`,
-// which sinks read them through (sinks/sink.h).
+// sinks.<kind>.<setting> and aws.<setting>: values checked against tables that stand elsewhere, and
+// `struct wr_settings`, which sinks read them through (sinks/sink.h). A kind has the settings of
+// all its forms, whatever its mode, and those that every kind has.
 //
 // A table's name may hold "*", which stands for a name that somebody chose: "functions.*.command".
 // Such a name may itself have dots ("tables.my.table.hash"): where its parts end is kept with each
 // entry.
 #include "engine/config_parts.h"
 
+#include <stdio.h>
+
+#include "sinks/lib/aws_settings.h"
+
 #include "sql/base/banned.h"
 
 #define PARTS_MAX 8 // of a setting's name, with the name of "*" as one
 #define NEAR_MAX  3 // letters off, for "did you mean"
+#define SINKS     "sinks."
 
 struct entry {
     struct entry *next;
@@ -22,8 +28,11 @@ struct entry {
     int64_t number; // INT: in the option's unit. BOOL: 0 or 1.
 };
 
+#define TABLES 3 // the local form's, the AWS form's, those that every kind has
+
 struct wr_settings {
-    const struct wr_sink_impl *impl;
+    const char *prefix, *name;              // "sinks.", "s3"; or "", "aws"
+    const struct wr_option *tables[TABLES]; // the first row that fits decides; NULL: none
     struct entry *first, **last;
     struct wr_settings *next;
 };
@@ -108,23 +117,34 @@ static size_t count_parts(const char *pattern)
     return count;
 }
 
-static const struct wr_option *find_option(const struct wr_option *table, wr_str name,
+// All rows of all tables; a name that both forms have comes twice.
+struct each {
+    const struct wr_settings *settings;
+    size_t table;
+    const struct wr_option *at;
+};
+
+static bool next_option(struct each *e)
+{
+    e->at = e->at ? e->at + 1 : e->settings->tables[0];
+    while (!e->at || !e->at->name) {
+        if (++e->table >= TABLES) {
+            return false;
+        }
+        e->at = e->settings->tables[e->table];
+    }
+    return true;
+}
+
+static const struct wr_option *find_option(const struct wr_settings *settings, wr_str name,
                                            struct spelling s, uint16_t *ends)
 {
-    for (const struct wr_option *o = table; o && o->name; o++) {
-        if (name.len < UINT16_MAX && matches(o->name, name, 0, s, true, ends, 0)) {
-            return o;
+    for (struct each e = {.settings = settings}; next_option(&e);) {
+        if (name.len < UINT16_MAX && matches(e.at->name, name, 0, s, true, ends, 0)) {
+            return e.at;
         }
     }
     return NULL;
-}
-
-// Of the sink's own table, or of what every sink can be told.
-static const struct wr_option *find_setting(const struct wr_sink_impl *impl, wr_str name,
-                                            struct spelling s, uint16_t *ends)
-{
-    const struct wr_option *o = find_option(impl->settings, name, s, ends);
-    return o ? o : find_option(wr_sink_common_settings, name, s, ends);
 }
 
 // ---- values
@@ -215,10 +235,16 @@ static const char *keep_text(struct wr_arena *arena, const struct wr_option *o, 
     return wr_buf_terminated(&b);
 }
 
-static struct wr_settings *find_settings(const struct wr_config_sinks *s, wr_str name)
+// The settings that `path` ("sinks.s3.fsync", "sinks.s3", "aws.region") is about; `rest` is what
+// stands behind their name.
+static struct wr_settings *find_settings(const struct wr_config_sinks *s, wr_str path, wr_str *rest)
 {
     for (struct wr_settings *one = s->first; one; one = one->next) {
-        if (wr_str_eq(wr_str_of(one->impl->name), name)) {
+        size_t before = strlen(one->prefix), end = before + strlen(one->name);
+        if (wr_str_starts(path, wr_str_of(one->prefix)) &&
+            wr_str_starts(wr_str_cut(path, before, path.len), wr_str_of(one->name)) &&
+            (path.len == end || path.at[end] == '.')) {
+            *rest = wr_str_cut(path, end + (end < path.len), path.len);
             return one;
         }
     }
@@ -290,48 +316,59 @@ static wr_err store(struct wr_config_sinks *s, struct wr_settings *settings,
 
 // ---- for config.c
 
+static struct wr_settings *add(struct wr_config_sinks *s, const char *prefix, const char *name)
+{
+    struct wr_settings *made = wr_arena_alloc(s->arena, sizeof *made);
+    wr_assert(made);
+    *made = (struct wr_settings){.prefix = prefix, .name = name};
+    made->last = &made->first;
+    *s->last = made;
+    s->last = &made->next;
+    return made;
+}
+
 struct wr_config_sinks *wr_config_sinks_new(struct wr_arena *arena)
 {
     struct wr_config_sinks *s = wr_arena_alloc(arena, sizeof *s);
     wr_assert(s);
     *s = (struct wr_config_sinks){.arena = arena};
     s->last = &s->first;
+    add(s, "", "aws")->tables[0] = wr_aws_settings;
     for (size_t i = 0; wr_sink_list[i]; i++) {
-        (void)wr_config_sinks_find(s, wr_sink_list[i]);
+        const struct wr_sink_kind *k = &wr_sink_kinds[i];
+        struct wr_settings *made = add(s, SINKS, wr_sink_list[i]->name);
+        made->tables[0] = k->local ? k->local->settings : NULL;
+        made->tables[1] = k->aws && k->aws != k->local ? k->aws->settings : NULL;
+        made->tables[2] = wr_sink_common_settings;
     }
     return s;
 }
 
-static wr_str first_part(wr_str path)
+bool wr_config_sinks_own(wr_str path)
 {
-    const char *dot = path.at ? memchr(path.at, '.', path.len) : NULL;
-    return wr_str_cut(path, 0, dot ? (size_t)(dot - path.at) : path.len);
+    return wr_str_eq(path, WR_STR("aws")) || wr_str_starts(path, WR_STR("aws.")) ||
+           wr_str_starts(path, WR_STR(SINKS));
 }
 
 enum wr_config_kind wr_config_sinks_kind(const struct wr_config_sinks *s, wr_str path,
                                          size_t key_at)
 {
-    wr_str sink = first_part(path);
-    const struct wr_settings *settings = find_settings(s, sink);
+    wr_str name;
+    const struct wr_settings *settings = find_settings(s, path, &name);
     if (!settings) {
         return WR_CONFIG_UNKNOWN;
     }
-    if (sink.len == path.len) {
+    if (name.len == 0) {
         return WR_CONFIG_SECTION;
     }
-    wr_str name = wr_str_cut(path, sink.len + 1, path.len);
-    const struct spelling spelling = {
-        .boundary = key_at > sink.len + 1 ? key_at - sink.len - 1 : 0,
-    };
-    if (find_setting(settings->impl, name, spelling, NULL)) {
+    size_t before = path.len - name.len;
+    const struct spelling spelling = {.boundary = key_at > before ? key_at - before : 0};
+    if (find_option(settings, name, spelling, NULL)) {
         return WR_CONFIG_OPTION;
     }
-    const struct wr_option *tables[] = {settings->impl->settings, wr_sink_common_settings};
-    for (size_t i = 0; i < WR_COUNT(tables); i++) {
-        for (const struct wr_option *o = tables[i]; o && o->name; o++) {
-            if (matches(o->name, name, 0, spelling, false, NULL, 0)) {
-                return WR_CONFIG_SECTION;
-            }
+    for (struct each e = {.settings = settings}; next_option(&e);) {
+        if (matches(e.at->name, name, 0, spelling, false, NULL, 0)) {
+            return WR_CONFIG_SECTION;
         }
     }
     return WR_CONFIG_UNKNOWN;
@@ -343,77 +380,99 @@ static wr_str last_part(wr_str name)
     return dot ? wr_str_cut(name, (size_t)(dot + 1 - name.at), name.len) : name;
 }
 
-wr_err wr_config_sinks_unknown(const struct wr_config_sinks *s, wr_str path, struct wr_fault *fault)
+static wr_err unknown_sink(const struct wr_config_sinks *s, wr_str path, struct wr_fault *fault)
 {
-    wr_str sink = first_part(path);
-    const struct wr_settings *settings = find_settings(s, sink);
+    wr_str sink = wr_str_cut(path, strlen(SINKS), path.len);
+    const char *dot = memchr(sink.at, '.', sink.len);
+    sink = wr_str_cut(sink, 0, dot ? (size_t)(dot - sink.at) : sink.len);
     const char *near = NULL;
     size_t best = NEAR_MAX + 1;
-    if (!settings) {
-        for (const struct wr_settings *one = s->first; one; one = one->next) {
-            size_t d = wr_str_distance(sink, wr_str_of(one->impl->name));
-            if (d < best) {
-                best = d;
-                near = one->impl->name;
-            }
-        }
-        return near ? wr_fault_set(fault, WR_ERR_UNKNOWN,
-                                   "sinks.%.*s: unknown sink, did you mean \"%s\"?",
-                                   WR_STR_ARG(sink), near)
-                    : wr_fault_set(fault, WR_ERR_UNKNOWN,
-                                   "sinks.%.*s: unknown sink, see 'weir sinks'", WR_STR_ARG(sink));
-    }
-    wr_str name = wr_str_cut(path, sink.len + (sink.len < path.len), path.len);
-    const struct wr_option *tables[] = {settings->impl->settings, wr_sink_common_settings};
-    for (size_t i = 0; i < WR_COUNT(tables); i++) {
-        for (const struct wr_option *o = tables[i]; o && o->name; o++) {
-            size_t d = wr_str_distance(last_part(name), last_part(wr_str_of(o->name)));
-            size_t whole = wr_str_distance(name, wr_str_of(o->name));
-            d = whole < d ? whole : d;
-            if (d < best) {
-                best = d;
-                near = o->name;
-            }
+    for (const struct wr_settings *one = s->first; one; one = one->next) {
+        size_t d = *one->prefix ? wr_str_distance(sink, wr_str_of(one->name)) : best;
+        if (d < best) {
+            best = d;
+            near = one->name;
         }
     }
     return near ? wr_fault_set(fault, WR_ERR_UNKNOWN,
-                               "sinks.%.*s: unknown setting, did you mean \"sinks.%.*s.%s\"?",
-                               WR_STR_ARG(path), WR_STR_ARG(sink), near)
-                : wr_fault_set(fault, WR_ERR_UNKNOWN,
-                               "sinks.%.*s: unknown setting, see 'weir sinks %.*s'",
-                               WR_STR_ARG(path), WR_STR_ARG(sink));
+                               "sinks.%.*s: unknown sink, did you mean \"%s\"?", WR_STR_ARG(sink),
+                               near)
+                : wr_fault_set(fault, WR_ERR_UNKNOWN, "sinks.%.*s: unknown sink, see 'weir sinks'",
+                               WR_STR_ARG(sink));
+}
+
+wr_err wr_config_sinks_unknown(const struct wr_config_sinks *s, wr_str path, struct wr_fault *fault)
+{
+    wr_str name;
+    const struct wr_settings *settings = find_settings(s, path, &name);
+    const char *near = NULL;
+    size_t best = NEAR_MAX + 1;
+    if (!settings) {
+        return unknown_sink(s, path, fault);
+    }
+    for (struct each e = {.settings = settings}; next_option(&e);) {
+        size_t d = wr_str_distance(last_part(name), last_part(wr_str_of(e.at->name)));
+        size_t whole = wr_str_distance(name, wr_str_of(e.at->name));
+        d = whole < d ? whole : d;
+        if (d < best) {
+            best = d;
+            near = e.at->name;
+        }
+    }
+    if (near) {
+        return wr_fault_set(fault, WR_ERR_UNKNOWN,
+                            "%.*s: unknown setting, did you mean \"%s%s.%s\"?", WR_STR_ARG(path),
+                            settings->prefix, settings->name, near);
+    }
+    return wr_fault_set(fault, WR_ERR_UNKNOWN, "%.*s: unknown setting, see 'weir %s%s'",
+                        WR_STR_ARG(path), *settings->prefix ? "sinks " : "help options ",
+                        settings->name);
 }
 
 wr_err wr_config_sinks_set(struct wr_config_sinks *s, wr_str path, wr_str value, wr_str folder,
                            struct wr_fault *fault)
 {
-    wr_str sink = first_part(path);
-    struct wr_settings *settings = find_settings(s, sink);
-    wr_assert(settings && sink.len < path.len);
-    wr_str name = wr_str_cut(path, sink.len + 1, path.len);
+    wr_str name = {NULL, 0};
+    struct wr_settings *settings = find_settings(s, path, &name);
+    wr_assert(settings && name.len > 0);
     uint16_t ends[PARTS_MAX];
-    const struct wr_option *o = find_setting(settings->impl, name, (struct spelling){0}, ends);
+    const struct wr_option *o = find_option(settings, name, (struct spelling){0}, ends);
     wr_assert(o);
     wr_err err = store(s, settings, o, name, ends, value, folder, fault);
     if (err) {
-        wr_fault_prefix(fault, "sinks.%.*s", WR_STR_ARG(path));
+        wr_fault_prefix(fault, "%.*s", WR_STR_ARG(path));
     }
     return err;
 }
 
-// The sink and row meant by `name`; `rest` is what stands behind the sink's name.
+// Whether `flat` begins with `name` and a separator, dots spelt as one.
+static bool begins_flat(wr_str flat, const char *name, char separator, wr_str *rest)
+{
+    size_t len = strlen(name);
+    const struct spelling s = {.separator = separator};
+    for (size_t i = 0; i < len; i++) {
+        if (i >= flat.len || !same_char(s, name[i], flat.at[i])) {
+            return false;
+        }
+    }
+    *rest = wr_str_cut(flat, len, flat.len);
+    return true;
+}
+
+// The settings and row meant by `name`; `rest` is what stands behind the name of the settings.
 static const struct wr_option *find_flat(const struct wr_config_sinks *s, wr_str name,
                                          char separator, struct wr_settings **settings,
                                          wr_str *rest, uint16_t *ends)
 {
     const struct spelling spelling = {.separator = separator};
     for (struct wr_settings *one = s->first; one; one = one->next) {
-        wr_str sink = wr_str_of(one->impl->name);
-        if (name.len > sink.len && name.at[sink.len] == separator &&
-            wr_str_eq_nocase(wr_str_cut(name, 0, sink.len), sink)) {
-            *rest = wr_str_cut(name, sink.len + 1, name.len);
+        wr_str left;
+        if (begins_flat(name, one->prefix, separator, &left) &&
+            begins_flat(left, one->name, separator, &left) && left.len > 1 &&
+            left.at[0] == separator) {
+            *rest = wr_str_cut(left, 1, left.len);
             *settings = one;
-            const struct wr_option *o = find_setting(one->impl, *rest, spelling, ends);
+            const struct wr_option *o = find_option(one, *rest, spelling, ends);
             if (o) {
                 return o;
             }
@@ -468,18 +527,27 @@ static bool siblings(const char *a, const char *b)
     return end_a && end_b && end_a - a == end_b - b && memcmp(a, b, (size_t)(end_a - a)) == 0;
 }
 
+// The first member of the group of `row` that is there without it.
+static const struct entry *alone(const struct wr_settings *s, const struct wr_option *row)
+{
+    for (const struct entry *e = s->first; e && (row->flags & WR_OPT_REQUIRED); e = e->next) {
+        if (siblings(row->name, e->option->name) && !in_group(s, group(e), row)) {
+            return e;
+        }
+    }
+    return NULL;
+}
+
 wr_err wr_config_sinks_check(const struct wr_config_sinks *s, struct wr_fault *fault)
 {
     for (const struct wr_settings *one = s->first; one; one = one->next) {
-        for (const struct wr_option *o = one->impl->settings; o && o->name; o++) {
-            for (const struct entry *e = one->first; e && (o->flags & WR_OPT_REQUIRED);
-                 e = e->next) {
-                if (siblings(o->name, e->option->name) && !in_group(one, group(e), o)) {
-                    return wr_fault_set(fault, WR_ERR_MISSING,
-                                        "sinks.%s.%.*s%s: missing, required beside sinks.%s.%s",
-                                        one->impl->name, WR_STR_ARG(group(e)),
-                                        strrchr(o->name, '.'), one->impl->name, e->name);
-                }
+        for (struct each each = {.settings = one}; next_option(&each);) {
+            const struct entry *e = alone(one, each.at);
+            if (e) {
+                return wr_fault_set(fault, WR_ERR_MISSING,
+                                    "%s%s.%.*s%s: missing, required beside %s%s.%s", one->prefix,
+                                    one->name, WR_STR_ARG(group(e)), strrchr(each.at->name, '.'),
+                                    one->prefix, one->name, e->name);
             }
         }
     }
@@ -490,33 +558,106 @@ const struct wr_settings *wr_config_sinks_find(struct wr_config_sinks *s,
                                                const struct wr_sink_impl *impl)
 {
     for (struct wr_settings *one = s->first; one; one = one->next) {
-        if (one->impl == impl) {
+        bool has = !impl->settings;
+        for (size_t i = 0; i < TABLES; i++) {
+            has = has || one->tables[i] == impl->settings;
+        }
+        if (has && *one->prefix && strcmp(one->name, impl->name) == 0) {
             return one;
         }
     }
     // A sink outside the list (tests have such) has its defaults.
-    struct wr_settings *made = wr_arena_alloc(s->arena, sizeof *made);
-    wr_assert(made);
-    *made = (struct wr_settings){.impl = impl};
-    made->last = &made->first;
-    *s->last = made;
-    s->last = &made->next;
+    struct wr_settings *made = add(s, SINKS, impl->name);
+    made->tables[0] = impl->settings;
+    made->tables[2] = wr_sink_common_settings;
     return made;
 }
 
+const struct wr_settings *wr_config_sinks_aws(const struct wr_config_sinks *s)
+{
+    return s->first; // added first
+}
+
+// The row of that very name in one of its tables.
+static const struct wr_option *exact(const struct wr_settings *s, const char *name)
+{
+    for (struct each e = {.settings = s}; next_option(&e);) {
+        if (strcmp(e.at->name, name) == 0) {
+            return e.at;
+        }
+    }
+    return NULL;
+}
+
 wr_err wr_config_sinks_inherit(struct wr_config_sinks *s, const char *name, const char *text,
-                               struct wr_fault *fault)
+                               bool aws_too, struct wr_fault *fault)
 {
     wr_err err = WR_OK;
     for (struct wr_settings *one = s->first; !err && one; one = one->next) {
-        int index = one->impl->settings ? wr_option_find(one->impl->settings, wr_str_of(name)) : -1;
-        if (index >= 0 && !find_entry(one, name)) {
+        const struct wr_option *o = *one->prefix || aws_too ? exact(one, name) : NULL;
+        if (o && !find_entry(one, name)) {
             const uint16_t end = (uint16_t)strlen(name);
-            err = store(s, one, &one->impl->settings[index], wr_str_of(name), &end, wr_str_of(text),
-                        (wr_str){NULL, 0}, fault);
+            err =
+                store(s, one, o, wr_str_of(name), &end, wr_str_of(text), (wr_str){NULL, 0}, fault);
         }
     }
     return err;
+}
+
+// ---- the section aws as options of weir.yaml, for help and the manual
+
+#define SHOWN_MAX  64
+#define AWS_PREFIX "aws."
+
+static const char *shown_type(const struct wr_option *o)
+{
+    switch (type_of(o)) {
+    case WR_CONFIG_PATH:
+        return "path";
+    case WR_CONFIG_BOOL:
+        return "boolean";
+    case WR_CONFIG_INT:
+        return "integer";
+    case WR_CONFIG_DURATION:
+        return "duration";
+    case WR_CONFIG_SIZE:
+        return "size";
+    case WR_CONFIG_CHOICE:
+        return "choice";
+    case WR_CONFIG_STRING:
+        break;
+    }
+    return "string";
+}
+
+const struct wr_config_option *wr_config_sinks_shown(size_t index)
+{
+    static struct wr_config_option shown[SHOWN_MAX];
+    static char names[SHOWN_MAX][48], ranges[SHOWN_MAX][48];
+    size_t count = 0;
+    while (wr_aws_settings[count].name) {
+        count++;
+    }
+    wr_assert(count <= SHOWN_MAX);
+    if (index >= count) {
+        return NULL;
+    }
+    const struct wr_option *o = &wr_aws_settings[index];
+    bool number = o->type == WR_OPT_INT;
+    snprintf(names[index], sizeof names[index], AWS_PREFIX "%s", o->name);
+    if (number && (o->min || o->max)) {
+        snprintf(ranges[index], sizeof ranges[index], "%lld..%lld", (long long)o->min,
+                 (long long)o->max);
+    }
+    shown[index] = (struct wr_config_option){
+        .name = names[index],
+        .type = shown_type(o),
+        .fallback = o->fallback ? o->fallback : "",
+        .range = ranges[index],
+        .unit = number && o->unit ? o->unit : "",
+        .help = o->help,
+    };
+    return &shown[index];
 }
 
 // ---- for sinks
@@ -527,7 +668,7 @@ const char *wr_settings_get(const struct wr_settings *s, const char *name)
     if (e) {
         return e->text;
     }
-    const struct wr_option *o = find_setting(s->impl, wr_str_of(name), (struct spelling){0}, NULL);
+    const struct wr_option *o = find_option(s, wr_str_of(name), (struct spelling){0}, NULL);
     return o && o->fallback ? o->fallback : "";
 }
 
@@ -537,7 +678,7 @@ int64_t wr_settings_int(const struct wr_settings *s, const char *name)
     if (e) {
         return e->number;
     }
-    const struct wr_option *o = find_setting(s->impl, wr_str_of(name), (struct spelling){0}, NULL);
+    const struct wr_option *o = find_option(s, wr_str_of(name), (struct spelling){0}, NULL);
     int64_t number = 0;
     if (o && o->fallback && *o->fallback) {
         // A table that does not fit its own type is our bug.

@@ -62,6 +62,7 @@ const struct wr_sink_impl wr_sink_null = {
     .failed_action = "NullAction",
     .help = "Takes every record and does nothing (weir's own; AWS has no such action).",
     .options = options,
+    .form = "One form for every mode: its setting says the verdict.",
     .settings = settings_table,
     .resource_option = 0,
     .open = null_open,

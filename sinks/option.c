@@ -5,6 +5,11 @@
 
 // Numbers without a default here are those of the whole instance: retry.* of weir.yaml.
 const struct wr_option wr_sink_common_settings[] = {
+    {"mode", WR_OPT_CHOICE, 0, .choices = WR_MODE_CHOICES,
+     .help = "Form of this action; default: mode."},
+    {"endpoint", WR_OPT_STRING, 0, .unit = "URL",
+     .help = "Where this action's service is; beats aws.endpoint. http is allowed where it says "
+             "so."},
     {"retry.attempts", WR_OPT_INT, 0, .min = 1, .max = 1000,
      .help = "Tries of one action, the first included; default: retry.attempts."},
     {"retry.budget", WR_OPT_INT, 0, .min = 0, .max = 86400000, .unit = "ms",

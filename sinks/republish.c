@@ -363,6 +363,7 @@ const struct wr_sink_impl wr_sink_republish = {
     .failed_action = "RepublishAction",
     .help = "Publishes the result to another MQTT topic on the same broker.",
     .options = options,
+    .form = "The broker that messages come from, in every mode but record and blackhole.",
     .settings = settings_table,
     .resource_option = OPT_TOPIC,
     .one_destination = true,

@@ -29,13 +29,14 @@ enum wr_option_type {
                    // "[0].propertyValues[1].value.doubleValue", values[i] its text
 };
 
-#define WR_OPT_REQUIRED 1u  // the rule is refused without it
-#define WR_OPT_TEMPLATE 2u  // substitution templates are accepted in the value
-#define WR_OPT_NOCASE   4u  // CHOICE: letters compare without case
-#define WR_OPT_MAP      8u  // PAIRS: written as a JSON object
-#define WR_OPT_IGNORED  16u // accepted, checked, and without effect here (roleArn)
-#define WR_OPT_KEYS     32u // PAIRS: templates are accepted in the keys too
-#define WR_OPT_NESTED   64u // refused without it once the object it is a member of is given
+#define WR_OPT_REQUIRED 1u   // the rule is refused without it
+#define WR_OPT_TEMPLATE 2u   // substitution templates are accepted in the value
+#define WR_OPT_NOCASE   4u   // CHOICE: letters compare without case
+#define WR_OPT_MAP      8u   // PAIRS: written as a JSON object
+#define WR_OPT_IGNORED  16u  // accepted, checked, and without effect here (roleArn)
+#define WR_OPT_KEYS     32u  // PAIRS: templates are accepted in the keys too
+#define WR_OPT_NESTED   64u  // refused without it once the object it is a member of is given
+#define WR_OPT_SECRET   128u // a setting that must not be printed
 
 // One thing a sink can be told. A table has at most WR_OPTIONS_MAX entries and ends with a zeroed
 // one. Names of nested members are dotted: "putItem.tableName", "headers.userProperties".
@@ -132,9 +133,37 @@ struct wr_publish {
     void *user;
 };
 
+// Where the records of a kind go: `mode` of weir.yaml, or `sinks.<kind>.mode`.
+// MODE(name, as it is written, help)
+#define WR_MODE_MAP(MODE)                                                                        \
+    MODE(LOCAL, "local", "Nothing leaves the machine: files and tables in the state folder.")    \
+    MODE(AWS, "aws", "The real service, or what imitates it at an endpoint.")                    \
+    MODE(RECORD, "record",                                                                       \
+         "Requests are made as for the service and kept in local/record/KIND.ndjson, not sent.") \
+    MODE(BLACKHOLE, "blackhole", "Every record counts as delivered; nothing is done with it.")
+enum wr_mode {
+#define MODE(name, text, help) WR_MODE_##name,
+    WR_MODE_MAP(MODE)
+#undef MODE
+        WR_MODE_COUNT
+};
+#define WR_MODE_CHOICES "local|aws|record|blackhole" // as options tables write them
+const char *wr_mode_name(enum wr_mode mode);
+const char *wr_mode_help(enum wr_mode mode);
+
+struct wr_aws;  // sinks/lib/aws.h
+struct wr_http; // sinks/lib/http.h
+
+// What a sink may ask for; one for each open sink.
 struct wr_sink_host {
     uv_loop_t *loop;
     const char *state_dir; // absolute; local forms write below state_dir/local
+    const char *endpoint;  // sinks.<kind>.endpoint: beats all others; NULL or "": not set
+    // The clients, opened when the first asks for them, shared by all sinks of the instance; in
+    // mode record one for this sink, which keeps requests and answers them (`recorded`). Borrowed
+    // until the sink is closed. NULL with a fault; the members are NULL where there are none.
+    struct wr_aws *(*aws)(const struct wr_sink_host *host, struct wr_fault *fault);
+    struct wr_http *(*http)(const struct wr_sink_host *host, struct wr_fault *fault);
     // One line, no newline. Not on the message path.
     void (*log)(const struct wr_sink_host *host, enum wr_log_level level, const char *format, ...);
     // NULL where there is no broker. `done` may be called from inside.
@@ -159,12 +188,14 @@ const char *wr_settings_name(const struct wr_settings *s, const char *prefix, si
 // one. A sink whose table has a row of the same name gives its own default there.
 extern const struct wr_option wr_sink_common_settings[];
 
-// One kind of sink. `open`, `submit` and `close` are mandatory. Const: state lives in struct
-// wr_sink.
+// One form of one kind of sink. The forms of a kind share name, failed_action, help, options,
+// resource_option and check: a rule means the same to each (a macro WR_<KIND>_ACTION holds them).
+// `open`, `submit` and `close` are mandatory. Const: state lives in struct wr_sink.
 struct wr_sink_impl {
     const char *name;                 // as in the rule document: "s3", "dynamoDBv2"
     const char *failed_action;        // actions.md 5: "S3Action"
-    const char *help;                 // one sentence for `weir sinks`
+    const char *help;                 // what the action does, one sentence
+    const char *form;                 // what this form of it does, one sentence
     const struct wr_option *options;  // the action's members in the rule document
     const struct wr_option *settings; // what weir.yaml can tell the sink; may be NULL. A name
                                       // "functions.*.command" stands for any name in place of *.
@@ -192,7 +223,20 @@ struct wr_sink {
     void *user;  // the engine's
 };
 
-// The built-in sinks, NULL-terminated (sinks/list.c).
+// The kinds of this room and their forms; ends with a zeroed one (sinks/list.c). Settings of one
+// name in both forms of a kind are the same row.
+struct wr_sink_kind {
+    const struct wr_sink_impl *local, *aws; // NULL: no such form. The same twice: one for both
+};
+extern const struct wr_sink_kind wr_sink_kinds[];
+const struct wr_sink_kind *wr_sink_kind_find(wr_str name);
+// The form of `kind` for `mode`, or NULL. RECORD: the AWS form (its host makes the difference), or
+// the only one. BLACKHOLE is made in `room`, which must live as long as it is used.
+const struct wr_sink_impl *wr_sink_form(const struct wr_sink_kind *kind, enum wr_mode mode,
+                                        struct wr_sink_impl *room);
+
+// One form of each kind, NULL-terminated, in the order of wr_sink_kinds: for what looks at rules
+// and does not run them. What runs them takes wr_config_kinds() of engine/config.h.
 extern const struct wr_sink_impl *const wr_sink_list[];
 const struct wr_sink_impl *wr_sink_find(wr_str name);
 // Every action that AWS has, NULL-terminated (sinks/shapes/shapes.c): the built-in sinks, and for

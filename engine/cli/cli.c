@@ -241,7 +241,8 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  weir replay day.jsonl.gz --rules rules --results results.jsonl\n"
      "  weir replay day.jsonl.gz --diff rules rules-new\n",
      false, wr_cli_replay},
-    {"sinks", "[NAME] [--json]", "what each sink can be told, in rules and in weir.yaml",
+    {"sinks", "[NAME] [--json]",
+     "what each sink can be told, in rules and in weir.yaml, and its modes",
      "  --json               for programs\n"
      "\n"
      "Without NAME: every sink.\n"

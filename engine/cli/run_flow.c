@@ -107,7 +107,7 @@ void wr_daemon_open_flow(struct wr_daemon *d)
     bool aws = strcmp(c->limits, "aws") == 0;
     const struct wr_sinks_options sinks = {.loop = &d->loop,
                                            .config = c,
-                                           .kinds = wr_sink_list,
+                                           .kinds = wr_config_kinds(c),
                                            .state_dir = d->state.path,
                                            .publish = publish,
                                            .publish_user = d};
@@ -120,7 +120,7 @@ void wr_daemon_open_flow(struct wr_daemon *d)
         .loop = &d->loop,
         .metrics = d->metrics,
         .sinks = d->sinks,
-        .kinds = wr_sink_list,
+        .kinds = wr_config_kinds(c),
         .state_dir = d->state.path,
         .shadows_dir = c->lookups_shadows_dir,
         .secrets_dir = c->lookups_secrets_dir,
@@ -165,7 +165,7 @@ wr_err wr_daemon_open_rules(struct wr_daemon *d, struct wr_fault *fault)
         .loop = &d->loop,
         .dir = c->rules_dir,
         .watch = c->rules_watch,
-        .rule = {.kinds = wr_sink_list, .metrics = d->metrics, .fuel = (uint64_t)c->fuel},
+        .rule = {.kinds = wr_config_kinds(c), .metrics = d->metrics, .fuel = (uint64_t)c->fuel},
         .accept = open_sinks_of,
         .changed = on_rules,
         .user = d,

@@ -57,6 +57,7 @@ static void write_totals(const struct wr_daemon *d, struct wr_buf *out)
                 wr_flow_live(d->flow), rules ? wr_rule_set_count(rules) : 0,
                 wr_flow_circuits_open(d->flow));
     write_mqtt(d, out);
+    wr_sinks_write_aws(d->sinks, out);
     wr_stores_write(&d->stores, out);
 }
 

@@ -6,6 +6,10 @@
 #include <stdlib.h>
 
 #include "engine/observe/log.h"
+#include "sinks/lib/aws_settings.h"
+#include "sinks/lib/recorder.h"
+#include "sql/base/json.h"
+#include "sql/base/utf8.h"
 
 #include "sql/base/banned.h"
 
@@ -14,14 +18,28 @@ struct limits {
     int64_t attempts, budget_ms, base_ms, throttled_base_ms, cap_ms, circuit, in_flight, memory;
 };
 
+struct clients {
+    struct wr_aws *aws;
+    struct wr_http *http;
+    struct wr_recorder *recorder; // NULL: they send
+};
+
+struct slot {
+    struct wr_sink sink;
+    struct wr_sink_host host;
+    struct clients own; // of mode record
+    enum wr_mode mode;
+    struct limits limits;
+    bool open;
+};
+
 struct wr_sinks {
     struct wr_sinks_options options;
-    struct wr_sink_host host;
-    struct wr_sink *sinks; // by kind
-    bool *open;
-    struct limits *limits;
+    struct slot *slots; // by kind
     size_t count;
+    struct clients shared;
     size_t closing; // the kind that is closed now
+    size_t left;    // clients that are being closed
     void (*done)(void *user);
     void *done_user;
 };
@@ -43,11 +61,142 @@ static void host_log(const struct wr_sink_host *host, enum wr_log_level level, c
     wr_log(level, "sinks", "%s", line);
 }
 
+static struct wr_sinks *sinks_of(const struct wr_sink_host *host)
+{
+    return host->user;
+}
+
+static struct slot *slot_of(const struct wr_sink_host *host)
+{
+    struct wr_sinks *s = sinks_of(host);
+    for (size_t i = 0; i < s->count; i++) {
+        if (&s->slots[i].host == host) {
+            return &s->slots[i];
+        }
+    }
+    return NULL;
+}
+
+static void publish_recorded(struct slot *slot, const struct wr_publish *p)
+{
+    struct wr_buf b = {0};
+    wr_buf_add(&b, WR_STR("\"method\":\"PUBLISH\",\"topic\":"));
+    wr_json_write_string(&b, p->topic);
+    wr_buf_addf(&b, ",\"qos\":%d", p->qos);
+    if (wr_utf8_valid(p->payload)) {
+        wr_buf_add(&b, WR_STR(",\"body\":"));
+        wr_json_write_string(&b, p->payload);
+    } else {
+        wr_buf_add(&b, WR_STR(",\"bodyBase64\":\""));
+        wr_buf_add_base64(&b, p->payload);
+        wr_buf_add_char(&b, '"');
+    }
+    const char *why = wr_recorder_keep_members(slot->own.recorder, wr_buf_str(&b));
+    wr_buf_release(&b);
+    p->done(p->user, why ? WR_ERR_IO : WR_OK, why);
+}
+
 static void host_publish(const struct wr_sink_host *host, const struct wr_publish *publish)
 {
-    struct wr_sinks *s = host->user;
-    s->options.publish(s->options.publish_user, publish);
+    struct wr_sinks *s = sinks_of(host);
+    struct slot *slot = slot_of(host);
+    if (slot->own.recorder) {
+        publish_recorded(slot, publish);
+    } else {
+        s->options.publish(s->options.publish_user, publish);
+    }
 }
+
+// ---- clients
+
+static void aws_log(void *user, enum wr_aws_level level, const char *line)
+{
+    wr_log(level == WR_AWS_LOG_WARN ? WR_LOG_WARN : WR_LOG_INFO, "aws", "%s", line);
+}
+
+static struct wr_aws *open_aws(struct wr_sinks *s, struct clients *c, struct wr_fault *fault)
+{
+    if (!c->aws && !s->options.config) {
+        wr_fault_set(fault, WR_ERR_UNSUPPORTED, "there is no configuration of AWS here");
+    } else if (!c->aws && wr_aws_open_settings(s->options.loop, wr_config_aws(s->options.config),
+                                               c->recorder, aws_log, NULL, &c->aws, fault)) {
+        c->aws = NULL;
+    }
+    return c->aws;
+}
+
+static struct clients *clients_of(const struct wr_sink_host *host)
+{
+    struct slot *slot = slot_of(host);
+    return slot->mode == WR_MODE_RECORD ? &slot->own : &sinks_of(host)->shared;
+}
+
+static struct wr_aws *host_aws(const struct wr_sink_host *host, struct wr_fault *fault)
+{
+    return open_aws(sinks_of(host), clients_of(host), fault);
+}
+
+static struct wr_http *host_http(const struct wr_sink_host *host, struct wr_fault *fault)
+{
+    struct clients *c = clients_of(host);
+    if (!c->http) {
+        c->http = wr_http_new(host->loop, &(struct wr_http_options){.recorder = c->recorder});
+    }
+    return c->http;
+}
+
+struct wr_aws *wr_sinks_aws(struct wr_sinks *s, struct wr_fault *fault)
+{
+    return open_aws(s, &s->shared, fault);
+}
+
+wr_err wr_sinks_check_aws(const struct wr_config *c, struct wr_fault *fault)
+{
+    struct wr_aws *aws = NULL;
+    uv_loop_t loop;
+    uv_loop_init(&loop);
+    wr_err err = wr_aws_open_settings(&loop, wr_config_aws(c), NULL, aws_log, NULL, &aws, fault);
+    if (!err) {
+        wr_aws_close(aws, NULL, NULL);
+    }
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_loop_close(&loop);
+    return err;
+}
+
+static void write_state(const struct wr_aws_state *state, struct wr_buf *out)
+{
+    static const char *const healths[] = {"unasked", "good", "failed", "refused"};
+    wr_buf_add(out, WR_STR("{\"name\":"));
+    wr_json_write_string(out, wr_str_of(state->name));
+    wr_buf_addf(out, ",\"health\":\"%s\",\"provider\":", healths[state->health]);
+    wr_json_write_string(out, wr_str_of(wr_aws_provider_name(state->provider)));
+    wr_buf_add(out, WR_STR(",\"why\":"));
+    wr_json_write_string(out, wr_str_of(state->why));
+    wr_buf_addf(out,
+                ",\"sinceMs\":%lld,\"expiresMs\":%lld,\"fetched\":%llu,\"failed\":%llu,"
+                "\"refused\":%llu}",
+                (long long)state->since_ms, (long long)state->expires_ms,
+                (unsigned long long)state->fetched, (unsigned long long)state->failed,
+                (unsigned long long)state->refused);
+}
+
+void wr_sinks_write_aws(const struct wr_sinks *s, struct wr_buf *out)
+{
+    if (!s->shared.aws) {
+        return;
+    }
+    wr_buf_add(out, WR_STR(",\"aws\":["));
+    for (size_t i = 0; i < wr_aws_state_count(s->shared.aws); i++) {
+        struct wr_aws_state state;
+        wr_aws_state(s->shared.aws, i, &state);
+        wr_buf_add(out, i ? WR_STR(",") : WR_STR(""));
+        write_state(&state, out);
+    }
+    wr_buf_add_char(out, ']');
+}
+
+// ---- sinks
 
 struct wr_sinks *wr_sinks_new(const struct wr_sinks_options *options)
 {
@@ -57,23 +206,28 @@ struct wr_sinks *wr_sinks_new(const struct wr_sinks_options *options)
         s->count++;
     }
     wr_assert(s->count <= 64); // sets of kinds have a bit each
-    s->sinks = wr_zalloc((s->count + 1) * sizeof *s->sinks);
-    s->open = wr_zalloc((s->count + 1) * sizeof *s->open);
-    s->limits = wr_zalloc((s->count + 1) * sizeof *s->limits);
-    s->host = (struct wr_sink_host){.loop = options->loop,
-                                    .state_dir = options->state_dir,
-                                    .log = host_log,
-                                    .publish = options->publish ? host_publish : NULL,
-                                    .user = s};
+    s->slots = wr_zalloc((s->count + 1) * sizeof *s->slots);
+    for (size_t i = 0; i < s->count; i++) {
+        const struct wr_config *c = options->config;
+        s->slots[i].mode = c ? wr_config_mode(c, options->kinds[i]) : WR_MODE_LOCAL;
+        s->slots[i].host = (struct wr_sink_host){
+            .loop = options->loop,
+            .state_dir = options->state_dir,
+            .endpoint = c ? wr_settings_get(wr_config_sink(c, options->kinds[i]), "endpoint") : "",
+            .aws = host_aws,
+            .http = host_http,
+            .log = host_log,
+            .publish = options->publish ? host_publish : NULL,
+            .user = s,
+        };
+    }
     return s;
 }
 
 void wr_sinks_free(struct wr_sinks *s)
 {
     if (s) {
-        free(s->sinks);
-        free(s->open);
-        free(s->limits);
+        free(s->slots);
         free(s);
     }
 }
@@ -106,7 +260,7 @@ static struct limits read_limits(const struct wr_settings *s)
 struct wr_retry_policy wr_sinks_retry(const struct wr_sinks *s, size_t kind,
                                       const struct wr_retry_policy *general)
 {
-    const struct limits *l = &s->limits[kind];
+    const struct limits *l = &s->slots[kind].limits;
     struct wr_retry_policy p = *general;
     p.attempts = l->attempts >= 0 ? (unsigned)l->attempts : p.attempts;
     p.budget_ms = l->budget_ms >= 0 ? l->budget_ms : p.budget_ms;
@@ -119,13 +273,13 @@ struct wr_retry_policy wr_sinks_retry(const struct wr_sinks *s, size_t kind,
 
 size_t wr_sinks_in_flight(const struct wr_sinks *s, size_t kind)
 {
-    int64_t n = s->limits[kind].in_flight;
+    int64_t n = s->slots[kind].limits.in_flight;
     return n >= 0 ? (size_t)n : SIZE_MAX;
 }
 
 size_t wr_sinks_memory(const struct wr_sinks *s, size_t kind)
 {
-    int64_t n = s->limits[kind].memory;
+    int64_t n = s->slots[kind].limits.memory;
     return n >= 0 ? (size_t)n : SIZE_MAX;
 }
 
@@ -136,26 +290,60 @@ size_t wr_sinks_count(const struct wr_sinks *s)
 
 wr_err wr_sinks_require(struct wr_sinks *s, size_t kind, struct wr_fault *fault)
 {
-    if (s->open[kind]) {
+    struct slot *slot = &s->slots[kind];
+    if (slot->open) {
         return WR_OK;
     }
-    struct wr_sink *sink = &s->sinks[kind];
-    *sink = (struct wr_sink){.impl = s->options.kinds[kind], .host = &s->host, .user = s};
+    struct wr_sink *sink = &slot->sink;
+    *sink = (struct wr_sink){.impl = s->options.kinds[kind], .host = &slot->host, .user = s};
     const struct wr_settings *settings =
         s->options.config ? wr_config_sink(s->options.config, sink->impl) : NULL;
-    wr_err err = sink->impl->open(sink, settings, fault);
+    wr_err err = WR_OK;
+    if (slot->mode == WR_MODE_RECORD && !slot->own.recorder) {
+        err = wr_recorder_open(s->options.state_dir, sink->impl->name, &slot->own.recorder, fault);
+    }
+    err = err ? err : sink->impl->open(sink, settings, fault);
     if (err) {
         wr_fault_prefix(fault, "sink %s", sink->impl->name);
         return err;
     }
-    s->limits[kind] = read_limits(settings);
-    s->open[kind] = true;
+    slot->limits = read_limits(settings);
+    slot->open = true;
     return WR_OK;
 }
 
 struct wr_sink *wr_sinks_at(const struct wr_sinks *s, size_t kind)
 {
-    return s->open[kind] ? &s->sinks[kind] : NULL;
+    return s->slots[kind].open ? &s->slots[kind].sink : NULL;
+}
+
+// ---- close
+
+static void on_client_closed(void *user)
+{
+    struct wr_sinks *s = user;
+    if (--s->left > 0) {
+        return;
+    }
+    for (size_t i = 0; i < s->count; i++) {
+        wr_recorder_close(s->slots[i].own.recorder);
+        s->slots[i].own.recorder = NULL;
+    }
+    s->done(s->done_user);
+}
+
+static void close_clients(struct wr_sinks *s, struct clients *c)
+{
+    struct clients closing = *c;
+    c->aws = NULL;
+    c->http = NULL;
+    s->left += (closing.aws != NULL) + (closing.http != NULL);
+    if (closing.aws) {
+        wr_aws_close(closing.aws, on_client_closed, s);
+    }
+    if (closing.http) {
+        wr_http_close(closing.http, on_client_closed, s);
+    }
 }
 
 static void close_next(struct wr_sinks *s);
@@ -163,21 +351,26 @@ static void close_next(struct wr_sinks *s);
 static void on_closed(struct wr_sink *sink)
 {
     struct wr_sinks *s = sink->user;
-    s->open[s->closing++] = false;
+    s->slots[s->closing++].open = false;
     close_next(s);
 }
 
 static void close_next(struct wr_sinks *s)
 {
-    while (s->closing < s->count && !s->open[s->closing]) {
+    while (s->closing < s->count && !s->slots[s->closing].open) {
         s->closing++;
     }
     if (s->closing < s->count) {
-        struct wr_sink *sink = &s->sinks[s->closing];
+        struct wr_sink *sink = &s->slots[s->closing].sink;
         sink->impl->close(sink, on_closed);
-    } else {
-        s->done(s->done_user);
+        return;
     }
+    s->left = 1; // ours
+    close_clients(s, &s->shared);
+    for (size_t i = 0; i < s->count; i++) {
+        close_clients(s, &s->slots[i].own);
+    }
+    on_client_closed(s);
 }
 
 void wr_sinks_close(struct wr_sinks *s, void (*done)(void *user), void *user)

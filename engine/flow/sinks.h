@@ -1,4 +1,6 @@
-// The open sinks of this instance: one of a kind, opened when the first rule needs it.
+// The open sinks of this instance: one of a kind, opened when the first rule needs it. And the
+// clients that they share: AWS (the section aws of weir.yaml) and HTTP, opened when the first sink
+// asks; in mode record each sink has its own, which sends nothing.
 // Thread: loop.
 #ifndef WR_ENGINE_FLOW_SINKS_H
 #define WR_ENGINE_FLOW_SINKS_H
@@ -11,7 +13,7 @@ struct wr_sinks;
 
 struct wr_sinks_options {
     uv_loop_t *loop;
-    const struct wr_config *config;          // NULL in tests: sinks see no settings
+    const struct wr_config *config;          // NULL in tests: sinks see no settings, no clients
     const struct wr_sink_impl *const *kinds; // NULL-terminated
     const char *state_dir;
     // NULL where there is no broker.
@@ -42,8 +44,15 @@ struct wr_retry_policy wr_sinks_retry(const struct wr_sinks *s, size_t kind,
 size_t wr_sinks_in_flight(const struct wr_sinks *s, size_t kind);
 size_t wr_sinks_memory(const struct wr_sinks *s, size_t kind);
 
-// Close all, one after the other in the order of the list; then `done`, once, also when none is
-// open.
+// The shared AWS client, for look-ups; NULL with a fault. Good until wr_sinks_close().
+struct wr_aws *wr_sinks_aws(struct wr_sinks *s, struct wr_fault *fault);
+// What can be known of the section aws without asking anybody: files, endpoints, roles.
+wr_err wr_sinks_check_aws(const struct wr_config *c, struct wr_fault *fault) WR_MUST_CHECK;
+// `,"aws":[{…}]`: the state of each set of credentials; nothing without a client.
+void wr_sinks_write_aws(const struct wr_sinks *s, struct wr_buf *out);
+
+// Close all, one after the other in the order of the list, then the clients; then `done`, once,
+// also when none is open.
 void wr_sinks_close(struct wr_sinks *s, void (*done)(void *user), void *user);
 
 #endif

@@ -182,6 +182,12 @@ static wr_err unknown_kind(struct reader *r, const char *where, const char *name
     }
     char path[64];
     snprintf(path, sizeof path, "%s.%s", where, name);
+    if (wr_sink_kind_find(wr_str_of(name))) {
+        return wr_faults_add(&r->faults, WR_ERR_UNSUPPORTED, path,
+                             "this kind of action has no form for the mode of this weir; "
+                             "'weir sinks %s' lists its modes, sinks.%s.mode chooses one",
+                             name, name);
+    }
     return wr_faults_add(&r->faults, WR_ERR_UNSUPPORTED, path,
                          "this kind of action is not supported yet");
 }

@@ -464,8 +464,9 @@ static void lambda_close(struct wr_sink *self, void (*done)(struct wr_sink *self
 const struct wr_sink_impl wr_sink_lambda = {
     .name = "lambda",
     .failed_action = "LambdaAction",
-    .help = "Invokes a function: a process on this machine that speaks the Lambda Runtime API.",
+    .help = "Invokes a function with the result as its event.",
     .options = options,
+    .form = "A process on this machine that speaks the Lambda Runtime API.",
     .settings = settings,
     .resource_option = OPT_FUNCTION_ARN,
     .check = check,

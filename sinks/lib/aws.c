@@ -195,6 +195,7 @@ static bool make_url(struct wr_aws_transfer *t, struct wr_aws_request *req)
 
 static void on_answer(struct wr_http_request *http, const struct wr_http_response *response);
 
+// `keys` NULL: unsigned, for the recorder.
 static void send_with(struct wr_aws_transfer *t, const struct wr_aws_keys *keys)
 {
     struct wr_aws *a = t->aws;
@@ -216,12 +217,12 @@ static void send_with(struct wr_aws_transfer *t, const struct wr_aws_keys *keys)
         a->headers[count++] = call->headers[i];
     }
     req.header_count = count;
-    struct wr_aws_signature sig;
+    struct wr_aws_signature sig = {0};
     struct wr_aws_scope scope = {wr_buf_str(&t->region),
                                  call->signing_name.len ? call->signing_name
                                                         : wr_aws_services[call->service].signing,
                                  wr_aws_now_ms(&a->tools)};
-    if (wr_aws_sign(a->tools.signer, keys, &scope, &req, &a->auth, &sig)) {
+    if (keys && wr_aws_sign(a->tools.signer, keys, &scope, &req, &a->auth, &sig)) {
         fail_soon(t, "the request cannot be signed: too many headers or query parameters");
         return;
     }
@@ -267,6 +268,11 @@ static void on_keys(struct wr_aws_waiter *w, const struct wr_aws_keys *keys, con
 
 static void begin(struct wr_aws_transfer *t)
 {
+    if (t->aws->options.recorder) {
+        choose_region(t);
+        send_with(t, NULL);
+        return;
+    }
     const struct wr_aws_keys *keys = wr_aws_credentials_now(t->credentials, &t->version);
     if (keys) {
         choose_region(t);
@@ -348,7 +354,9 @@ static void on_answer(struct wr_http_request *http, const struct wr_http_respons
     if (once_more(t, &r)) {
         return;
     }
-    if (r.class == WR_AWS_OK) {
+    if (r.recorded) {
+        // No credentials have shown that they work.
+    } else if (r.class == WR_AWS_OK) {
         wr_aws_credentials_worked(t->credentials, t->version);
     } else if (r.class == WR_AWS_REFRESH && !t->aws->closing) {
         r.retry_at_ms = wr_aws_credentials_retry_ms(t->credentials);

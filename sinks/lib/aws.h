@@ -24,7 +24,7 @@ struct wr_aws_role_rule {
     const char *profile; // ROLE_PROFILE
 };
 
-// NULL, "" and zero: not set, the default. Strings are lent until close.
+// NULL, "" and zero: not set, the default. Strings are lent until close; the arrays are copied.
 struct wr_aws_options {
     const char *region;  // beats AWS_REGION; last resort "us-east-1"
     const char *profile; // beats AWS_PROFILE, and the environment's keys
@@ -39,6 +39,9 @@ struct wr_aws_options {
     uint32_t connect_timeout_ms, timeout_ms; // see http.h
     unsigned per_host_max, connections_max;
     uint32_t poll_ms; // [5 s] how often the credentials' files are looked at
+    // Mode "record": calls are kept there, unsigned, and answered at once as OK with `recorded` set
+    // and no body. No credentials are wanted. Lent until closed.
+    struct wr_recorder *recorder;
     void (*log)(void *user, enum wr_aws_level level, const char *line); // one line, no secrets
     void *log_user;
 };

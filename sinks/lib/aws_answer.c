@@ -223,7 +223,8 @@ void wr_aws_answer_read(enum wr_aws_service service, const struct wr_http_respon
                         struct wr_arena *arena, struct wr_aws_answer *out)
 {
     struct wr_aws_answer *a = out;
-    *a = (struct wr_aws_answer){.response = r, .class = class_of_outcome(r->outcome)};
+    *a = (struct wr_aws_answer){
+        .response = r, .recorded = r->recorded, .class = class_of_outcome(r->outcome)};
     if (r->outcome != WR_HTTP_ANSWERED) {
         a->message = wr_str_dup(arena, wr_str_of(r->why));
         return;

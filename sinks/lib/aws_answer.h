@@ -73,6 +73,7 @@ struct wr_aws_answer {
     int64_t date_ms;      // of the Date header; 0: none
     uint32_t retry_at_ms; // x-amz-retry-after: not earlier than this from now
     wr_str body, headers;
+    bool recorded; // mode "record": nothing was sent, nothing answered; class OK
     const struct wr_http_response *response; // NULL: never sent
 };
 

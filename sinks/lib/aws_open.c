@@ -217,6 +217,7 @@ static void make_clients(struct wr_aws *a, uv_loop_t *loop)
                                           .timeout_ms = o->timeout_ms,
                                           .per_host_max = o->per_host_max,
                                           .connections_max = o->connections_max,
+                                          .recorder = o->recorder,
                                       });
     a->tools.metadata = wr_http_new(loop, &(struct wr_http_options){
                                               .ca_file = a->ca_file,
@@ -226,11 +227,26 @@ static void make_clients(struct wr_aws *a, uv_loop_t *loop)
     a->tools.signer = wr_aws_signer_new();
 }
 
+static void copy_arrays(struct wr_aws *a)
+{
+    const struct wr_aws_options *o = &a->options;
+    if (o->role_count > 0) {
+        a->roles = wr_alloc(o->role_count * sizeof *a->roles);
+        memcpy(a->roles, o->roles, o->role_count * sizeof *a->roles);
+    }
+    if (o->endpoints) {
+        memcpy(a->endpoints, o->endpoints, sizeof a->endpoints);
+        a->options.endpoints = a->endpoints;
+    }
+    a->options.roles = a->roles;
+}
+
 wr_err wr_aws_open(uv_loop_t *loop, const struct wr_aws_options *options, struct wr_aws **out,
                    struct wr_fault *fault)
 {
     struct wr_aws *a = wr_zalloc(sizeof *a);
     a->options = *options;
+    copy_arrays(a);
     set_source(a);
     a->profile = wr_aws_profile_name(&a->source);
     wr_err err = wr_aws_profiles_load(&a->profiles, fault);
@@ -242,6 +258,7 @@ wr_err wr_aws_open(uv_loop_t *loop, const struct wr_aws_options *options, struct
     if (err) {
         wr_buf_release(&a->ca_path);
         wr_aws_profiles_free(a->profiles);
+        free(a->roles);
         free(a);
         return err;
     }
@@ -250,7 +267,7 @@ wr_err wr_aws_open(uv_loop_t *loop, const struct wr_aws_options *options, struct
     a->tools.loop = loop;
     a->tools.region = wr_str_of(options->region);
     a->tools.endpoint = options->endpoint;
-    a->tools.endpoints = options->endpoints;
+    a->tools.endpoints = a->options.endpoints;
     a->tools.log = options->log;
     a->tools.log_user = options->log_user;
     make_clients(a, loop);
@@ -275,6 +292,7 @@ static void release(struct wr_aws *a)
         free(a->sets[i].profile);
     }
     free(a->sets);
+    free(a->roles);
     for (size_t i = 0; i < WR_AWS_BUCKETS_MAX; i++) {
         wr_buf_release(&a->buckets[i].name);
         wr_buf_release(&a->buckets[i].region);

@@ -37,7 +37,9 @@ struct bucket {
 
 struct wr_aws {
     struct wr_aws_tools tools;
-    struct wr_aws_options options;
+    struct wr_aws_options options; // its arrays are these:
+    const char *endpoints[WR_AWS_SERVICE_COUNT];
+    struct wr_aws_role_rule *roles;
     struct wr_aws_profiles *profiles; // as they were at the start: region, endpoints
     struct wr_aws_source source;
     wr_str profile;

@@ -7,6 +7,8 @@
 
 #include <curl/curl.h>
 
+#include "sinks/lib/recorder.h"
+
 #include "sql/base/banned.h"
 
 #define KEEP_TRANSFERS 256          // easy handles kept for later
@@ -25,6 +27,7 @@ struct wr_http_transfer {
     char error[CURL_ERROR_SIZE];
     struct wr_http_transfer *next, *before;
     enum wr_http_outcome early; // not ANSWERED: has failed or was cancelled without libcurl
+    bool kept;                  // by the recorder: no libcurl either
     const char *early_why;
 };
 
@@ -268,6 +271,10 @@ static void on_soon(uv_timer_t *timer)
         struct wr_http_transfer *t = h->early;
         unlink_from(&h->early, t);
         struct wr_http_response r = {.outcome = t->early, .why = t->early_why};
+        if (r.outcome == WR_HTTP_ANSWERED) { // recorded
+            r.status = 200;
+            r.recorded = true;
+        }
         answer(t, &r);
     }
     end_if_closed(h);
@@ -448,6 +455,13 @@ static void set_up(struct wr_http_transfer *t)
     curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, req->method);
 }
 
+static void record(struct wr_http_transfer *t)
+{
+    const char *why = wr_recorder_keep(t->http->options.recorder, t->req);
+    t->kept = true;
+    fail_soon(t, why ? WR_HTTP_UNCONNECTED : WR_HTTP_ANSWERED, why);
+}
+
 void wr_http_send(struct wr_http *h, struct wr_http_request *req)
 {
     wr_assert(!h->closing);
@@ -459,11 +473,16 @@ void wr_http_send(struct wr_http *h, struct wr_http_request *req)
         t = transfer_new(h);
     }
     t->req = req;
+    t->kept = false;
     req->transfer_ = t;
     h->pending++;
     const char *wrong = check(req);
     if (wrong) {
         fail_soon(t, WR_HTTP_BAD_REQUEST, wrong);
+        return;
+    }
+    if (h->options.recorder) {
+        record(t);
         return;
     }
     set_up(t);
@@ -478,7 +497,7 @@ void wr_http_send(struct wr_http *h, struct wr_http_request *req)
 void wr_http_cancel(struct wr_http *h, struct wr_http_request *req)
 {
     struct wr_http_transfer *t = req->transfer_;
-    if (!t || t->early != WR_HTTP_ANSWERED) {
+    if (!t || t->kept || t->early != WR_HTTP_ANSWERED) {
         return;
     }
     curl_multi_remove_handle(h->multi, t->easy);

@@ -18,6 +18,7 @@
 #define WR_HTTP_HEADERS_MAX 64   // of a request
 
 struct wr_http;
+struct wr_recorder;
 
 // Zero stands for the default in brackets.
 struct wr_http_options {
@@ -32,6 +33,9 @@ struct wr_http_options {
     bool no_proxy;          // the proxy variables do not count
     const char *user_agent; // ["weir"]
     bool insecure;          // certificates are not checked: for tests of one's own servers
+    // Requests are kept there (recorder.h) and answered at once with status 200, without a body and
+    // with `recorded` set; nothing is sent. Lent until closed.
+    struct wr_recorder *recorder;
 };
 
 // Loads nothing from disk; libcurl is initialised by the first. Give: wr_http_close() it. Options
@@ -61,6 +65,7 @@ struct wr_http_response {
     wr_str body;
     wr_str headers;  // the lines as they came; wr_http_response_header() finds one
     const char *why; // not ANSWERED: one sentence's worth, with the host
+    bool recorded;   // not sent: see wr_http_options.recorder
     bool reused;     // over a connection that had served another request
     bool close;      // the peer has closed, or will close, the connection after this answer
 };

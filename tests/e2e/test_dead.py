@@ -58,7 +58,7 @@ def test_list_and_show():
                    "result": {"n": 0, "t": "in/one"},
                    "actions": [{"kind": "s3", "state": "delivered",
                                 "parameters": {"roleArn": "arn:aws:iam::123456789012:role/weir", "bucketName": "done",
-                                               "key": "0", "cannedAcl": "private"}},
+                                               "key": "0"}},
                                {"kind": "null", "state": "failed", "failedResource": "far-0",
                                 "errorMessage": first["actions"][1]["errorMessage"],
                                 "parameters": {"name": "far-0"}}]}, "members")

@@ -290,7 +290,7 @@ def test_actions():
     payload = {"temp": 31, "name": "a"}
     cases = [
         case("all", payload, {"actions": [
-            {"s3": {"bucketName": "hot", "key": "kiln/1700000000000", "cannedAcl": "private", "payload": sent}},
+            {"s3": {"bucketName": "hot", "key": "kiln/1700000000000", "payload": sent}},
             {"sns": {"targetArn": "arn:aws:sns:eu-west-1:123456789012:t-kiln", "payloadText": '{"temp":31,"n":"A"}'}},
             {"lambda": {"functionArn": lambda_arn("f")}}], "errorAction": None},
              context={"timestamp": 1700000000000}),

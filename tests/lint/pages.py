@@ -7,11 +7,11 @@ A section stands between two lines; what is outside is written by hand:
   <!-- made by: weir help functions --markdown numbers -->
   <!-- end -->
 --write makes every section anew (`./dev pages` does that). Families and topics that no page shows are failures
-too, so that a new family of functions needs its page.
+too, so that a new family of functions, or a new sink, needs its page.
 """
-import pathlib, re, subprocess, sys, tempfile
+import json, pathlib, re, subprocess, sys, tempfile
 
-BEGIN = re.compile(r"<!-- made by: weir ((?:help|check) [a-z -]+?) -->$")
+BEGIN = re.compile(r"<!-- made by: weir ((?:help|check|sinks) [A-Za-z0-9 -]+?) -->$")
 END = "<!-- end -->"
 SKIPPED = re.compile(r"(^|/)(\.git|node_modules|build[^/]*|weir-demo|weir-data)(/|$)")
 
@@ -63,7 +63,10 @@ def rewritten(weir, text):
 def wanted(weir):
     """The sections that have to be somewhere: a family has its page."""
     names = re.search(r"a family: (.*)$", made(weir, ["help", "functions"])[-1])[1].split()
-    return [f"help functions --markdown {name}" for name in names] + ["help options --markdown", "help sql --markdown", "check --codes --markdown"]
+    sinks = [sink["name"] for sink in json.loads("\n".join(made(weir, ["sinks", "--json"])))]
+    return [f"help functions --markdown {name}" for name in names] + [
+        "help options --markdown", "help sql --markdown", "check --codes --markdown", "sinks --markdown"] + [
+        f"sinks --markdown {name}" for name in sinks]
 
 
 def cases(root, weir):
@@ -103,8 +106,10 @@ def report(results):
 
 FAKE = """#!/bin/sh
 case "$*" in
+"sinks --json") echo '[{"name": "sink"}]' ;;
 "help functions") echo "says more, of a function or a family: some" ;;
 *some) echo "made line" ;;
+*sink | "sinks --markdown") echo "made sink" ;;
 *markdown) echo "made text"; echo "and more" ;;
 *) exit 2 ;;
 esac
@@ -120,6 +125,12 @@ and more
 <!-- made by: weir check --codes --markdown -->
 made text
 and more
+<!-- end -->
+<!-- made by: weir sinks --markdown sink -->
+made sink
+<!-- end -->
+<!-- made by: weir sinks --markdown -->
+made sink
 <!-- end -->
 """
 GOOD = "by hand\n<!-- made by: weir help functions --markdown some -->\nmade line\n<!-- end -->\nby hand\n"

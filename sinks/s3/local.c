@@ -1,9 +1,8 @@
-// s3: one object per record (actions.md 4.1), in its local form: files below the state folder
-// (lib/local_s3.h has the layout). Knows no AWS.
+// The local form of s3: files below the state folder (lib/local_s3.h has the layout). Knows no AWS.
 // Files are written on uv's thread pool in several lanes. Records of one key always take the same
 // lane and so keep their order. What a lane's worker needs is prepared on the loop in the record's
 // arena.
-#include "sinks/sink.h"
+#include "sinks/s3/s3.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,27 +25,8 @@
 #define LANES_MAX 16
 #define BATCH_MAX 64 // records a worker writes before their verdicts go out
 
-enum { OPT_ROLE, OPT_BUCKET, OPT_KEY, OPT_ACL };
-
-static const struct wr_option options[] = {
-    [OPT_ROLE] = {"roleArn", WR_OPT_STRING, WR_OPT_REQUIRED | WR_OPT_IGNORED,
-                  .help = "Checked and kept; the local form needs no permission."},
-    [OPT_BUCKET] = {"bucketName", WR_OPT_STRING, WR_OPT_REQUIRED | WR_OPT_TEMPLATE,
-                    .help = "Bucket, made when it is first written to."},
-    [OPT_KEY] = {"key", WR_OPT_STRING, WR_OPT_REQUIRED | WR_OPT_TEMPLATE,
-                 .help = "Key of the object; an object with this key is replaced."},
-    [OPT_ACL] = {"cannedAcl", WR_OPT_CHOICE, WR_OPT_NOCASE, "private",
-                 .choices = "private|public-read|public-read-write|aws-exec-read|"
-                            "authenticated-read|bucket-owner-read|bucket-owner-full-control|"
-                            "log-delivery-write",
-                 .help = "Canned ACL, kept in the object's metadata."},
-    {0},
-};
-
 static const struct wr_option settings_table[] = {
-    {"content_type", WR_OPT_STRING, 0, "",
-     .help = "Content type of every object; empty: application/json for JSON results, else "
-             "application/octet-stream."},
+    WR_S3_CONTENT_TYPE,
     {"lanes", WR_OPT_INT, 0, "4", .min = 1, .max = LANES_MAX,
      .help = "How many objects are written at the same time."},
     {"fsync", WR_OPT_BOOL, 0, "false",
@@ -181,7 +161,7 @@ static void fail(struct wr_record *rec, enum wr_verdict verdict, const char *mes
                        "Status Code: %d; Error Code: %s; Request ID: local).",
                        message, status, code);
     struct wr_why why = {
-        .resource = rec->params[OPT_BUCKET].text,
+        .resource = rec->params[WR_S3_BUCKET].text,
         .message = {text, (size_t)len < sizeof text ? (size_t)len : sizeof text - 1},
     };
     wr_record_settle(rec, verdict, &why);
@@ -196,7 +176,7 @@ static void settle(const struct s3 *state, struct wr_record *rec)
     }
     char message[512]; // a long state folder is cut
     snprintf(message, sizeof message, "%.400s/%.*s: %s", state->objects,
-             WR_STR_ARG(rec->params[OPT_BUCKET].text), uv_strerror(-job->error));
+             WR_STR_ARG(rec->params[WR_S3_BUCKET].text), uv_strerror(-job->error));
     if (job->error == ENAMETOOLONG || job->error == EILSEQ || job->error == EINVAL) {
         // A file system with rules of its own about names; no later try will change them.
         fail(rec, WR_REFUSED, message, 400, "InvalidRequest");
@@ -273,12 +253,10 @@ static void after_work(uv_work_t *request, int status)
 static void write_meta(struct wr_buf *b, const struct s3 *state, const struct wr_record *rec,
                        size_t *etag, size_t *time)
 {
-    wr_str type = wr_str_of(state->content_type);
-    if (type.len == 0) {
-        type = rec->body_json ? WR_STR("application/json") : WR_STR("application/octet-stream");
-    }
+    wr_str type = wr_s3_content_type(rec, state->content_type);
+    const struct wr_param *acl = &rec->params[WR_S3_ACL];
     wr_buf_add(b, WR_STR("{\"key\":"));
-    wr_json_write_string(b, rec->params[OPT_KEY].text);
+    wr_json_write_string(b, rec->params[WR_S3_KEY].text);
     wr_buf_add(b, WR_STR(",\"size\":"));
     wr_buf_add_u64(b, rec->body.len);
     wr_buf_add(b, WR_STR(",\"etag\":\""));
@@ -286,7 +264,7 @@ static void write_meta(struct wr_buf *b, const struct s3 *state, const struct wr
     wr_buf_add(b, WR_STR("00000000000000000000000000000000\",\"contentType\":"));
     wr_json_write_string(b, type);
     wr_buf_add(b, WR_STR(",\"acl\":"));
-    wr_json_write_string(b, rec->params[OPT_ACL].text);
+    wr_json_write_string(b, acl->set ? acl->text : WR_STR("private"));
     wr_buf_add(b, WR_STR(",\"lastModified\":\""));
     *time = b->len;
     wr_buf_add(b, WR_STR("2000-01-01T00:00:00.000Z\"}\n"));
@@ -300,13 +278,13 @@ static bool prepare(const struct s3 *state, struct wr_record *rec)
     if (!job) {
         return false;
     }
-    size_t len = wr_local_s3_escape(path, rec->params[OPT_KEY].text);
+    size_t len = wr_local_s3_escape(path, rec->params[WR_S3_KEY].text);
     struct wr_buf meta;
     size_t etag = 0, time = 0;
     wr_buf_init_arena(&meta, rec->arena);
     write_meta(&meta, state, rec, &etag, &time);
     *job = (struct job){
-        .bucket = rec->params[OPT_BUCKET].text,
+        .bucket = rec->params[WR_S3_BUCKET].text,
         .path = wr_str_dup(rec->arena, (wr_str){path, len}),
         .meta = wr_buf_str(&meta),
     };
@@ -322,7 +300,7 @@ static bool prepare(const struct s3 *state, struct wr_record *rec)
 static void s3_submit(struct wr_sink *self, struct wr_record *rec)
 {
     struct s3 *state = self->state;
-    wr_str bucket = rec->params[OPT_BUCKET].text, key = rec->params[OPT_KEY].text;
+    wr_str bucket = rec->params[WR_S3_BUCKET].text, key = rec->params[WR_S3_KEY].text;
     const char *trouble = wr_local_s3_bucket_trouble(bucket);
     if (trouble) {
         fail(rec, WR_REFUSED, trouble, 400, "InvalidBucketName");
@@ -348,22 +326,6 @@ static void s3_submit(struct wr_sink *self, struct wr_record *rec)
 }
 
 // ---- open and close
-
-static wr_err check(const struct wr_param *params, const bool *constant, struct wr_fault *fault)
-{
-    wr_str bucket = params[OPT_BUCKET].text, key = params[OPT_KEY].text;
-    if (constant[OPT_BUCKET] && wr_local_s3_bucket_trouble(bucket)) {
-        return wr_fault_set(fault, WR_ERR_FAILED,
-                            "bucketName: \"%.*s\" is no bucket name: 3 to 63 lower-case letters, "
-                            "digits, dots and hyphens",
-                            WR_STR_ARG(bucket));
-    }
-    if (constant[OPT_KEY] && wr_local_s3_key_trouble(key)) {
-        return wr_fault_set(fault, WR_ERR_FAILED, "key: %s (1 to %d bytes of UTF-8)",
-                            wr_local_s3_key_trouble(key), WR_LOCAL_S3_KEY_MAX);
-    }
-    return WR_OK;
-}
 
 // The folder `name` of the local forms, made if missing; NULL with a fault. Give.
 static char *make_tree(const char *state_dir, const char *name, struct wr_fault *fault)
@@ -470,13 +432,9 @@ static void s3_close(struct wr_sink *self, void (*done)(struct wr_sink *self))
 }
 
 const struct wr_sink_impl wr_sink_s3 = {
-    .name = "s3",
-    .failed_action = "S3Action",
-    .help = "Writes the result as an object; locally a file below local/s3 of the state folder.",
-    .options = options,
+    WR_S3_ACTION,
+    .form = "A file for each object below local/s3 of the state folder.",
     .settings = settings_table,
-    .resource_option = OPT_BUCKET,
-    .check = check,
     .open = s3_open,
     .submit = s3_submit,
     .close = s3_close,

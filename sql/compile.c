@@ -577,7 +577,7 @@ static void put_item(struct compiler *c, const struct wr_item *item, bool distin
 {
     const struct wr_node *expr = item->expr;
     if (item->star || item->all) {
-        into(c, item->all ? expr->kids[0] : expr, to + 1);
+        settle(c, source(c, item->all ? expr->kids[0] : expr, to + 1), to + 1);
         emit(c, WR_OPC_OBJECT_MERGE, to, reg(c, to + 1), 0);
         return;
     }

@@ -24,6 +24,7 @@ struct wr_plan *wr_plan_new(const struct wr_program *const *programs, size_t cou
         }
     }
     plan->paths = wr_paths_new(paths, total, slots);
+    plan->shapes = wr_shapes_new(plan->paths);
     plan->path_count = wr_paths_count(plan->paths);
     plan->mixed = seen[WR_SQL_2015] && seen[WR_SQL_2016];
     plan->slot_count = plan->path_count * (plan->mixed ? 2 : 1);
@@ -59,6 +60,7 @@ void wr_plan_free(struct wr_plan *plan)
     }
     free(plan->maps);
     free(plan->programs);
+    wr_shapes_free(plan->shapes);
     wr_paths_free(plan->paths);
     free(plan);
 }
@@ -72,7 +74,8 @@ wr_err wr_sql_message_read(struct wr_sql_message *m, const struct wr_plan *plan,
     if (!m->slots) {
         return WR_ERR_LIMIT;
     }
-    m->json = wr_json_read(plan->paths, m->payload, m->slots, &m->malformed_at) == WR_JSON_VALID;
+    m->json = wr_shapes_read(plan->shapes, m->payload, m->padded ? 32 : 0, m->slots,
+                             &m->malformed_at) == WR_JSON_VALID;
     if (!m->json) {
         memset(m->slots, 0, plan->path_count * sizeof *m->slots);
         if (plan->root_slot >= 0) {

@@ -8,6 +8,7 @@
 
 #include "sql/ast.h"
 #include "sql/base/json.h"
+#include "sql/base/json_shape.h"
 #include "sql/sql.h"
 
 enum wr_opcode {
@@ -62,6 +63,7 @@ struct wr_program {
 
 struct wr_plan {
     struct wr_paths *paths;
+    struct wr_shapes *shapes; // of the one loop that reads by this plan
     const struct wr_program **programs;
     uint32_t **maps; // program path -> slot
     size_t program_count;

@@ -10,7 +10,7 @@
 //                                    WR_EVAL_SUSPENDED: the host answers the look-up, run again
 //             per template: wr_eval_template ─► wr_eval_run ─► wr_eval_text
 //
-// Thread: a sealed program and a plan may be read by any thread; messages and evals belong to one
+// Thread: a sealed program may be read by any thread; a plan, messages and evals belong to one
 // loop.
 #ifndef WR_SQL_SQL_H
 #define WR_SQL_SQL_H
@@ -95,6 +95,7 @@ struct wr_user_property {
 struct wr_sql_message {
     wr_str topic;         // as published, the Basic Ingest prefix included
     wr_str payload;       // as published
+    bool padded;          // 32 bytes behind the payload may be read, whatever they are: faster
     int64_t timestamp_ms; // when the engine saw it
     bool basic_ingest;    // topic() drops the first three levels
     bool over_mqtt;       // false: clientid() is n/a, traceid() is Undefined

@@ -22,7 +22,10 @@ struct work {
     enum work_kind kind;
     union {
         struct wr_array_builder array;
-        struct wr_object_builder object;
+        struct {
+            struct wr_object_builder members;
+            wr_value base; // canonical text of an Object that `members` come behind, or Undefined
+        } object;
         struct wr_buf text;
         struct {
             wr_value source;
@@ -103,24 +106,17 @@ static bool is_true(struct run *r, wr_value *v)
     return v->type == WR_BOOLEAN ? v->as.truth : wr_operator_truth(v, &r->num) == 1;
 }
 
-// Two numbers in the small form with the same scale compare as integers.
-static inline bool small_pair(const wr_value *a, const wr_value *b)
-{
-    return a->type == WR_NUMBER && b->type == WR_NUMBER && a->scale == b->scale &&
-           !((a->flags | b->flags) & (WR_V_LAZY | WR_V_BIG));
-}
-
 // The comparison `op` as 0, 1 or 2 (Undefined).
 static inline int compare(struct run *r, enum wr_operator op, wr_value *a, wr_value *b)
 {
-    if (WR_LIKELY(small_pair(a, b))) {
-        int64_t x = a->as.coef, y = b->as.coef;
-        return op == WR_OP_EQ   ? x == y
-               : op == WR_OP_NE ? x != y
-               : op == WR_OP_LT ? x < y
-               : op == WR_OP_LE ? x <= y
-               : op == WR_OP_GT ? x > y
-                                : x >= y;
+    int order;
+    if (WR_LIKELY(a->type == WR_NUMBER && b->type == WR_NUMBER && wr_num_cmp_small(a, b, &order))) {
+        return op == WR_OP_EQ   ? order == 0
+               : op == WR_OP_NE ? order != 0
+               : op == WR_OP_LT ? order < 0
+               : op == WR_OP_LE ? order <= 0
+               : op == WR_OP_GT ? order > 0
+                                : order >= 0;
     }
     uint64_t steps = 0;
     wr_value v = wr_operator_binary(&r->num, op, a, b, &steps);
@@ -147,7 +143,9 @@ static void load_path(struct run *r, wr_value *to, uint16_t path, bool all)
 {
     wr_value *slot = &r->e->message->slots[r->e->map_[path]];
     *to = *slot;
-    if ((to->flags & WR_V_LAZY) && (all || to->type == WR_NUMBER)) {
+    // A number that may be out of range is looked at here, so that it is Undefined in time.
+    bool number = to->type == WR_NUMBER && !(to->flags & WR_V_CANON);
+    if ((to->flags & WR_V_LAZY) && (all || number)) {
         wr_value_force(to, r->num.arena, r->num.dialect);
         if (WR_LIKELY(!r->num.arena->spent)) { // other rules may have more fuel
             *slot = *to;
@@ -237,16 +235,89 @@ static void set_path(struct run *r, struct wr_object_builder *o, const wr_value 
     wr_object_set(o, arena, first, inner);
 }
 
-static bool merge(struct run *r, struct wr_object_builder *o, wr_value *v)
+static bool merge_members(struct run *r, struct wr_object_builder *o, wr_value *v)
 {
-    force(r, v);
     if (v->type != WR_OBJECT) {
         return true;
     }
-    for (uint32_t i = 0; i < v->len; i++) {
+    force(r, v);
+    for (uint32_t i = 0; v->type == WR_OBJECT && i < v->len; i++) {
         add_member(r, o, &v->as.members[i]);
     }
     return spend(r, v->len);
+}
+
+// `SELECT *, f() AS a`: the payload's text can stay text. Only when a member would be replaced, or
+// is no plain value, the Object is made of members after all.
+static WR_NOINLINE bool unfold(struct run *r, struct work *w)
+{
+    struct wr_object_builder later = w->as.object.members;
+    wr_value base = w->as.object.base;
+    w->as.object.base = wr_undefined();
+    memset(&w->as.object.members, 0, sizeof later);
+    bool good = merge_members(r, &w->as.object.members, &base);
+    for (uint32_t i = 0; i < later.len; i++) {
+        wr_object_set(&w->as.object.members, r->num.arena, later.members[i].key,
+                      later.members[i].value);
+    }
+    return good;
+}
+
+static inline bool unfolded(struct run *r, struct work *w)
+{
+    return WR_LIKELY(w->as.object.base.type == WR_UNDEFINED) || unfold(r, w);
+}
+
+static bool merge(struct run *r, struct work *w, wr_value *v)
+{
+    if (v->type == WR_OBJECT && (v->flags & WR_V_LAZY) && w->as.object.members.len == 0 &&
+        w->as.object.base.type == WR_UNDEFINED) {
+        wr_value text = *v;
+        if (wr_json_squeeze(&text, r->num.arena, r->num.dialect)) {
+            w->as.object.base = text;
+            return true;
+        }
+    }
+    return unfolded(r, w) && merge_members(r, &w->as.object.members, v);
+}
+
+static bool set_member(struct run *r, struct work *w, wr_str key, const wr_value *v)
+{
+    const wr_value *base = &w->as.object.base;
+    if (base->type != WR_UNDEFINED && wr_json_has_key((wr_str){base->as.text, base->len}, key) &&
+        !unfold(r, w)) {
+        return false;
+    }
+    wr_object_set(&w->as.object.members, r->num.arena, key, *v);
+    return spend(r, base->type == WR_UNDEFINED ? 0 : base->len / 16);
+}
+
+static bool is_plain(const wr_value *v)
+{
+    return v->type <= WR_STRING || (v->flags & WR_V_CANON);
+}
+
+static bool object_done(struct run *r, struct work *w, wr_value *to)
+{
+    struct wr_object_builder *o = &w->as.object.members;
+    *to = w->as.object.base;
+    w->kind = WORK_DONE;
+    if (WR_LIKELY(to->type == WR_UNDEFINED)) {
+        *to = wr_object_done(o);
+        return true;
+    }
+    bool plain = true;
+    for (uint32_t i = 0; i < o->len; i++) {
+        plain = plain && is_plain(&o->members[i].value) &&
+                !wr_value_is_absent(&o->members[i].value, r->num.arena, r->num.dialect);
+    }
+    if (o->len == 0 ||
+        (plain && wr_json_extend(to, o->members, o->len, r->num.arena, r->num.dialect))) {
+        return spend(r, to->len / 16);
+    }
+    bool good = unfold(r, w);
+    *to = wr_object_done(o);
+    return good;
 }
 
 // Members known to be new need no search, unless the object already grew an index.
@@ -584,40 +655,37 @@ WR_HOT static void run(struct run *r, uint32_t pc)
         {
             struct work *w = work_of(A, WORK_OBJECT);
             if (w && C->type != WR_UNDEFINED) {
-                put(r, &w->as.object, wr_value_text(&consts[ins->b]), C);
+                put(r, &w->as.object.members, wr_value_text(&consts[ins->b]), C);
             }
         }
         NEXT();
         CASE(OBJECT_SET) :
         {
             struct work *w = work_of(A, WORK_OBJECT);
-            if (w && C->type != WR_UNDEFINED) {
-                wr_object_set(&w->as.object, r->num.arena, wr_value_text(&consts[ins->b]), *C);
-            }
+            STOP_UNLESS(!w || C->type == WR_UNDEFINED ||
+                        set_member(r, w, wr_value_text(&consts[ins->b]), C))
         }
         NEXT();
         CASE(OBJECT_SET_PATH) :
         {
             struct work *w = work_of(A, WORK_OBJECT);
             if (w && C->type != WR_UNDEFINED) {
-                set_path(r, &w->as.object, &consts[ins->b], C);
+                STOP_UNLESS(unfolded(r, w))
+                set_path(r, &w->as.object.members, &consts[ins->b], C);
             }
         }
         NEXT();
         CASE(OBJECT_MERGE) :
         {
             struct work *w = work_of(A, WORK_OBJECT);
-            STOP_UNLESS(!w || merge(r, &w->as.object, B))
+            STOP_UNLESS(!w || merge(r, w, B))
         }
         NEXT();
         CASE(OBJECT_DONE) :
         {
             struct work *w = work_of(A, WORK_OBJECT);
             *A = wr_undefined();
-            if (w) {
-                *A = wr_object_done(&w->as.object);
-                w->kind = WORK_DONE;
-            }
+            STOP_UNLESS(!w || object_done(r, w, A))
         }
         NEXT();
         CASE(ROWS) : if (!rows_new(r, A, B)){GOTO(ins->c)} NEXT();
@@ -736,6 +804,11 @@ wr_err wr_eval_output(struct wr_eval *e, wr_str *bytes, bool *json)
     if (e->result.type == WR_RAW || e->passthrough_) {
         *bytes = e->message->payload;
         *json = e->result.type != WR_RAW;
+        return WR_OK;
+    }
+    if ((e->result.flags & (WR_V_LAZY | WR_V_CANON)) == (WR_V_LAZY | WR_V_CANON)) {
+        *bytes = (wr_str){e->result.as.text, e->result.len};
+        *json = true;
         return WR_OK;
     }
     struct run r = {.e = e, .num = {e->message->arena, e->program->dialect}};

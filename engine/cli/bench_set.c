@@ -11,6 +11,7 @@
 #include "sql/base/banned.h"
 
 #define SET_BYTES  (4ull << 30)                      // of all messages
+#define PADDING    32                                // wr_sql_message.padded
 #define LINE_BYTES (2 * (size_t)WR_MESSAGE_LINE_MAX) // of one while it is read
 
 static void add_message(struct wr_bench_set *s, size_t *cap, const struct wr_sql_message *m)
@@ -29,6 +30,20 @@ static wr_err full(const char *name, struct wr_fault *fault)
                         "%s: the messages do not fit into 4 GiB; measure with fewer of them", name);
 }
 
+// With room behind it, as a source's buffers have.
+static wr_str padded(struct wr_arena *a, wr_str payload)
+{
+    char *copy = wr_arena_alloc(a, payload.len + PADDING);
+    if (!copy) {
+        return (wr_str){0};
+    }
+    if (payload.len) {
+        memcpy(copy, payload.at, payload.len);
+    }
+    memset(copy + payload.len, 0, PADDING);
+    return (wr_str){copy, payload.len};
+}
+
 // ---- from a file
 
 static void keep(struct wr_arena *a, wr_str *text)
@@ -42,7 +57,8 @@ static void keep(struct wr_arena *a, wr_str *text)
 static bool copy_message(struct wr_arena *a, struct wr_sql_message *m)
 {
     keep(a, &m->topic);
-    keep(a, &m->payload);
+    m->payload = padded(a, m->payload);
+    m->padded = true;
     keep(a, &m->client_id);
     keep(a, &m->principal);
     keep(a, &m->source_ip);
@@ -114,7 +130,8 @@ static wr_err make_messages(struct wr_bench_set *s, const struct wr_bench_option
         wr_buf_clear(&payload);
         o->gen->message(&topic, &payload, i, rules, &chance);
         struct wr_sql_message m = {.topic = wr_str_dup(&s->arena, wr_buf_str(&topic)),
-                                   .payload = wr_str_dup(&s->arena, wr_buf_str(&payload)),
+                                   .payload = padded(&s->arena, wr_buf_str(&payload)),
+                                   .padded = true,
                                    .timestamp_ms = 1700000000000 + (int64_t)i,
                                    .over_mqtt = true,
                                    .format_indicator = -1};

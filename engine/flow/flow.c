@@ -23,20 +23,40 @@ void wr_flow_release(struct wr_flow *f, struct wr_message *m)
     wr_message_unlock(m);
 }
 
+static const char *hex_pairs(void)
+{
+    static char pairs[512];
+    if (!pairs[0]) {
+        for (int i = 0; i < 512; i++) {
+            pairs[i] = "0123456789abcdef"[i & 1 ? i >> 1 & 15 : i >> 5];
+        }
+    }
+    return pairs;
+}
+
+// Eight bytes as sixteen hex digits.
+static inline void write_hex(char *to, uint64_t n, const char *pairs)
+{
+    for (int i = 0; i < 8; i++) {
+        memcpy(to + 2 * i, pairs + 2 * (n >> (56 - 8 * i) & 255), 2);
+    }
+}
+
 // UUID version 4 from the flow's generator: unique enough to find a message again, no secret.
 static void set_trace_id(struct wr_flow *f, struct wr_message *m)
 {
-    static const char digits[] = "0123456789abcdef";
     uint64_t high = (wr_jitter_next(&f->jitter) & ~UINT64_C(0xf000)) | UINT64_C(0x4000);
     uint64_t low = (wr_jitter_next(&f->jitter) & ~(UINT64_C(3) << 62)) | (UINT64_C(2) << 62);
-    char *to = m->trace_id_;
-    for (int i = 0; i < 32; i++) {
-        if (i == 8 || i == 12 || i == 16 || i == 20) {
-            *to++ = '-';
-        }
-        uint64_t half = i < 16 ? high : low;
-        *to++ = digits[(half >> (60 - 4 * (i & 15))) & 15];
-    }
+    char digits[32], *to = m->trace_id_;
+    const char *pairs = hex_pairs();
+    write_hex(digits, high, pairs);
+    write_hex(digits + 16, low, pairs);
+    memcpy(to, digits, 8);
+    memcpy(to + 9, digits + 8, 4);
+    memcpy(to + 14, digits + 12, 4);
+    memcpy(to + 19, digits + 16, 4);
+    memcpy(to + 24, digits + 20, 12);
+    to[8] = to[13] = to[18] = to[23] = '-';
     m->sql.trace_id = (wr_str){m->trace_id_, sizeof m->trace_id_};
 }
 

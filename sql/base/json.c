@@ -6,13 +6,10 @@
 //        └ "c" (1)          { start, NULL: nothing wanted }
 #include "sql/base/json.h"
 
-#ifdef __SSE2__
-#    include <emmintrin.h>
-#endif
-
 #include "sql/base/compiler.h"
 #include "sql/base/hash.h"
 #include "sql/base/json_paths.h"
+#include "sql/base/json_scan.h"
 #include "sql/base/json_text.h"
 #include "sql/base/utf8.h"
 
@@ -82,28 +79,7 @@ static WR_NOINLINE const struct wr_path_node *find_escaped(const struct wr_paths
 
 const char *wr_json_scan_plain(const char *p, const char *end, unsigned *high)
 {
-#ifdef __SSE2__
-    while (end - p >= 16) {
-        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
-        __m128i slash = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
-        __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v);
-        unsigned stop =
-            (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), control));
-        unsigned top = (unsigned)_mm_movemask_epi8(v);
-        if (stop) {
-            *high |= top & (stop - 1) & ~stop; // the bits below the lowest one of `stop`
-            return p + __builtin_ctz(stop);
-        }
-        *high |= top;
-        p += 16;
-    }
-#endif
-    while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20) {
-        *high |= (unsigned char)*p & 0x80;
-        p++;
-    }
-    return p;
+    return wr_json_scan(p, end, high);
 }
 
 struct reader {
@@ -182,7 +158,7 @@ static inline bool read_string(struct reader *r, wr_str *raw, bool *escaped)
     unsigned high = 0;
     *escaped = false;
     for (;;) {
-        r->p = wr_json_scan_plain(r->p, r->end, &high);
+        r->p = wr_json_scan(r->p, r->end, &high);
         if (WR_UNLIKELY(r->p == r->end)) {
             return false;
         }
@@ -295,6 +271,18 @@ static inline bool read_scalar(struct reader *r, wr_value *v)
     }
 }
 
+const char *wr_json_scan_scalar(const char *p, const char *end, wr_value *v)
+{
+    struct reader r = {p, end};
+    return read_scalar(&r, v) ? r.p : NULL;
+}
+
+const struct wr_path_node *wr_paths_child(const struct wr_paths *paths,
+                                          const struct wr_path_node *n, wr_str key)
+{
+    return find_child(paths, n, key);
+}
+
 // ---- the pass
 
 struct frame {
@@ -307,7 +295,8 @@ struct pass {
     const struct wr_paths *paths;
     wr_value *values;
     const struct wr_path_node *wanted; // the trie's node of the value at r.p, or NULL
-    unsigned depth;
+    unsigned depth, depth_max;
+    bool one; // stop behind the value, whatever follows
     struct frame frames[WR_JSON_DEPTH_MAX];
 };
 
@@ -391,7 +380,7 @@ static enum wr_json_kind run(struct pass *s)
         }
         if (*s->r.p == '{' || *s->r.p == '[') {
             char closing = *s->r.p == '{' ? '}' : ']';
-            if (s->depth == WR_JSON_DEPTH_MAX) {
+            if (s->depth == s->depth_max) {
                 return WR_JSON_TOO_DEEP;
             }
             s->frames[s->depth++] = (struct frame){s->r.p++, s->wanted};
@@ -414,10 +403,27 @@ static enum wr_json_kind run(struct pass *s)
             kind = s->depth ? kind : WR_JSON_SCALAR;
         }
         if (!next_value(s)) {
+            if (WR_UNLIKELY(s->one)) {
+                return s->depth ? WR_JSON_MALFORMED : kind;
+            }
             skip_space(&s->r);
             return s->depth || s->r.p != s->r.end ? WR_JSON_MALFORMED : kind;
         }
     }
+}
+
+const char *wr_json_skip_value(const char *p, const char *end, unsigned depth)
+{
+    struct pass s; // not zeroed: 8 KiB of frames
+    s.r = (struct reader){p, end};
+    s.paths = NULL;
+    s.values = NULL;
+    s.wanted = NULL;
+    s.depth = 0;
+    s.depth_max = WR_JSON_DEPTH_MAX - depth;
+    s.one = true;
+    enum wr_json_kind kind = run(&s);
+    return kind == WR_JSON_VALID || kind == WR_JSON_SCALAR ? s.r.p : NULL;
 }
 
 enum wr_json_kind wr_json_read(const struct wr_paths *paths, wr_str text, wr_value *values,
@@ -430,6 +436,8 @@ enum wr_json_kind wr_json_read(const struct wr_paths *paths, wr_str text, wr_val
     s.values = values;
     s.wanted = paths && paths->count ? &paths->nodes[0] : NULL;
     s.depth = 0;
+    s.depth_max = WR_JSON_DEPTH_MAX;
+    s.one = false;
     size_t size = paths ? paths->count * sizeof *values : 0;
     if (size) {
         memset(values, 0, size);

@@ -55,6 +55,18 @@ wr_err wr_json_parse(wr_str text, struct wr_arena *arena, enum wr_dialect dialec
 void wr_json_write(struct wr_buf *b, const wr_value *v, struct wr_arena *scratch,
                    enum wr_dialect dialect);
 
+// Give a lazy OBJECT or ARRAY its canonical text (WR_V_CANON), in `arena`, if that can be had
+// without a tree; false, and `v` is as it was, if not (a key that is repeated, a number out of
+// range).
+bool wr_json_squeeze(wr_value *v, struct wr_arena *arena, enum wr_dialect dialect) WR_MUST_CHECK;
+// Whether a canonical OBJECT's text may have the member `key`, which needs no escape; true also
+// where a member further down, or a text, has this name.
+bool wr_json_has_key(wr_str text, wr_str key);
+// Append members to a canonical OBJECT, none of which it has, or Undefined: in its text, in
+// `arena`. False, and `v` is as it was, when a limit was met.
+bool wr_json_extend(wr_value *v, const struct wr_member *members, uint32_t count,
+                    struct wr_arena *arena, enum wr_dialect dialect) WR_MUST_CHECK;
+
 // No compact JSON of `v` is longer. Stops counting soon after `max`. Cheap: spares the writer for
 // all but large values.
 size_t wr_json_bound(const wr_value *v, size_t max);

@@ -28,4 +28,8 @@ struct wr_paths {
     char *keys;
 };
 
+// The child of `n` for `key`, or NULL. json.c
+const struct wr_path_node *wr_paths_child(const struct wr_paths *paths,
+                                          const struct wr_path_node *n, wr_str key);
+
 #endif

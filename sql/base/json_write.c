@@ -3,6 +3,7 @@
 #include "sql/base/json.h"
 
 #include "sql/base/compiler.h"
+#include "sql/base/json_scan.h"
 #include "sql/base/json_text.h"
 #include "sql/base/num.h"
 
@@ -36,35 +37,6 @@ void wr_json_write_string(struct wr_buf *b, wr_str s)
         }
     }
     wr_buf_add_char(b, '"');
-}
-
-// The token is what wr_num_write() would write, under every dialect. False is always safe.
-static bool is_canonical_number(wr_str token)
-{
-    const char *p = token.at, *end = token.at + token.len;
-    p += *p == '-';
-    if (end - p > WR_NUM_DIGITS_MAX) {
-        return false;
-    }
-    const char *start = p;
-    while (p < end && (unsigned char)(*p - '0') < 10) {
-        p++;
-    }
-    if (p == end) {
-        return *start != '0' || start == token.at; // "-0" is 0
-    }
-    if (*p != '.' || end[-1] == '0') {
-        return false;
-    }
-    const char *fraction = ++p;
-    while (p < end && (unsigned char)(*p - '0') < 10) {
-        p++;
-    }
-    if (p < end) {
-        return false;
-    }
-    // 0.000001 is plain, less is scientific.
-    return *start != '0' || end - fraction <= 6 || memcmp(fraction, "000000", 6) != 0;
 }
 
 static void pay(struct wr_buf *b, struct wr_arena *scratch, uint64_t steps)
@@ -169,7 +141,7 @@ static bool copy_number(struct copy *c)
 {
     const char *end = wr_json_number_end(c->p, c->end);
     wr_str token = {c->p, (size_t)(end - c->p)};
-    if (WR_UNLIKELY(!is_canonical_number(token))) {
+    if (WR_UNLIKELY(!wr_json_is_canonical_number(token))) {
         struct wr_num_context context = {c->scratch, c->dialect};
         wr_value n = wr_num_parse(&context, token);
         if (n.type != WR_NUMBER) {
@@ -264,6 +236,18 @@ static bool write_lazy_container(struct wr_buf *b, const wr_value *v, struct wr_
 
 // ---- values
 
+// A text that needs no escape.
+static inline void write_plain(struct wr_buf *b, wr_str text)
+{
+    char *to = wr_buf_reserve(b, text.len + 2);
+    if (to) {
+        to[0] = '"';
+        memcpy(to + 1, text.at, text.len);
+        to[text.len + 1] = '"';
+        b->len += text.len + 2;
+    }
+}
+
 static void write_base64(struct wr_buf *b, wr_str bytes)
 {
     wr_buf_add_char(b, '"');
@@ -275,8 +259,8 @@ static void write_base64(struct wr_buf *b, wr_str bytes)
 static bool is_left_out(struct wr_buf *b, wr_value *v, struct wr_arena *scratch,
                         enum wr_dialect dialect)
 {
-    if (v->type == WR_NUMBER && wr_value_is_lazy(v) &&
-        !is_canonical_number((wr_str){v->as.text, v->len})) {
+    if (v->type == WR_NUMBER && wr_value_is_lazy(v) && !(v->flags & WR_V_CANON) &&
+        !wr_json_is_canonical_number((wr_str){v->as.text, v->len})) {
         force(b, v, scratch, dialect);
     }
     return v->type == WR_UNDEFINED;
@@ -330,11 +314,15 @@ static void write_lazy(struct wr_buf *b, const wr_value *v, struct wr_arena *scr
                        enum wr_dialect dialect, unsigned depth)
 {
     wr_str token = {v->as.text, v->len};
+    if (v->flags & WR_V_CANON) {
+        wr_buf_add(b, token);
+        return;
+    }
     if (v->type == WR_STRING) {
         write_escaped(b, token);
         return;
     }
-    if (v->type == WR_NUMBER && is_canonical_number(token)) {
+    if (v->type == WR_NUMBER && wr_json_is_canonical_number(token)) {
         wr_buf_add(b, token);
         return;
     }
@@ -375,7 +363,11 @@ static void write_value(struct wr_buf *b, const wr_value *v, struct wr_arena *sc
         wr_num_write(b, v, dialect);
         return;
     case WR_STRING:
-        wr_json_write_string(b, wr_value_text(v));
+        if (v->flags & WR_V_CANON) {
+            write_plain(b, wr_value_text(v));
+        } else {
+            wr_json_write_string(b, wr_value_text(v));
+        }
         return;
     case WR_RAW:
         write_base64(b, wr_value_text(v));
@@ -393,6 +385,84 @@ void wr_json_write(struct wr_buf *b, const wr_value *v, struct wr_arena *scratch
                    enum wr_dialect dialect)
 {
     write_value(b, v, scratch, dialect, 0);
+}
+
+bool wr_json_squeeze(wr_value *v, struct wr_arena *arena, enum wr_dialect dialect)
+{
+    struct wr_buf b;
+    if (v->flags & WR_V_CANON) {
+        return true;
+    }
+    wr_buf_init_arena(&b, arena);
+    pay(&b, arena, 2 + v->len / 4);
+    if (b.over || !wr_buf_reserve(&b, v->len) || !write_lazy_container(&b, v, arena, dialect) ||
+        b.over || b.len > UINT32_MAX) {
+        return false;
+    }
+    v->as.text = b.at;
+    v->len = (uint32_t)b.len;
+    v->flags |= WR_V_CANON;
+    return true;
+}
+
+bool wr_json_has_key(wr_str text, wr_str key)
+{
+    unsigned high = 0;
+    if (key.len == 0 || wr_json_scan(key.at, key.at + key.len, &high) != key.at + key.len) {
+        return true; // empty, or with escapes: not worth knowing
+    }
+    const char *p = text.at, *end = text.at + text.len;
+    size_t size = key.len + 2; // with its quotes
+#ifdef __SSE2__
+    __m128i quote = _mm_set1_epi8('"'), first = _mm_set1_epi8(key.at[0]);
+    for (; end - p >= 17; p += 16) {
+        __m128i a = _mm_loadu_si128((const __m128i *)(const void *)p);
+        __m128i b = _mm_loadu_si128((const __m128i *)(const void *)(p + 1));
+        unsigned hits = (unsigned)_mm_movemask_epi8(
+            _mm_and_si128(_mm_cmpeq_epi8(a, quote), _mm_cmpeq_epi8(b, first)));
+        for (; hits; hits &= hits - 1) {
+            const char *at = p + __builtin_ctz(hits);
+            if ((size_t)(end - at) >= size && at[size - 1] == '"' &&
+                memcmp(at + 1, key.at, key.len) == 0) {
+                return true;
+            }
+        }
+    }
+#endif
+    for (; (size_t)(end - p) >= size; p++) {
+        if (*p == '"' && p[size - 1] == '"' && memcmp(p + 1, key.at, key.len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool wr_json_extend(wr_value *v, const struct wr_member *members, uint32_t count,
+                    struct wr_arena *arena, enum wr_dialect dialect)
+{
+    struct wr_buf b;
+    wr_buf_init_arena(&b, arena);
+    bool first = v->len == 2;
+    if (!wr_buf_reserve(&b, v->len + (size_t)count * 48)) { // most fit
+        return false;
+    }
+    wr_buf_add(&b, (wr_str){v->as.text, v->len - 1});
+    for (uint32_t i = 0; i < count && !b.over; i++) {
+        if (!first) {
+            wr_buf_add_char(&b, ',');
+        }
+        first = false;
+        wr_json_write_string(&b, members[i].key);
+        wr_buf_add_char(&b, ':');
+        write_value(&b, &members[i].value, arena, dialect, 1);
+    }
+    wr_buf_add_char(&b, '}');
+    if (b.over || b.len > UINT32_MAX) {
+        return false;
+    }
+    v->as.text = b.at;
+    v->len = (uint32_t)b.len;
+    return true;
 }
 
 static size_t bound(const wr_value *v, size_t max, unsigned depth)

@@ -45,6 +45,24 @@ double wr_num_to_double(const wr_value *n);
 wr_value wr_num_from_double(const struct wr_num_context *c, double d);
 
 int wr_num_cmp(const wr_value *a, const wr_value *b); // by value: -1, 0, 1
+// The same for numbers whose small forms can be brought to one scale in 64 bits, inline: false when
+// they cannot, or are lazy.
+static inline bool wr_num_cmp_small(const wr_value *a, const wr_value *b, int *order)
+{
+    static const int64_t ten[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+    if ((a->flags | b->flags) & (WR_V_LAZY | WR_V_BIG)) {
+        return false;
+    }
+    int64_t x = a->as.coef, y = b->as.coef;
+    int diff = b->scale - a->scale;
+    if (diff > 8 || diff < -8 ||
+        __builtin_mul_overflow(diff > 0 ? x : y, ten[diff > 0 ? diff : -diff],
+                               diff > 0 ? &x : &y)) {
+        return false;
+    }
+    *order = (x > y) - (x < y);
+    return true;
+}
 uint64_t wr_num_hash(const wr_value *n); // equal numbers hash equal, whatever their kind
 
 wr_value wr_num_add(const struct wr_num_context *c, const wr_value *a, const wr_value *b);

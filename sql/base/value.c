@@ -38,6 +38,31 @@ const char *wr_value_type_name(const wr_value *v)
     return "Undefined";
 }
 
+#define SMALL_TOKEN 18 // bytes: so many digits are a small number
+
+// A canonical token says everything: digits without a zero that could be dropped, and a point only
+// in a Decimal.
+static inline void force_canonical(wr_value *v)
+{
+    const char *p = v->as.text, *end = p + v->len;
+    bool minus = *p == '-';
+    int64_t coef = 0;
+    int scale = 0;
+    uint8_t flags = 0;
+    for (p += minus; p < end; p++) {
+        if (WR_UNLIKELY(*p == '.')) {
+            scale = (int)(end - p) - 1;
+            flags = WR_V_DECIMAL;
+        } else {
+            coef = coef * 10 + (*p - '0');
+        }
+    }
+    *v = (wr_value){.type = WR_NUMBER,
+                    .flags = flags,
+                    .scale = (int16_t)scale,
+                    .as.coef = minus ? -coef : coef};
+}
+
 void wr_value_force(wr_value *v, struct wr_arena *arena, enum wr_dialect dialect)
 {
     if (!wr_value_is_lazy(v)) {
@@ -50,6 +75,10 @@ void wr_value_force(wr_value *v, struct wr_arena *arena, enum wr_dialect dialect
         return;
     }
     if (v->type == WR_NUMBER) {
+        if (WR_LIKELY((v->flags & WR_V_CANON) && v->len <= SMALL_TOKEN)) {
+            force_canonical(v);
+            return;
+        }
         struct wr_num_context c = {arena, dialect};
         *v = wr_num_parse(&c, token);
     } else if (v->type == WR_STRING) {
@@ -110,8 +139,8 @@ static uint32_t *index_new(struct wr_arena *arena, const struct wr_member *membe
 
 bool wr_value_is_absent(const wr_value *v, struct wr_arena *arena, enum wr_dialect dialect)
 {
-    if (v->type != WR_NUMBER || !wr_value_is_lazy(v)) {
-        return v->type == WR_UNDEFINED;
+    if (v->type != WR_NUMBER || !wr_value_is_lazy(v) || (v->flags & WR_V_CANON)) {
+        return v->type == WR_UNDEFINED; // what is canonical is in range
     }
     if (v->len <= DIGITS_IN_RANGE && !memchr(v->as.text, 'e', v->len) &&
         !memchr(v->as.text, 'E', v->len)) {

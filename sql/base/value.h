@@ -35,6 +35,9 @@ enum wr_type {
 #define WR_V_LAZY    1u
 #define WR_V_DECIMAL 2u // NUMBER: a Decimal; clear: an Int
 #define WR_V_BIG     4u // NUMBER: as.big holds it
+#define WR_V_CANON \
+    8u // the text is what wr_json_write() would write, under every dialect: that of
+       // a lazy NUMBER, ARRAY or OBJECT, or a STRING that needs no escape
 
 // Which SQL version's number rules hold (sql.md 4, "Whole Decimals").
 enum wr_dialect {

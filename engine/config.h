@@ -70,7 +70,8 @@ struct wr_config {
     const char *metrics_listen; // metrics.listen: see wr_config_address(); "" = none
     bool metrics_listen_given;  // it is not the default: what cannot be had is an error
     const char *log_level;      // log.level: error|warn|info|debug
-    const char *log_format;     // log.format: text|json
+    const char *log_format;     // log.format: auto|logfmt|json
+    bool log_payloads;          // log.payloads
 
     struct wr_config_sinks *sinks_; // sinks.<kind>.<setting>, aws.<setting>
     struct wr_config_kinds *kinds_; // the forms that were chosen

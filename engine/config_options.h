@@ -130,8 +130,10 @@
       "free one; \"\": none.")                                                                     \
     X(log_level, "log.level", CHOICE, RESTART, "info", "error|warn|info|debug", "",                \
       "Least grave lines shown.")                                                                  \
-    X(log_format, "log.format", CHOICE, RESTART, "text", "text|json", "",                          \
-      "Form of the log's lines.")
+    X(log_format, "log.format", CHOICE, RESTART, "auto", "auto|logfmt|json", "",                   \
+      "Form of the log's lines; auto: logfmt, and a plain form on a terminal.")                    \
+    X(log_payloads, "log.payloads", BOOL, RESTART, "false", "", "",                                \
+      "Show the begin of payloads in lines about messages that failed.")
 
 // The index of each option.
 enum wr_config_at {

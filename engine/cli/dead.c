@@ -299,7 +299,7 @@ static int read_and_perform(struct words *w, int count, char **rest)
 int wr_cli_dead(int argc, char **argv)
 {
     struct words *w = wr_zalloc(sizeof *w);
-    wr_log_setup(WR_LOG_WARN, false);
+    wr_log_setup(WR_LOG_WARN, WR_LOG_PLAIN);
     int status = read_and_perform(w, argc - 1, argv + 1);
     free(w->names.at);
     free(w->id_options.at);

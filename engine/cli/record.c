@@ -409,7 +409,7 @@ int wr_cli_record(int argc, char **argv)
         status = check(&a, names.count, names.count ? names.at[0] : NULL);
     }
     if (status == WR_EXIT_OK) {
-        wr_log_setup(WR_LOG_ERROR, false); // the connection's troubles are told here
+        wr_log_setup(WR_LOG_ERROR, WR_LOG_PLAIN); // the connection's troubles are told here
         if (a.url) {
             config->mqtt_url = a.url;
         }

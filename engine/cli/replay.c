@@ -239,7 +239,7 @@ static const char *check_form(const struct texts *t, const struct wr_replay_opti
 
 static int go(const struct texts *t, struct wr_replay_options *o, struct wr_config *config)
 {
-    wr_log_setup(WR_LOG_ERROR, false); // troubles are told here
+    wr_log_setup(WR_LOG_ERROR, WR_LOG_PLAIN); // troubles are told here
     if (t->diff) {
         return wr_replay_diff(o);
     }

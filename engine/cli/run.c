@@ -85,14 +85,6 @@ int wr_daemon_complain(const struct wr_fault *fault, int code)
     return code;
 }
 
-static enum wr_log_level log_level(const char *name)
-{
-    return strcmp(name, "error") == 0   ? WR_LOG_ERROR
-           : strcmp(name, "warn") == 0  ? WR_LOG_WARN
-           : strcmp(name, "debug") == 0 ? WR_LOG_DEBUG
-                                        : WR_LOG_INFO;
-}
-
 // ---- stop
 
 static void on_lookups_freed(void *user)
@@ -248,12 +240,14 @@ static int run(struct wr_config *config, const char *status_file)
     }
     uv_run(&d.loop, UV_RUN_DEFAULT);
     if (d.forced) {
+        wr_log_flush(true);
         wr_cli_at_once = true; // handles are open still; the system takes them
         return 1;
     }
     wr_mqtt_cleanup();
     daemon_release(&d);
     uv_loop_close(&d.loop);
+    wr_log_flush(true);
     wr_log(WR_LOG_INFO, "run", "stopped");
     return code;
 }
@@ -277,7 +271,7 @@ int wr_cli_run(int argc, char **argv)
         wr_config_free(config);
         return wr_cli_wrong("run", "unknown argument ", rest[0]);
     }
-    wr_log_setup(log_level(config->log_level), strcmp(config->log_format, "json") == 0);
+    wr_daemon_setup_log(config);
     int code = arguments.check ? wr_daemon_check(config) : run(config, arguments.status_file);
     if (!wr_cli_at_once) {
         wr_config_free(config);

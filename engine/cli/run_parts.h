@@ -4,7 +4,8 @@
 //   run.c          arguments, order of start and stop    run_check.c    --check
 //   run_flow.c     stores, sinks, look-ups, flow, rules  run_sources.c  where messages come from
 //   run_signals.c  signals and timers                    run_status.c   the counters
-//   run_admin.c    what it answers about itself
+//   run_admin.c    what it answers about itself           run_config.c   what the configuration
+//   says
 #ifndef WR_ENGINE_CLI_RUN_PARTS_H
 #define WR_ENGINE_CLI_RUN_PARTS_H
 
@@ -41,7 +42,7 @@ struct wr_daemon {
     struct wr_sql_host sql;
     struct wr_objects *objects;
     uv_signal_t signals[WR_DAEMON_SIGNALS];
-    uv_timer_t status_timer, drain_timer;
+    uv_timer_t status_timer, drain_timer, flush_timer;
     wr_mono started, drain_end;
     bool handles_open, ran, connected, stopping, forced;
     bool recovered; // what the spool had from before is taken up: the source may start
@@ -64,6 +65,11 @@ void wr_daemon_input_closed(struct wr_daemon *d);
 
 // Returns the exit status.
 int wr_daemon_check(const struct wr_config *config);
+
+// ---- run_config.c
+
+// Level, form and payloads of the log.
+void wr_daemon_setup_log(const struct wr_config *config);
 
 // ---- run_flow.c
 

@@ -8,10 +8,16 @@
 #include "sql/base/banned.h"
 
 #define STATUS_MS 1000
+#define FLUSH_MS  1000 // as often as a limited line of the log may come
 
 static void on_status_timer(uv_timer_t *timer)
 {
     wr_daemon_save_status(timer->data);
+}
+
+static void on_flush_timer(uv_timer_t *timer)
+{
+    wr_log_flush(false);
 }
 
 static void on_loop_handle_closed(uv_handle_t *handle)
@@ -65,6 +71,8 @@ void wr_daemon_open_handles(struct wr_daemon *d)
     }
     uv_timer_init(&d->loop, &d->status_timer);
     uv_timer_init(&d->loop, &d->drain_timer);
+    uv_timer_init(&d->loop, &d->flush_timer);
+    uv_timer_start(&d->flush_timer, on_flush_timer, FLUSH_MS, FLUSH_MS);
     d->status_timer.data = d->drain_timer.data = d;
     if (d->status_file) {
         uv_timer_start(&d->status_timer, on_status_timer, STATUS_MS, STATUS_MS);
@@ -83,4 +91,5 @@ void wr_daemon_close_handles(struct wr_daemon *d)
     }
     uv_close((uv_handle_t *)&d->status_timer, on_loop_handle_closed);
     uv_close((uv_handle_t *)&d->drain_timer, on_loop_handle_closed);
+    uv_close((uv_handle_t *)&d->flush_timer, on_loop_handle_closed);
 }

@@ -67,13 +67,17 @@ void wr_daemon_log_status(const struct wr_daemon *d)
     struct wr_buf text = {0};
     write_totals(d, &text);
     wr_buf_add_char(&text, '}');
-    wr_log(WR_LOG_INFO, "status", "%s", wr_buf_terminated(&text));
+    wr_log_event(WR_LOG_INFO, "status",
+                 WR_LOG_FIELDS(WR_LOG_DOCUMENT("counters", wr_buf_str(&text))), "counters");
     for (const struct wr_rule_counters *r = d->metrics->rules; r; r = r->next) {
         wr_buf_clear(&text);
         wr_buf_add_char(&text, '{');
         wr_metrics_write_rule(r, &text);
         wr_buf_add_char(&text, '}');
-        wr_log(WR_LOG_INFO, "status", "%s", wr_buf_terminated(&text));
+        wr_log_event(WR_LOG_INFO, "status",
+                     WR_LOG_FIELDS(WR_LOG_TEXT("rule", wr_str_of(r->name)),
+                                   WR_LOG_DOCUMENT("counters", wr_buf_str(&text))),
+                     "rule counters");
     }
     wr_buf_release(&text);
 }

@@ -1,7 +1,7 @@
 // Dead letters: what neither an action nor the error action took.
 #include "engine/flow/durable.h"
 
-#include "engine/observe/log.h"
+#include "engine/flow/say.h"
 #include "sql/base/clock.h"
 
 #include "sql/base/banned.h"
@@ -36,7 +36,6 @@ static void on_kept(void *user)
 
 void wr_run_bury(struct wr_run *r)
 {
-    static struct wr_log_limit limit;
     struct wr_flow *f = r->flow;
     enum wr_dead_reason reason = reason_of(r);
     if (!f->options.dead) {
@@ -64,9 +63,7 @@ void wr_run_bury(struct wr_run *r)
     }
     char id[2 * WR_DELIVERY_ID_LEN + 1];
     wr_delivery_id_text(&r->id, id);
-    wr_log_limited(
-        &limit, WR_LOG_ERROR, "flow", "rule %.*s: to the dead letters (%s), topic %.*s, id %s",
-        WR_STR_ARG(r->rule->name), wr_dead_word(reason), WR_STR_ARG(r->message->sql.topic), id);
+    wr_say_buried(r, wr_dead_word(reason), id);
     r->rule->counters->dead++;
     r->stage = WR_RUN_BURIED;
     wr_dead_put(f->options.dead, &e, on_kept, r);

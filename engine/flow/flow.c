@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "engine/flow/durable.h"
+#include "engine/flow/say.h"
 #include "engine/observe/log.h"
 #include "engine/rules/topic_cache.h"
 #include "sql/topic.h"
@@ -111,13 +112,11 @@ static struct wr_rule_group *find_group(struct wr_flow *f, struct wr_message *m,
     *topic = m->sql.topic;
     if (WR_UNLIKELY(topic->len && topic->at[0] == '$') &&
         wr_topic_basic_ingest(m->sql.topic, &rule, topic)) {
-        static struct wr_log_limit limit;
         m->sql.basic_ingest = true;
         group = wr_rule_set_basic_ingest(f->rules, rule);
         if (!group) {
             metrics->rule_not_found++;
-            wr_log_limited(&limit, WR_LOG_WARN, "flow", "RuleNotFound: %.*s (Basic Ingest)",
-                           WR_STR_ARG(rule));
+            wr_say_rule_not_found(m, rule);
         }
         return group;
     }

@@ -1,6 +1,7 @@
 // Records: handed to sinks, settled by verdicts, tried again, counted.
 #include "engine/flow/durable.h"
 
+#include "engine/flow/say.h"
 #include "engine/observe/log.h"
 
 #include "sql/base/banned.h"
@@ -61,7 +62,6 @@ static void settled_one(struct wr_run *r)
 
 WR_COLD static void count_failure(struct wr_engine_record *er)
 {
-    static struct wr_log_limit limits[2]; // the line of an action does not hide its error action's
     struct wr_run *r = er->run;
     bool last = er->rec.is_error_action;
     r->failed += !last;
@@ -73,10 +73,7 @@ WR_COLD static void count_failure(struct wr_engine_record *er)
     } else {
         er->action->counters->failure++;
     }
-    wr_log_limited(&limits[last], WR_LOG_ERROR, "flow",
-                   "rule %.*s: %s %s failed on topic %.*s: %.*s", WR_STR_ARG(r->rule->name),
-                   last ? "error action" : "action", er->action->impl->name,
-                   WR_STR_ARG(er->rec.topic), WR_STR_ARG(er->message));
+    wr_say_action_failed(er);
 }
 
 // The record has come to its end.
@@ -161,6 +158,9 @@ void wr_record_settle(struct wr_record *rec, enum wr_verdict verdict, const stru
             er->action->counters->success++;
         }
         er->delivered = true;
+        if (WR_UNLIKELY(wr_log_enabled(WR_LOG_DEBUG))) {
+            wr_say_delivered(er);
+        }
         finish(er);
         return;
     case WR_RETRY:

@@ -1,6 +1,7 @@
 // The stages of one rule on one message, and what it holds on to meanwhile.
 #include "engine/flow/durable.h"
 
+#include "engine/flow/say.h"
 #include "engine/observe/log.h"
 
 #include "sql/base/banned.h"
@@ -113,28 +114,24 @@ void wr_run_count(struct wr_run *r)
     r->rule->counters->failed[r->eval.why] += r->eval.state == WR_EVAL_FAILED;
 }
 
-WR_COLD static void evaluation_failed(struct wr_run *r, const char *text)
-{
-    static struct wr_log_limit limit;
-    wr_log_limited(&limit, WR_LOG_WARN, "flow", "rule %.*s: evaluation failed on topic %.*s: %s",
-                   WR_STR_ARG(r->rule->name), WR_STR_ARG(r->message->sql.topic), text);
-}
-
 // WHERE was true. False: the result or its records do not fit into the message's memory.
 static bool matched(struct wr_run *r)
 {
     r->rule->counters->matched++;
+    if (WR_UNLIKELY(wr_log_enabled(WR_LOG_DEBUG))) {
+        wr_say_matched(r);
+    }
     r->result = r->eval.result;
     size_t count = r->rule->action_count;
     r->records = wr_arena_alloc(&r->message->arena, (count + 1) * sizeof *r->records);
     if (wr_eval_output(&r->eval, &r->body, &r->body_json)) {
         wr_run_count(r);
-        evaluation_failed(r, r->eval.fault.text);
+        wr_say_evaluation_failed(r, r->eval.fault.text);
         return false;
     }
     if (!r->records) {
         r->rule->counters->failed[WR_WHY_MEMORY]++;
-        evaluation_failed(r, "the records do not fit into message_memory");
+        wr_say_evaluation_failed(r, "the records do not fit into message_memory");
         return false;
     }
     for (size_t i = 0; i < count; i++) {
@@ -161,7 +158,7 @@ static bool evaluate(struct wr_run *r)
         r->rule->counters->no_match++;
         break;
     case WR_EVAL_FAILED:
-        evaluation_failed(r, r->eval.fault.text);
+        wr_say_evaluation_failed(r, r->eval.fault.text);
         break;
     case WR_EVAL_SUSPENDED:
         suspend(r);

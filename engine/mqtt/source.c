@@ -69,7 +69,6 @@ struct mqtt_source {
     struct known_list settled;      // of this connection, while held
     struct known_list known;        // of earlier ones: not to be handled again
     int64_t unknown;                // messages of this connection that were not among them
-    struct wr_log_limit retained_limit;
     struct wr_mqtt_stats stats;
     void (*done)(void *user);
     void *done_user;
@@ -200,7 +199,8 @@ static void on_message(void *user, const struct mosquitto_message *from,
     }
     if (from->retain) { // not a publication but what a new subscription is told
         s->stats.retained_dropped++;
-        wr_log_limited(&s->retained_limit, WR_LOG_DEBUG, "mqtt",
+        static struct wr_log_limit limit;
+        wr_log_limited(&limit, WR_LOG_DEBUG, "mqtt",
                        "source: retained message on '%s' was published before: not handled",
                        from->topic);
         return;

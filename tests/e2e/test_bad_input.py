@@ -13,7 +13,7 @@ from support import tap, wait_for
 from weir import Weir, binary, rule, s3
 
 ESCAPE = "\x1b"
-STAMP = re.compile(r"^\d{4}-\d\d-\d\dT[\d:.]+Z (error|warn) +")
+STAMP = re.compile(r"^time=\d{4}-\d\d-\d\dT[\d:.]+Z level=(error|warn) ")
 
 
 def weir(*args, cwd=None, env=None, stdin=None):
@@ -289,7 +289,7 @@ def test_broken_rule():
     with support.Broker() as broker, Weir(broker, {"keep": KEEP}) as w:
         delivered(broker, w)
         w.write_rule("keep", {**KEEP, "sql": "SELECT * FROM 'a/#' WHERE"})
-        line = w.process.wait_line("error rules")
+        line = w.process.wait_line("level=error room=rules")
         for word in ("keep.json", "sql:1:", "expected", "previous version keeps running"):
             tap.check(word in line, f"expected {word!r} in {line!r}")
         delivered(broker, w)
@@ -322,7 +322,7 @@ def test_state_not_writable_while_running():
         in_the_way = os.path.join(w.state_dir, "source.json.new")
         os.mkdir(in_the_way)
         w.write_rule("other", rule("SELECT * FROM 'c/#'", s3("bucket", "c/${newuuid()}")))
-        line = w.process.wait_line("error mqtt")
+        line = w.process.wait_line("level=error room=mqtt")
         for word in ("source.json", "Is a directory", "until it can be written"):
             tap.check(word in line, f"expected {word!r} in {line!r}")
         delivered(broker, w)

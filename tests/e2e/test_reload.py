@@ -203,7 +203,7 @@ def test_invalid_keeps_previous():
         weir.write_rule("a", rule("SELECT * FROM 'a' WHERE", s3("box", "v2")))
         weir.wait_rules(1, refused=1)
         line = weir.process.wait_line("a.json:")
-        tap.check(" error " in line and "sql:1:" in line and "previous version keeps running" in line, line)
+        tap.check("level=error" in line and "sql:1:" in line and "previous version keeps running" in line, line)
         weir.reload()  # says it again
         wait_for(lambda: sum("keeps running" in x for x in weir.process.err_lines) == 2, "the second report")
         weir.write_rule("b", rule("SELECT * FROM 'a'", s3("box", "other")))
@@ -258,7 +258,7 @@ def test_two_files_one_name():
         weir.write_rule("second", json.dumps({"ruleName": "first", "topicRulePayload":
                                               rule("SELECT * FROM 'a'", s3("box", "second"))}))
         weir.wait_rules(1, refused=1)
-        tap.check('"first" is the rule of first.json already' in weir.log, "the reason")
+        tap.check(any('"first" is the rule of first.json already' in x["msg"] for x in weir.said()), "the reason")
         weir.remove_rule("first")
         weir.wait_rules(1, refused=0)
         broker.publish("a", "{}")

@@ -256,8 +256,9 @@ def test_sigterm():
         weir.stop()
         tap.check("the spool keeps them" in weir.log, "it says what it left")
         tap.check("stopped" in weir.process.err_lines[-1], weir.process.err_lines[-1])
-        last = [x for x in weir.log.splitlines() if '{"slow":' in x][-1]
-        tap.check('"lambda":{"success":30,"failure":0,' in last, f"what it gave up has not failed: {last}")
+        last = [json.loads(x["counters"]) for x in weir.said() if x.get("rule") == "slow"][-1]
+        did = last["slow"]["actions"]["lambda"]
+        tap.equal((did["success"], did["failure"]), (30, 0), f"what it gave up has not failed: {last}")
         gate.open()
         weir.start()
         wait_empty(weir)

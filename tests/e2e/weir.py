@@ -155,7 +155,12 @@ class Weir:
 
     @property
     def log(self):
-        return self.process.stderr
+        """What it said, with quotes inside of messages as they were; said() reads lines exactly."""
+        return self.process.stderr.replace('\\"', '"')
+
+    def said(self, start=0):
+        """The lines of the log so far as dicts; a line that is no logfmt fails the test."""
+        return [support.log_fields(x) for x in self.process.err_lines[start:]]
 
     # -- status
 
@@ -163,8 +168,8 @@ class Weir:
         """The totals of this moment (SIGUSR1), without the rules."""
         seen = len(self.process.err_lines)
         self.process.signal(signal.SIGUSR1)
-        line = self.process.wait_line('{"messages":', start=seen)
-        return json.loads(line[line.index('{"messages":'):])
+        line = self.process.wait_line('room=status msg="counters" ', start=seen)
+        return json.loads(support.log_fields(line)["counters"])
 
     def status(self):
         """The status file, at most about a second old; {} before the first."""

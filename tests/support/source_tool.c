@@ -321,7 +321,7 @@ int main(int count, char **args)
     char **rest = args + 1;
     int left = read_options(count - 1, rest);
     wr_hash_seed_init();
-    wr_log_setup(WR_LOG_DEBUG, false);
+    wr_log_setup(WR_LOG_DEBUG, WR_LOG_PLAIN);
     wr_mqtt_init();
     uv_loop_init(&tool.loop);
     struct wr_source_events events = {.batch = on_batch, .state = on_state};

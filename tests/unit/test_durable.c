@@ -449,6 +449,6 @@ int main(void)
         D(test_an_action_that_is_not_known_any_more),
         D(test_a_look_up_holds_the_acknowledgement),
     };
-    wr_log_setup(WR_LOG_ERROR, false);
+    wr_log_setup(WR_LOG_ERROR, WR_LOG_PLAIN);
     return TEST_MAIN(tests);
 }

@@ -76,7 +76,7 @@ static void bed_init(struct bed *b)
     *b = (struct bed){.dir = "/tmp/weir-spool-XXXXXX"};
     assert_non_null(mkdtemp(b->dir));
     uv_loop_init(&b->loop);
-    wr_log_setup(WR_LOG_ERROR, false);
+    wr_log_setup(WR_LOG_ERROR, WR_LOG_PLAIN);
 }
 
 static void on_closed(void *user)
@@ -313,7 +313,7 @@ static void test_torn_at_every_byte(void **state)
         assert_true(to - end <= sizeof zeros);
         assert_int_equal(pwrite(fd, whole + from, end - from, (off_t)from), end - from);
         assert_int_equal(pwrite(fd, zeros, to - end, (off_t)end), to - end);
-        wr_log_setup(WR_LOG_ERROR, false);
+        wr_log_setup(WR_LOG_ERROR, WR_LOG_PLAIN);
         assert_int_equal(bed_open(&torn), WR_OK);
         // Zeros at the end of the batch (padding, unused) are the same as what was not written.
         bool same = memcmp(whole + end, zeros, to - end) == 0;
@@ -359,7 +359,7 @@ static void test_flipped_bits_cost_one_batch(void **state)
     for (size_t at = 0; at < used; at++) {
         char flipped = (char)(whole[at] ^ (1 << (at % 8)));
         assert_int_equal(pwrite(fd, &flipped, 1, (off_t)at), 1);
-        wr_log_setup(WR_LOG_ERROR, false); // each is said; a thousand lines say nothing
+        wr_log_setup(WR_LOG_ERROR, WR_LOG_PLAIN); // each is said; a thousand lines say nothing
         assert_int_equal(bed_open(&b), WR_OK);
         uint64_t lost = 0, gone_from = 0;
         for (uint64_t n = 1; n <= 12; n++) {
@@ -404,7 +404,7 @@ static void test_missing_files(void **state)
     }
     bed_close(&b);
     char path[512];
-    wr_log_setup(WR_LOG_ERROR, false);
+    wr_log_setup(WR_LOG_ERROR, WR_LOG_PLAIN);
 
     snprintf(path, sizeof path, "%s/0000000000000001.done", b.dir);
     assert_int_equal(unlink(path), 0); // the cursor: everything of the segment comes again
@@ -581,7 +581,7 @@ static void test_a_segment_goes_while_the_disk_is_full(void **state)
         close(fds[i]);
     }
     bed_close(&b);
-    wr_log_setup(WR_LOG_ERROR, false);
+    wr_log_setup(WR_LOG_ERROR, WR_LOG_PLAIN);
     for (int i = 0; i < 2; i++) { // as a kill would have left it; as it is now
         struct wr_spool_stats stats;
         if (i == 0) {

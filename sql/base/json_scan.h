@@ -41,9 +41,9 @@ static inline const char *wr_json_scan(const char *p, const char *end, unsigned 
 
 #ifdef __SSE2__
 // The number at p, of which 16 bytes may be read, if it is one of the many that are short and have
-// no exponent: returns what is behind it; WR_V_CANON tells how it is spelt. NULL: anything else,
-// malformed numbers too; ask the general scanner.
-static inline const char *wr_json_scan_number(const char *p, wr_value *v)
+// no exponent: returns what is behind it. NULL: anything else, malformed numbers too; ask the
+// general scanner. With `v` it is filled, and WR_V_CANON tells how the number is spelt.
+static WR_ALWAYS_INLINE const char *wr_json_scan_number(const char *p, wr_value *v)
 {
     __m128i text = _mm_loadu_si128((const __m128i *)(const void *)p);
     __m128i digit = _mm_sub_epi8(text, _mm_set1_epi8('0'));
@@ -56,26 +56,61 @@ static inline const char *wr_json_scan_number(const char *p, wr_value *v)
     if (WR_UNLIKELY(whole == 0 || len >= 15 || (zero && whole > 1))) {
         return NULL;
     }
-    unsigned flags = zero & minus ? WR_V_LAZY : WR_V_LAZY | WR_V_CANON; // -0 is 0
+    unsigned fraction = 0;
     char next = p[len];
     if (next == '.') {
-        unsigned fraction = (unsigned)__builtin_ctz(~(digits >> (len + 1)));
+        fraction = (unsigned)__builtin_ctz(~(digits >> (len + 1)));
         len += 1 + fraction;
         if (WR_UNLIKELY(fraction == 0 || len >= 16)) {
             return NULL;
         }
-        // A last 0 is dropped; less than 0.000001 is written with an exponent.
-        bool canonical = p[len - 1] != '0' && !(zero && fraction > 6);
-        flags = canonical ? WR_V_LAZY | WR_V_DECIMAL | WR_V_CANON : WR_V_LAZY | WR_V_DECIMAL;
         next = p[len];
     }
     if (WR_UNLIKELY((next | 0x20) == 'e')) {
         return NULL;
     }
-    *v = (wr_value){.type = WR_NUMBER, .flags = (uint8_t)flags, .len = len, .as.text = p};
+    if (v) {
+        // -0 is 0; a last 0 is dropped; less than 0.000001 is written with an exponent.
+        bool canonical = fraction ? p[len - 1] != '0' && !(zero && fraction > 6) : !(zero & minus);
+        unsigned flags = fraction ? WR_V_LAZY | WR_V_DECIMAL : WR_V_LAZY;
+        flags |= canonical ? WR_V_CANON : 0;
+        *v = (wr_value){.type = WR_NUMBER, .flags = (uint8_t)flags, .len = len, .as.text = p};
+    }
     return p + len;
 }
 #endif
+
+static inline bool wr_json_plain_word(uint64_t x)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
+    uint64_t quote = x ^ ones * '"', slash = x ^ ones * '\\';
+    // A byte that borrows: zero in the first two, below a blank in the third. A borrow from the
+    // byte below may show a byte that is not: false is always safe.
+    return ((((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((x - ones * 0x20) & ~x)) &
+            tops) == 0;
+}
+
+// Whether a text of at most 16 bytes needs no escape; false is always safe.
+static inline bool wr_json_is_plain_short(wr_str s)
+{
+    uint64_t a, b;
+    if (s.len >= 8) {
+        memcpy(&a, s.at, 8);
+        memcpy(&b, s.at + s.len - 8, 8);
+        return s.len <= 16 && wr_json_plain_word(a) && wr_json_plain_word(b);
+    }
+    if (s.len >= 4) {
+        uint32_t low, high;
+        memcpy(&low, s.at, 4);
+        memcpy(&high, s.at + s.len - 4, 4);
+        return wr_json_plain_word((uint64_t)high << 32 | low);
+    }
+    a = UINT64_C(0x2020202020202020);
+    for (size_t i = 0; i < s.len; i++) {
+        a = a << 8 | (unsigned char)s.at[i];
+    }
+    return wr_json_plain_word(a);
+}
 
 // The token is what wr_num_write() would write, under every dialect. False is always safe.
 static inline bool wr_json_is_canonical_number(wr_str token)

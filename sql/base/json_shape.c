@@ -29,6 +29,8 @@ enum op_kind {
     OP_STRING, // holes by what they held when the shape was learned; each takes any scalar
     OP_NUMBER,
     OP_WORD,
+    OP_SKIP_STRING, // nobody wants them, nor what they are part of
+    OP_SKIP_NUMBER,
     OP_ARRAY,
     OP_TEXT,  // no hole: more of the literal follows
     OP_OPEN,  // an object that is wanted as a whole begins
@@ -37,6 +39,7 @@ enum op_kind {
 };
 
 #define LITERAL 16 // bytes of one op's literal: a load
+#define LEVELS  8  // arrays of objects within each other; deeper ones are read without ops
 
 struct op {
     uint8_t kind;
@@ -51,7 +54,7 @@ struct op {
 struct shape {
     struct op *ops;
     uint32_t op_count, op_cap;
-    bool canonical; // the literals are
+    bool tidy; // the literals: no blanks
     uint64_t hits;
 };
 
@@ -70,12 +73,14 @@ struct wr_shapes {
 
 // A payload that ends early is found out at its last op at the latest: `p` passes `end` then, since
 // nothing moves it back. What was read until then is thrown away.
+#define UNTIDY 0x10000u // adds up, as the small ones do: too many of those are untidy too
+
 struct reading {
     const struct shape *s;
     const char *end;
     const char *limit; // bytes before it may be read; at or behind `end`
     wr_value *values;
-    unsigned odd; // values so far that are not spelt canonically
+    unsigned odd; // values so far that are not spelt canonically; UNTIDY: blanks, unknown keys
 };
 
 // A scalar at p, whatever it is. NULL: none, or malformed.
@@ -112,8 +117,9 @@ static inline struct marks marks_at(const char *p)
                           (unsigned)_mm_movemask_epi8(_mm_or_si128(low, slash))};
 }
 
-// The string at p if it is plain ASCII, else NULL; 16 bytes at p may be read.
-static inline const char *plain_string(const char *p, const char *limit, wr_value *v)
+// Behind the string at p if it is plain ASCII, else NULL; 16 bytes at p may be read. `v` may be
+// NULL.
+static WR_ALWAYS_INLINE const char *plain_string(const char *p, const char *limit, wr_value *v)
 {
     struct marks m = marks_at(p);
     const char *chunk = p;
@@ -132,10 +138,12 @@ static inline const char *plain_string(const char *p, const char *limit, wr_valu
         return NULL;
     }
     const char *closing = chunk + __builtin_ctz(m.quotes);
-    *v = (wr_value){.type = WR_STRING,
-                    .flags = WR_V_CANON,
-                    .len = (uint32_t)(closing - p - 1),
-                    .as.text = p + 1};
+    if (v) {
+        *v = (wr_value){.type = WR_STRING,
+                        .flags = WR_V_CANON,
+                        .len = (uint32_t)(closing - p - 1),
+                        .as.text = p + 1};
+    }
     return closing + 1;
 }
 #endif
@@ -177,59 +185,74 @@ static WR_ALWAYS_INLINE const char *read_hole(struct reading *r, enum op_kind ki
     return read_scalar(r, p, v);
 }
 
-static const char *run(struct reading *r, const struct op *o, const char *p);
+static WR_ALWAYS_INLINE const char *skip_hole(struct reading *r, enum op_kind kind, const char *p)
+{
+#ifdef __SSE2__
+    if (WR_LIKELY(r->limit - p >= 16)) {
+        const char *next =
+            kind == OP_STRING ? plain_string(p, r->limit, NULL) : wr_json_scan_number(p, NULL);
+        if (WR_LIKELY(next)) {
+            return next;
+        }
+    }
+#endif
+    wr_value v;
+    return read_scalar(r, p, &v);
+}
+
+// ---- arrays
 
 static inline const char *space(struct reading *r, const char *p)
 {
     if (WR_UNLIKELY(p < r->end && (unsigned char)*p <= ' ')) {
-        r->odd++;
+        r->odd += UNTIDY;
         return wr_json_skip_space(p, r->end);
     }
     return p;
 }
 
-// The array whose bracket is at p; NULL when it is none or malformed.
-static const char *run_array(struct reading *r, const struct op *o, const char *p)
+// The elements from p on, whatever they are, and the closing bracket; NULL when they are malformed.
+static const char *read_elements(struct reading *r, const struct op *array, const char *p)
 {
-    if (p >= r->end || *p != '[') {
-        return NULL;
-    }
-    p = space(r, p + 1);
-    if (p < r->end && *p == ']') {
-        return p + 1;
-    }
-    while (p < r->end) {
-        const char *next = NULL;
-        wr_value v;
-        if (*p == '{' && o->element) {
-            next = run(r, &r->s->ops[o->element], p);
-        } else if (*p != '{' && *p != '[') {
-            next = read_hole(r, *p == '"' ? OP_STRING : OP_NUMBER, p, &v);
-            if (!next) {
-                return NULL;
-            }
+    for (;;) {
+        p = space(r, p);
+        if (p >= r->end) {
+            return NULL;
         }
-        if (!next) { // another kind of element
-            r->odd++;
-            next = wr_json_skip_value(p, r->end, o->depth + 1u);
-            if (!next) {
-                return NULL;
-            }
+        if (*p == '{' || *p == '[') {
+            r->odd += UNTIDY; // its keys are not looked at
+            p = wr_json_skip_value(p, r->end, array->depth + 1u);
+        } else {
+            wr_value v;
+            p = read_hole(r, *p == '"' ? OP_STRING : OP_NUMBER, p, &v);
         }
-        p = space(r, next);
+        if (!p) {
+            return NULL;
+        }
+        p = space(r, p);
         if (p >= r->end || (*p != ',' && *p != ']')) {
             return NULL;
         }
         if (*p++ == ']') {
             return p;
         }
-        p = space(r, p);
     }
-    return NULL;
 }
 
+// The array at p; NULL when it is none or malformed.
+static const char *read_array(struct reading *r, const struct op *array, const char *p)
+{
+    if (p >= r->end || *p != '[') {
+        return NULL;
+    }
+    p = space(r, p + 1);
+    return p < r->end && *p == ']' ? p + 1 : read_elements(r, array, p);
+}
+
+// ---- the pass
+
 // Whether the literal of `o` stands at p.
-static inline bool match(const struct reading *r, const struct op *o, const char *p)
+static WR_ALWAYS_INLINE bool match(const struct reading *r, const struct op *o, const char *p)
 {
 #ifdef __SSE2__
     if (WR_LIKELY(r->limit - p >= LITERAL)) {
@@ -244,22 +267,57 @@ static inline bool match(const struct reading *r, const struct op *o, const char
 static inline wr_value container(const struct reading *r, enum wr_type type, const char *start,
                                  const char *end, unsigned odd_before)
 {
-    bool canonical = r->s->canonical && r->odd == odd_before;
+    unsigned odd = r->odd - odd_before;
+    bool tidy = r->s->tidy && odd < UNTIDY;
+    unsigned flags = !tidy ? WR_V_LAZY
+                     : odd ? WR_V_LAZY | WR_V_TIDY
+                           : WR_V_LAZY | WR_V_TIDY | WR_V_CANON;
     return (wr_value){.type = (uint8_t)type,
-                      .flags = (uint8_t)(WR_V_LAZY | (canonical ? WR_V_CANON : 0)),
+                      .flags = (uint8_t)flags,
                       .len = (uint32_t)(end - start),
                       .as.text = start};
 }
 
-// From op `o` to the next END; NULL when the text does not fit.
-static const char *run(struct reading *r, const struct op *o, const char *p)
+// An array whose elements are read by ops, now.
+struct level {
+    const struct op *array;
+    const char *start, *element;
+    unsigned odd;
+};
+
+// What follows the element that ends at p: true when it is another one for the ops, at *p; else *p
+// is behind the array, or NULL.
+static inline bool next_element(struct reading *r, struct level *level, const char **p)
 {
+    if (WR_LIKELY(r->end - *p >= 2)) {
+        if (WR_LIKELY((*p)[0] == ',' && (*p)[1] == '{')) {
+            level->element = ++*p;
+            return true;
+        }
+        if (WR_LIKELY(**p == ']')) {
+            ++*p;
+            return false;
+        }
+    }
+    const char *q = space(r, *p);
+    *p = q >= r->end ? NULL
+         : *q == ']' ? q + 1
+         : *q == ',' ? read_elements(r, level->array, q + 1)
+                     : NULL;
+    return false;
+}
+
+// The whole text; NULL when it does not fit.
+static const char *run(struct reading *r, const char *p)
+{
+    const struct op *o = r->s->ops;
+    struct level levels[LEVELS], *level = NULL; // NULL: in no array
+    wr_value v;
     for (;; o++) {
         if (WR_UNLIKELY(!match(r, o, p))) {
-            return NULL;
+            goto misfit;
         }
         p += o->len;
-        wr_value v;
         switch ((enum op_kind)o->kind) {
         case OP_STRING:
             p = read_hole(r, OP_STRING, p, &v);
@@ -270,10 +328,30 @@ static const char *run(struct reading *r, const struct op *o, const char *p)
         case OP_WORD:
             p = read_hole(r, OP_WORD, p, &v);
             break;
+        case OP_SKIP_STRING:
+            p = skip_hole(r, OP_STRING, p);
+            if (WR_UNLIKELY(!p)) {
+                goto misfit;
+            }
+            continue;
+        case OP_SKIP_NUMBER:
+            p = skip_hole(r, OP_NUMBER, p);
+            if (WR_UNLIKELY(!p)) {
+                goto misfit;
+            }
+            continue;
         case OP_ARRAY: {
             unsigned odd = r->odd;
             const char *start = p;
-            p = run_array(r, o, p);
+            if (o->element && level != &levels[LEVELS - 1] && r->end - p >= 2 && p[0] == '[' &&
+                p[1] == '{') {
+                level = level ? level + 1 : levels;
+                *level = (struct level){o, start, p + 1, odd};
+                p++;
+                o = &r->s->ops[o->element] - 1;
+                continue;
+            }
+            p = read_array(r, o, p);
             v = container(r, WR_ARRAY, start, p ? p : start, odd);
             break;
         }
@@ -289,14 +367,46 @@ static const char *run(struct reading *r, const struct op *o, const char *p)
             continue;
         }
         case OP_END:
-            return p;
+            if (!level) {
+                return p;
+            }
+            if (next_element(r, level, &p)) {
+                o = &r->s->ops[level->array->element] - 1;
+                continue;
+            }
+            o = level->array;
+            v = container(r, WR_ARRAY, level->start, p ? p : level->start, level->odd);
+            level = level == levels ? NULL : level - 1;
+            break;
         }
         if (WR_UNLIKELY(!p)) {
-            return NULL;
+            goto misfit;
         }
         if (o->slot != WR_PATHS_NO_SLOT) {
             r->values[o->slot] = v;
         }
+        continue;
+    misfit: // an element may be another object than the first; everything else ends the attempt
+        if (!level) {
+            return NULL;
+        }
+        r->odd += UNTIDY;
+        p = wr_json_skip_value(level->element, r->end, level->array->depth + 1u);
+        if (!p) {
+            return NULL;
+        }
+        if (next_element(r, level, &p)) {
+            o = &r->s->ops[level->array->element] - 1;
+            continue;
+        }
+        if (!p) {
+            return NULL;
+        }
+        o = level->array;
+        if (o->slot != WR_PATHS_NO_SLOT) {
+            r->values[o->slot] = container(r, WR_ARRAY, level->start, p, level->odd);
+        }
+        level = level == levels ? NULL : level - 1;
     }
 }
 
@@ -304,7 +414,7 @@ static bool fits(const struct shape *s, wr_str text, size_t padding, wr_value *v
 {
     const char *end = text.at + text.len;
     struct reading r = {.s = s, .end = end, .limit = end + padding, .values = values};
-    return run(&r, s->ops, text.at) == end;
+    return run(&r, text.at) == end;
 }
 
 // ---- learning
@@ -312,7 +422,7 @@ static bool fits(const struct shape *s, wr_str text, size_t padding, wr_value *v
 struct element {
     uint32_t op; // the array's
     const char *at;
-    unsigned depth;
+    unsigned depth, wanted;
 };
 
 struct learner {
@@ -321,6 +431,7 @@ struct learner {
     const char *end;
     char literal[LITERAL]; // under construction
     unsigned len;
+    unsigned wanted; // containers around that are wanted as a whole
     bool failed;
     struct element *elements; // still to be learned
     size_t element_count, element_cap;
@@ -361,19 +472,19 @@ static const char *learn_space(struct learner *l, const char *p)
 {
     const char *next = wr_json_skip_space(p, l->end);
     if (next > p) {
-        l->s->canonical = false;
+        l->s->tidy = false;
         add_literal(l, p, next);
     }
     return next;
 }
 
-static void push_element(struct learner *l, const char *at, unsigned depth)
+static void push_element(struct learner *l, const char *at, unsigned depth, unsigned wanted)
 {
     if (l->element_count == l->element_cap) {
         l->element_cap = l->element_cap ? 2 * l->element_cap : 8;
         l->elements = wr_realloc(l->elements, l->element_cap * sizeof *l->elements);
     }
-    l->elements[l->element_count++] = (struct element){l->s->op_count - 1, at, depth};
+    l->elements[l->element_count++] = (struct element){l->s->op_count - 1, at, depth, wanted};
 }
 
 static const char *learn_object(struct learner *l, const char *p, const struct wr_path_node *node,
@@ -386,11 +497,14 @@ static const char *learn_value(struct learner *l, const char *p, const struct wr
     uint32_t slot = node ? node->slot : WR_PATHS_NO_SLOT;
     wr_value v;
     if (*p == '{') {
-        if (slot != WR_PATHS_NO_SLOT) {
+        bool whole = slot != WR_PATHS_NO_SLOT;
+        if (whole) {
             emit(l, OP_OPEN, slot, depth);
         }
+        l->wanted += whole;
         p = learn_object(l, p, node, depth);
-        if (slot != WR_PATHS_NO_SLOT) {
+        l->wanted -= whole;
+        if (whole) {
             emit(l, OP_CLOSE, slot, depth);
         }
         return p;
@@ -399,11 +513,16 @@ static const char *learn_value(struct learner *l, const char *p, const struct wr
         emit(l, OP_ARRAY, slot, depth);
         const char *first = wr_json_skip_space(p + 1, l->end);
         if (*first == '{' && !l->failed) {
-            push_element(l, first, depth + 1);
+            push_element(l, first, depth + 1, l->wanted + (slot != WR_PATHS_NO_SLOT));
         }
         return wr_json_skip_value(p, l->end, depth);
     }
-    emit(l, *p == '"' ? OP_STRING : *p <= '9' ? OP_NUMBER : OP_WORD, slot, depth);
+    bool skip = slot == WR_PATHS_NO_SLOT && !l->wanted;
+    emit(l,
+         *p == '"'   ? (skip ? OP_SKIP_STRING : OP_STRING)
+         : *p <= '9' ? (skip ? OP_SKIP_NUMBER : OP_NUMBER)
+                     : OP_WORD,
+         slot, depth);
     return wr_json_scan_scalar(p, l->end, &v);
 }
 
@@ -466,6 +585,7 @@ static void learn_elements(struct learner *l)
     for (size_t i = 0; i < l->element_count && !l->failed; i++) {
         struct element e = l->elements[i];
         l->s->ops[e.op].element = l->s->op_count;
+        l->wanted = e.wanted;
         learn_object(l, e.at, NULL, e.depth);
         emit(l, OP_END, WR_PATHS_NO_SLOT, e.depth);
     }
@@ -476,17 +596,17 @@ static bool learn(const struct wr_paths *paths, struct shape *s, wr_str text)
 {
     struct learner l = {.paths = paths, .s = s, .end = text.at + text.len};
     s->op_count = 0;
-    s->canonical = true;
+    s->tidy = true;
     s->hits = 0;
     const char *p = learn_space(&l, text.at);
-    s->canonical = true; // blanks around the whole belong to no value
+    s->tidy = true; // blanks around the whole belong to no value
     p = learn_value(&l, p, paths->count ? &paths->nodes[0] : NULL, 0);
-    bool canonical = s->canonical;
+    bool tidy = s->tidy;
     if (!l.failed) {
         learn_space(&l, p);
         emit(&l, OP_END, WR_PATHS_NO_SLOT, 0);
     }
-    s->canonical = canonical;
+    s->tidy = tidy;
     learn_elements(&l);
     free(l.elements);
     return !l.failed;

@@ -40,7 +40,7 @@ static inline size_t wr_json_escape_len(const char *p)
 size_t wr_json_unescape(char *out, wr_str raw);
 
 // The value that starts at *at, forced to all depths but for its leaves; *at moves behind it.
-// On the arena's limit Undefined, and arena->over is set.
-wr_value wr_json_build(const char **at, const char *end, struct wr_arena *arena);
+// On the arena's limit Undefined, and arena->over is set. `tidy`: the text is (WR_V_TIDY).
+wr_value wr_json_build(const char **at, const char *end, bool tidy, struct wr_arena *arena);
 
 #endif

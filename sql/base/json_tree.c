@@ -3,6 +3,7 @@
 #include "sql/base/json.h"
 
 #include "sql/base/compiler.h"
+#include "sql/base/json_scan.h"
 #include "sql/base/json_text.h"
 #include "sql/base/utf8.h"
 
@@ -89,84 +90,192 @@ size_t wr_json_unescape(char *out, wr_str raw)
     return (size_t)(to - out);
 }
 
-static wr_value build(const char **at, const char *end, struct wr_arena *arena);
+// ---- trees
 
-static wr_value build_array(const char **at, const char *end, struct wr_arena *arena)
+#define FEW 16 // members or items that are collected on the stack, before their place is made
+
+struct tree {
+    const char *end;
+    struct wr_arena *arena;
+    bool tidy; // no blanks, and no key stands twice in an object
+};
+
+static const char *build(struct tree *t, const char *p, wr_value *out);
+
+static inline const char *skip(const struct tree *t, const char *p)
 {
-    struct wr_array_builder b = {0};
-    const char *p = wr_json_skip_space(*at + 1, end);
+    return WR_UNLIKELY((unsigned char)*p <= ' ') ? wr_json_skip_space(p, t->end) : p;
+}
+
+// Room in the arena for what was collected, or NULL.
+static void *settle(struct tree *t, const void *from, uint32_t count, size_t size)
+{
+    void *to = count ? wr_arena_alloc(t->arena, count * size) : NULL;
+    if (to) {
+        memcpy(to, from, count * size);
+    }
+    return to;
+}
+
+static const char *build_array(struct tree *t, const char *p, wr_value *out)
+{
+    wr_value few[FEW];
+    struct wr_array_builder many = {0};
+    uint32_t count = 0;
+    p = skip(t, p + 1);
     while (*p != ']') {
-        wr_array_push(&b, arena, build(&p, end, arena));
-        p = wr_json_skip_space(p, end);
+        wr_value v;
+        p = skip(t, build(t, p, &v));
+        if (WR_LIKELY(count < FEW)) {
+            few[count++] = v;
+        } else {
+            for (uint32_t i = 0; count == FEW && i < FEW; i++) {
+                wr_array_push(&many, t->arena, few[i]);
+            }
+            count = FEW + 1;
+            wr_array_push(&many, t->arena, v);
+        }
         if (*p == ',') {
-            p = wr_json_skip_space(p + 1, end);
+            p = skip(t, p + 1);
         }
     }
-    *at = p + 1;
-    return wr_array_done(&b);
+    if (count > FEW) {
+        *out = wr_array_done(&many);
+    } else {
+        const wr_value *items = settle(t, few, count, sizeof few[0]);
+        *out = (wr_value){.type = WR_ARRAY, .len = items ? count : 0, .as.items = items};
+    }
+    return p + 1;
 }
 
-static wr_value build_object(const char **at, const char *end, struct wr_arena *arena)
+static const char *read_key(struct tree *t, const char *p, wr_str *key)
 {
-    struct wr_object_builder b = {0};
-    const char *p = wr_json_skip_space(*at + 1, end);
+    unsigned high = 0;
+    const char *stop = wr_json_scan(p + 1, t->end, &high);
+    if (WR_LIKELY(*stop == '"')) {
+        *key = (wr_str){p + 1, (size_t)(stop - p - 1)};
+        return stop + 1;
+    }
+    bool escaped;
+    wr_str raw = wr_json_string_at(p + 1, t->end, &escaped);
+    char *text = wr_arena_alloc(t->arena, raw.len);
+    *key = text ? (wr_str){text, wr_json_unescape(text, raw)} : (wr_str){0};
+    return raw.at + raw.len + 1;
+}
+
+// The place of `key` among the first members, or `count`.
+static inline uint32_t place_of(const struct wr_member *members, uint32_t count, wr_str key)
+{
+    uint32_t i = 0;
+    while (i < count &&
+           !(members[i].key.len == key.len && memcmp(members[i].key.at, key.at, key.len) == 0)) {
+        i++;
+    }
+    return i;
+}
+
+static const char *build_object(struct tree *t, const char *p, wr_value *out)
+{
+    struct wr_member few[FEW];
+    struct wr_object_builder many = {0};
+    uint32_t count = 0;
+    p = skip(t, p + 1);
     while (*p != '}') {
-        bool escaped;
-        wr_str key = wr_json_string_at(p + 1, end, &escaped);
-        p = wr_json_skip_space(key.at + key.len + 1, end);
-        if (escaped) {
-            char *text = wr_arena_alloc(arena, key.len);
-            key = text ? (wr_str){text, wr_json_unescape(text, key)} : (wr_str){0};
+        struct wr_member m;
+        p = skip(t, read_key(t, p, &m.key));
+        p = skip(t, p + 1); // the colon
+        p = skip(t, build(t, p, &m.value));
+        if (WR_LIKELY(count <= FEW)) {
+            uint32_t at = t->tidy ? count : place_of(few, count < FEW ? count : FEW, m.key);
+            if (WR_LIKELY(at < FEW)) { // the last of equal keys wins, in the place of the first
+                few[at].value = m.value;
+                few[at].key = at < count ? few[at].key : m.key;
+                count += at == count;
+            } else {
+                for (uint32_t i = 0; i < FEW; i++) {
+                    wr_object_set(&many, t->arena, few[i].key, few[i].value);
+                }
+                count = FEW + 1;
+            }
         }
-        p = wr_json_skip_space(p + 1, end);
-        wr_value value = build(&p, end, arena);
-        wr_object_set(&b, arena, key, value);
-        p = wr_json_skip_space(p, end);
+        if (count > FEW) {
+            wr_object_set(&many, t->arena, m.key, m.value);
+        }
         if (*p == ',') {
-            p = wr_json_skip_space(p + 1, end);
+            p = skip(t, p + 1);
         }
     }
-    *at = p + 1;
-    return wr_object_done(&b);
+    if (count > FEW) {
+        *out = wr_object_done(&many);
+    } else {
+        const struct wr_member *members = settle(t, few, count, sizeof few[0]);
+        *out = (wr_value){.type = WR_OBJECT, .len = members ? count : 0, .as.members = members};
+    }
+    return p + 1;
 }
 
-static wr_value build(const char **at, const char *end, struct wr_arena *arena)
+static const char *build_string(struct tree *t, const char *p, wr_value *out)
 {
-    const char *p = *at;
+    unsigned high = 0;
+    const char *stop = wr_json_scan(p + 1, t->end, &high);
+    if (WR_LIKELY(*stop == '"')) {
+        *out = wr_string((wr_str){p + 1, (size_t)(stop - p - 1)});
+        out->flags = WR_V_CANON;
+        return stop + 1;
+    }
+    bool escaped;
+    *out = wr_string(wr_json_string_at(p + 1, t->end, &escaped));
+    out->flags = WR_V_LAZY;
+    return out->as.text + out->len + 1;
+}
+
+static const char *build_number(struct tree *t, const char *p, wr_value *out)
+{
+#ifdef __SSE2__
+    if (WR_LIKELY(t->end - p >= 16)) {
+        const char *next = wr_json_scan_number(p, out);
+        if (WR_LIKELY(next)) {
+            out->flags &= (uint8_t)~WR_V_DECIMAL; // it is known when it is forced
+            return next;
+        }
+    }
+#endif
+    const char *next = wr_json_number_end(p, t->end);
+    *out = (wr_value){
+        .type = WR_NUMBER, .flags = WR_V_LAZY, .len = (uint32_t)(next - p), .as.text = p};
+    return next;
+}
+
+static const char *build(struct tree *t, const char *p, wr_value *out)
+{
     switch (*p) {
     case '{':
-        return build_object(at, end, arena);
+        return build_object(t, p, out);
     case '[':
-        return build_array(at, end, arena);
-    case '"': {
-        bool escaped;
-        wr_str raw = wr_json_string_at(p + 1, end, &escaped);
-        *at = raw.at + raw.len + 1;
-        wr_value v = wr_string(raw);
-        v.flags = escaped ? WR_V_LAZY : 0;
-        return v;
-    }
+        return build_array(t, p, out);
+    case '"':
+        return build_string(t, p, out);
     case 't':
-        *at = p + 4;
-        return wr_boolean(true);
+        *out = wr_boolean(true);
+        return p + 4;
     case 'f':
-        *at = p + 5;
-        return wr_boolean(false);
+        *out = wr_boolean(false);
+        return p + 5;
     case 'n':
-        *at = p + 4;
-        return wr_null();
+        *out = wr_null();
+        return p + 4;
     default:
-        *at = wr_json_number_end(p, end);
-        return (wr_value){
-            .type = WR_NUMBER, .flags = WR_V_LAZY, .len = (uint32_t)(*at - p), .as.text = p};
+        return build_number(t, p, out);
     }
 }
 
-wr_value wr_json_build(const char **at, const char *end, struct wr_arena *arena)
+wr_value wr_json_build(const char **at, const char *end, bool tidy, struct wr_arena *arena)
 {
+    struct tree t = {.end = end, .arena = arena, .tidy = tidy};
     bool was_over = arena->over;
+    wr_value v;
     arena->over = false;
-    wr_value v = build(at, end, arena);
+    *at = build(&t, *at, &v);
     if (arena->over) {
         return wr_undefined();
     }
@@ -198,7 +307,7 @@ wr_err wr_json_parse(wr_str text, struct wr_arena *arena, enum wr_dialect dialec
     const char *p = wr_json_skip_space(text.at, end);
     bool was_over = arena->over;
     arena->over = false;
-    wr_value v = wr_json_build(&p, end, arena);
+    wr_value v = wr_json_build(&p, end, false, arena);
     wr_value_force(&v, arena, dialect);
     if (arena->over) {
         return wr_fault_set(fault, WR_ERR_LIMIT, "JSON text is too large for its memory");

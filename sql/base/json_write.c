@@ -23,8 +23,24 @@ static void write_escape(struct wr_buf *b, unsigned char c)
     wr_buf_add(b, (wr_str){text, sizeof text});
 }
 
+// A text that needs no escape.
+static inline void write_plain(struct wr_buf *b, wr_str text)
+{
+    char *to = wr_buf_reserve(b, text.len + 2);
+    if (to) {
+        to[0] = '"';
+        memcpy(to + 1, text.at, text.len);
+        to[text.len + 1] = '"';
+        b->len += text.len + 2;
+    }
+}
+
 void wr_json_write_string(struct wr_buf *b, wr_str s)
 {
+    if (s.len <= 16 && wr_json_is_plain_short(s)) {
+        write_plain(b, s);
+        return;
+    }
     const char *p = s.at ? s.at : "", *end = p + s.len;
     wr_buf_add_char(b, '"');
     while (p < end) {
@@ -236,18 +252,6 @@ static bool write_lazy_container(struct wr_buf *b, const wr_value *v, struct wr_
 
 // ---- values
 
-// A text that needs no escape.
-static inline void write_plain(struct wr_buf *b, wr_str text)
-{
-    char *to = wr_buf_reserve(b, text.len + 2);
-    if (to) {
-        to[0] = '"';
-        memcpy(to + 1, text.at, text.len);
-        to[text.len + 1] = '"';
-        b->len += text.len + 2;
-    }
-}
-
 static void write_base64(struct wr_buf *b, wr_str bytes)
 {
     wr_buf_add_char(b, '"');
@@ -401,7 +405,7 @@ bool wr_json_squeeze(wr_value *v, struct wr_arena *arena, enum wr_dialect dialec
     }
     v->as.text = b.at;
     v->len = (uint32_t)b.len;
-    v->flags |= WR_V_CANON;
+    v->flags |= WR_V_CANON | WR_V_TIDY;
     return true;
 }
 

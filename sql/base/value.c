@@ -85,7 +85,7 @@ void wr_value_force(wr_value *v, struct wr_arena *arena, enum wr_dialect dialect
         char *text = wr_arena_alloc(arena, token.len);
         *v = text ? wr_string((wr_str){text, wr_json_unescape(text, token)}) : wr_undefined();
     } else {
-        *v = wr_json_build(&token.at, token.at + token.len, arena);
+        *v = wr_json_build(&token.at, token.at + token.len, v->flags & WR_V_TIDY, arena);
     }
 }
 

@@ -36,8 +36,9 @@ enum wr_type {
 #define WR_V_DECIMAL 2u // NUMBER: a Decimal; clear: an Int
 #define WR_V_BIG     4u // NUMBER: as.big holds it
 #define WR_V_CANON \
-    8u // the text is what wr_json_write() would write, under every dialect: that of
-       // a lazy NUMBER, ARRAY or OBJECT, or a STRING that needs no escape
+    8u                // the text is what wr_json_write() would write, under every dialect: that of
+                      // a lazy NUMBER, ARRAY or OBJECT, or a STRING that needs no escape
+#define WR_V_TIDY 16u // a lazy ARRAY or OBJECT: no blanks between tokens, no key stands twice
 
 // Which SQL version's number rules hold (sql.md 4, "Whole Decimals").
 enum wr_dialect {

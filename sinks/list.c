@@ -7,12 +7,23 @@
 
 // BOTH(local form, AWS form), SAME(the one form of every mode), AWS(a form that has no local one
 // yet), LOCAL(the reverse).
-#define KINDS(BOTH, SAME, AWS, LOCAL) \
-    LOCAL(wr_sink_dynamodb)           \
-    LOCAL(wr_sink_dynamodb_v2)        \
-    LOCAL(wr_sink_lambda)             \
-    SAME(wr_sink_null)                \
-    SAME(wr_sink_republish)           \
+#define KINDS(BOTH, SAME, AWS, LOCAL)                              \
+    BOTH(wr_sink_cloudwatch_logs, wr_sink_cloudwatch_logs_aws)     \
+    BOTH(wr_sink_cloudwatch_metric, wr_sink_cloudwatch_metric_aws) \
+    BOTH(wr_sink_cloudwatch_alarm, wr_sink_cloudwatch_alarm_aws)   \
+    BOTH(wr_sink_timestream, wr_sink_timestream_aws)               \
+    BOTH(wr_sink_step_functions, wr_sink_step_functions_aws)       \
+    BOTH(wr_sink_elasticsearch, wr_sink_elasticsearch_aws)         \
+    BOTH(wr_sink_open_search, wr_sink_open_search_aws)             \
+    BOTH(wr_sink_iot_events, wr_sink_iot_events_aws)               \
+    BOTH(wr_sink_iot_analytics, wr_sink_iot_analytics_aws)         \
+    BOTH(wr_sink_iot_site_wise, wr_sink_iot_site_wise_aws)         \
+    BOTH(wr_sink_location, wr_sink_location_aws)                   \
+    LOCAL(wr_sink_dynamodb)                                        \
+    LOCAL(wr_sink_dynamodb_v2)                                     \
+    LOCAL(wr_sink_lambda)                                          \
+    SAME(wr_sink_null)                                             \
+    SAME(wr_sink_republish)                                        \
     BOTH(wr_sink_s3, wr_sink_s3_aws)
 
 #define BOTH(local, aws) extern const struct wr_sink_impl local, aws;

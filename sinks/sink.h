@@ -104,7 +104,10 @@ struct wr_record {
     unsigned attempt;     // 1 at the first submit
     bool is_error_action;
     struct wr_arena *arena;      // the message's; the sink may allocate while it holds the record
-    void *sink_data;             // the sink's while it holds the record
+    const uint8_t *delivery_id;  // 16 bytes that name this rule on this message, the same at every
+                                 // try, also in another process; NULL: none (tests)
+    uint8_t action_number;       // of the rule's actions, and of its error action
+    void *sink_data;             // the sink's, from try to try: NULL at the first; in the arena
     struct wr_record *sink_next; // the sink's while it holds the record: queues without allocation
     // behind this the engine's own members follow
 };

@@ -8,6 +8,17 @@
 
 static const wr_str absent = WR_STR_INIT("N/A");
 
+// Which of the rule's it is: an error action comes after all others.
+static uint8_t number_of(const struct wr_run *r, const struct wr_rule_action *action)
+{
+    for (size_t i = 0; i < r->rule->action_count; i++) {
+        if (action == &r->rule->actions[i]) {
+            return (uint8_t)i;
+        }
+    }
+    return WR_ENTRY_ACTIONS_MAX;
+}
+
 void wr_engine_record_init(struct wr_engine_record *er, struct wr_run *r,
                            const struct wr_rule_action *action)
 {
@@ -26,6 +37,8 @@ void wr_engine_record_init(struct wr_engine_record *er, struct wr_run *r,
                 .client_id = m->client_id.at ? m->client_id : absent,
                 .timestamp_ms = m->timestamp_ms,
                 .hops = r->message->hops,
+                .delivery_id = r->id.at,
+                .action_number = number_of(r, action),
                 .arena = &r->message->arena,
             },
         .run = r,
@@ -223,6 +236,7 @@ WR_COLD static bool may_go(struct wr_engine_record *er)
 static void submit(struct wr_engine_record *er)
 {
     struct wr_sink *sink = er->rec.sink;
+    wr_run_identify(er->run);
     er->rec.attempt++;
     er->lent = true;
     sink->impl->submit(sink, &er->rec);

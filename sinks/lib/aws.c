@@ -417,6 +417,18 @@ size_t wr_aws_pending(const struct wr_aws *a)
     return a->pending;
 }
 
+bool wr_aws_own_endpoint(struct wr_aws *a, enum wr_aws_service service, struct wr_buf *url)
+{
+    bool custom = false;
+    size_t before = url->len;
+    if (wr_aws_endpoint(&a->tools, service, a->profiles, a->profile, wr_aws_default_region(a), url,
+                        &custom) ||
+        !custom) {
+        url->len = before;
+    }
+    return custom;
+}
+
 // ---- verdicts and states
 
 enum wr_verdict wr_aws_verdict(const struct wr_aws_answer *r, enum wr_aws_service service,

@@ -87,6 +87,9 @@ void wr_aws_cancel(struct wr_aws *a, struct wr_aws_call *call);
 // Calls without an answer.
 size_t wr_aws_pending(const struct wr_aws *a);
 
+// Is the service somewhere else than at AWS, for calls that name no endpoint? Its URL is appended.
+bool wr_aws_own_endpoint(struct wr_aws *a, enum wr_aws_service service, struct wr_buf *url);
+
 // The region of calls that name none.
 wr_str wr_aws_default_region(const struct wr_aws *a);
 

@@ -4,31 +4,31 @@
 #include "sql/base/banned.h"
 
 // SHAPE(variable) in the order of actions.md 4; null, weir's own, stands last.
-#define SHAPES(SHAPE)                 \
-    SHAPE(wr_sink_s3)                 \
-    SHAPE(wr_sink_dynamodb)           \
-    SHAPE(wr_sink_dynamodb_v2)        \
-    SHAPE(wr_sink_lambda)             \
-    SHAPE(wr_sink_republish)          \
-    SHAPE(wr_shape_kafka)             \
-    SHAPE(wr_shape_sqs)               \
-    SHAPE(wr_shape_sns)               \
-    SHAPE(wr_shape_kinesis)           \
-    SHAPE(wr_shape_firehose)          \
-    SHAPE(wr_shape_http)              \
-    SHAPE(wr_shape_cloudwatch_logs)   \
-    SHAPE(wr_shape_cloudwatch_metric) \
-    SHAPE(wr_shape_cloudwatch_alarm)  \
-    SHAPE(wr_shape_timestream)        \
-    SHAPE(wr_shape_step_functions)    \
-    SHAPE(wr_shape_elasticsearch)     \
-    SHAPE(wr_shape_open_search)       \
-    SHAPE(wr_shape_iot_events)        \
-    SHAPE(wr_shape_iot_analytics)     \
-    SHAPE(wr_shape_iot_site_wise)     \
-    SHAPE(wr_shape_location)          \
-    SHAPE(wr_shape_salesforce)        \
-    SHAPE(wr_shape_influx_db)         \
+#define SHAPES(SHAPE)                \
+    SHAPE(wr_sink_s3)                \
+    SHAPE(wr_sink_dynamodb)          \
+    SHAPE(wr_sink_dynamodb_v2)       \
+    SHAPE(wr_sink_lambda)            \
+    SHAPE(wr_sink_republish)         \
+    SHAPE(wr_shape_kafka)            \
+    SHAPE(wr_shape_sqs)              \
+    SHAPE(wr_shape_sns)              \
+    SHAPE(wr_shape_kinesis)          \
+    SHAPE(wr_shape_firehose)         \
+    SHAPE(wr_shape_http)             \
+    SHAPE(wr_sink_cloudwatch_logs)   \
+    SHAPE(wr_sink_cloudwatch_metric) \
+    SHAPE(wr_sink_cloudwatch_alarm)  \
+    SHAPE(wr_sink_timestream)        \
+    SHAPE(wr_sink_step_functions)    \
+    SHAPE(wr_sink_elasticsearch)     \
+    SHAPE(wr_sink_open_search)       \
+    SHAPE(wr_sink_iot_events)        \
+    SHAPE(wr_sink_iot_analytics)     \
+    SHAPE(wr_sink_iot_site_wise)     \
+    SHAPE(wr_sink_location)          \
+    SHAPE(wr_shape_salesforce)       \
+    SHAPE(wr_shape_influx_db)        \
     SHAPE(wr_sink_null)
 
 #define SHAPE(name) extern const struct wr_sink_impl name;

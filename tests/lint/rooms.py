@@ -44,6 +44,8 @@ RULES = [
     ("sql/*", ["sql/*"], []),
     # A sink's own client library: SQLite for the local DynamoDB, OpenSSL for digests and signing.
     ("sinks/dynamodb*", ["sinks/*", "sql/base/*"], ["uv", "sqlite"]),
+    # Local forms whose entries are rows of an SQLite file.
+    ("sinks/service/rows*", ["sinks/*", "sql/base/*"], ["uv", "sqlite"]),
     ("sinks/lib/local_dynamodb*", ["sinks/*", "sql/base/*"], ["uv", "sqlite"]),
     ("sinks/lib/httpd*", ["sinks/*", "sql/base/*"], ["uv", "http_parser"]),
     ("sinks/lib/http*", ["sinks/*", "sql/base/*"], ["uv", "http_parser", "curl"]),

@@ -29,7 +29,7 @@ static void check_table(const char *sink, const struct wr_option *options)
         CHECK(name, o->help && o->help[0] && o->help[strlen(o->help) - 1] == '.');
         CHECK(name, (o->type == WR_OPT_CHOICE) == (o->choices != NULL));
         CHECK(name, !o->choices || !o->fallback || is_choice(o->choices, o->fallback));
-        CHECK(name, o->min <= o->max);
+        CHECK(name, o->min <= o->max || (o->max == 0 && o->type != WR_OPT_INT)); // 0: no limit
         CHECK(name, !(o->flags & WR_OPT_REQUIRED) || !o->fallback);
         CHECK(name, o->type != WR_OPT_INT || !o->fallback ||
                         (atoll(o->fallback) >= o->min && atoll(o->fallback) <= o->max));

@@ -111,6 +111,20 @@ static wr_str string_member(const wr_value *o, const char *name, struct wr_arena
     return v.type == WR_STRING ? wr_value_text(&v) : (wr_str){0};
 }
 
+// A cluster's way: {"error": {"type": …, "reason": …}, "status": 400}, or {"error": "…"}.
+static void read_search_error(struct wr_aws_answer *a, const wr_value *o, struct wr_arena *arena)
+{
+    const wr_value *found = wr_object_get(o, WR_STR("error"));
+    wr_value error = found ? *found : wr_undefined();
+    wr_value_force(&error, arena, WR_SQL_2016);
+    if (error.type == WR_OBJECT) {
+        a->code = a->code.len ? a->code : string_member(&error, "type", arena);
+        a->message = string_member(&error, "reason", arena);
+    } else if (error.type == WR_STRING) {
+        a->message = wr_value_text(&error);
+    }
+}
+
 static void read_json(struct wr_aws_answer *a, struct wr_arena *arena)
 {
     wr_value o;
@@ -128,6 +142,9 @@ static void read_json(struct wr_aws_answer *a, struct wr_arena *arena)
     }
     for (size_t i = 0; i < WR_COUNT(text_names) && a->message.len == 0; i++) {
         a->message = string_member(&o, text_names[i], arena);
+    }
+    if (a->message.len == 0) {
+        read_search_error(a, &o, arena);
     }
 }
 

@@ -53,6 +53,9 @@ const char *wr_aws_class_name(enum wr_aws_class class);
     CODE("KMSThrottling", THROTTLED, SNS)                                    \
     CODE("KMSThrottlingException", THROTTLED, KINESIS)                       \
     CODE("ExecutionLimitExceeded", THROTTLED, STATES)                        \
+    CODE("KmsThrottlingException", THROTTLED, STATES)                        \
+    CODE("ConflictingOperationException", RETRY, SITEWISE)                   \
+    CODE("es_rejected_execution_exception", THROTTLED, SERVICE_COUNT)        \
     CODE("IDPCommunicationError", RETRY, STS)                                \
     CODE("ExpiredToken", REFRESH, SERVICE_COUNT)                             \
     CODE("ExpiredTokenException", REFRESH, SERVICE_COUNT)                    \

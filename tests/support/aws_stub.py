@@ -19,13 +19,18 @@ Kinds of failure (fail(kind, ...), first that fits, `times` each): error (status
 (status, without a body), hang (seconds), reset (no answer, RST), cut (half of the body), slow (seconds in all),
 partial (indexes of entries of a batch that fail, code), redirect (location), damage (wrong x-amz-crc32).
 `service` and `operation` choose; headers: more headers of the answer.
+
+What a service answers stands below, or in a file aws_NAME.py beside this one: its ANSWERS, THROTTLES and ERRORS are
+taken when a stub is made.
 """
 import argparse
 import base64
 import datetime
 import hashlib
 import http.server
+import importlib
 import json
+import pathlib
 import socket
 import ssl
 import struct
@@ -178,6 +183,10 @@ class Stub:
         self.lambdas = {}         # function: a callable of the payload, or the answer's bytes
         self.secrets = {}
         self.log_streams = None   # None: all exist; or a set of (group, stream)
+        self.log_groups = None    # None: all exist; or a set
+        self.bad_names = set()    # metrics that PutMetricData refuses
+        self.executions = {}      # ARN: input
+        self.documents = {}       # path: body
         self.clock = 0.0          # seconds ahead of ours
         self.session_seconds = 3600  # of keys that STS and the others give
         self.imds_v2 = self.imds_v1 = True
@@ -186,6 +195,7 @@ class Stub:
         self.auth_token = None    # that the container endpoint wants
         self.given = 0
         self.tls, self.client_ca = tls, client_ca
+        load_plugins()
         stub = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -259,6 +269,7 @@ class Stub:
     def reset(self):
         with self.lock:
             self.requests, self.failures, self.objects, self.items = [], [], {}, {}
+            self.executions, self.documents = {}, {}
 
     def seen(self, service=None, operation=None):
         with self.lock:
@@ -341,6 +352,8 @@ class Stub:
         return Answer(f.get("status", 500), f.get("body", b""), f.get("headers", ()))
 
     def error(self, r, status, code, message, headers=()):
+        if r.service in ERRORS:
+            return ERRORS[r.service](status, code, message)
         identity = str(uuid.uuid4())
         headers = [("x-amzn-RequestId", identity), *headers]
         if r.service == "s3":
@@ -606,20 +619,6 @@ def invoke(stub, r, _):
     return Answer(200, given(r.body) if callable(given) else given, [("Content-Type", "application/json")])
 
 
-def put_log_events(stub, r, _):
-    b = r.json()
-    if stub.log_streams is not None and (b["logGroupName"], b["logStreamName"]) not in stub.log_streams:
-        return stub.error(r, 400, "ResourceNotFoundException", "The specified log stream does not exist.")
-    return Answer(200, {"nextSequenceToken": "1"})
-
-
-def create_log_stream(stub, r, _):
-    b = r.json()
-    if stub.log_streams is not None:
-        stub.log_streams.add((b["logGroupName"], b["logStreamName"]))
-    return Answer(200, b"")
-
-
 def assume_role(stub, r, _):
     key, secret, token, expires = stub.give_keys()
     arn = escape(r.form.get("RoleArn", ""))
@@ -636,10 +635,6 @@ def get_secret(stub, r, _):
     return Answer(200, {"Name": name, "SecretString": stub.secrets[name], "ARN": name, "VersionId": "1"})
 
 
-def metric(stub, r, _):
-    return query_answer(r.operation, "") if r.form else Answer(200, {})
-
-
 ANSWERS = {
     ("s3", "PutObject"): s3_put, ("s3", "GetObject"): s3_get, ("s3", "HeadObject"): s3_get, ("s3", "DeleteObject"): s3_delete,
     ("dynamodb", "PutItem"): dynamodb(put_item), ("dynamodb", "GetItem"): dynamodb(get_item),
@@ -654,29 +649,25 @@ ANSWERS = {
     ("firehose", "PutRecord"): lambda *_: Answer(200, {"RecordId": "1"}),
     ("firehose", "PutRecordBatch"): records("Records", "RequestResponses", "FailedPutCount", lambda i: {"RecordId": str(i + 1)}),
     ("lambda", "Invoke"): invoke,
-    ("logs", "PutLogEvents"): put_log_events, ("logs", "CreateLogStream"): create_log_stream,
-    ("monitoring", "PutMetricData"): metric, ("monitoring", "SetAlarmState"): metric,
-    ("timestream", "WriteRecords"): lambda s, r, p: Answer(200, {"RecordsIngested": {"Total": len(r.json()["Records"])}}),
-    ("timestream", "DescribeEndpoints"): lambda s, r, p: Answer(
-        200, {"Endpoints": [{"Address": f"127.0.0.1:{s.port}", "CachePeriodInMinutes": 1440}]}),
-    ("states", "StartExecution"): lambda *_: Answer(
-        200, {"executionArn": f"arn:aws:states:us-east-1:123456789012:execution:m:{uuid.uuid4()}", "startDate": 1}),
     ("sts", "AssumeRole"): assume_role,
     ("sts", "GetCallerIdentity"): lambda s, r, p: query_answer(
         "GetCallerIdentity", f"<Arn>arn:aws:iam::123456789012:user/{r.key_id}</Arn><Account>123456789012</Account>"),
     ("secretsmanager", "GetSecretValue"): get_secret,
-    ("iotsitewise", None): lambda s, r, p: Answer(200, {"errorEntries": [
-        {"entryId": e["entryId"], "errors": [{"errorCode": p.get("code", "InternalFailureException"), "errorMessage": "told to fail",
-                                              "timestamps": []}]}
-        for i, e in enumerate(r.json().get("entries", [])) if failed_at(p, i)]}),
-    ("geo", None): lambda s, r, p: Answer(200, {"Errors": [
-        {"DeviceId": u["DeviceId"], "SampleTime": iso(s.now()), "Error": {"Code": p.get("code", "InternalServerException"), "Message": "told to fail"}}
-        for i, u in enumerate(r.json().get("Updates", [])) if failed_at(p, i)]}),
-    ("ioteventsdata", None): lambda *_: Answer(200, {"BatchPutMessageErrorEntries": []}),
-    ("iotanalytics", None): lambda *_: Answer(200, {"batchPutMessageErrorEntries": []}),
-    ("es", "PUT"): lambda *_: Answer(201, {"result": "created"}),
-    ("es", "POST"): lambda s, r, p: Answer(200, {"took": 1, "errors": bool(p), "items": []}),
 }
+ERRORS = {}  # service: what its errors look like, as a function of status, code and message
+
+
+def load_plugins():
+    """What stands in the files aws_NAME.py beside this one: ANSWERS, THROTTLES, ERRORS of more services."""
+    here = pathlib.Path(__file__).resolve().parent
+    if str(here) not in sys.path:
+        sys.path.insert(0, str(here))
+    for path in sorted(here.glob("aws_*.py")):
+        if path.stem != "aws_stub":
+            plugin = importlib.import_module(path.stem)
+            ANSWERS.update(plugin.ANSWERS)
+            THROTTLES.update(getattr(plugin, "THROTTLES", {}))
+            ERRORS.update(getattr(plugin, "ERRORS", {}))
 
 
 def main():

@@ -104,7 +104,7 @@ static bool check_texts(const struct wr_record *rec, struct wr_service_no *no)
 // "search-d-x.eu-west-1.es.amazonaws.com"; empty: the endpoint tells none.
 static wr_str region_before(wr_str host, wr_str suffix)
 {
-    ptrdiff_t end = wr_str_find(host, suffix);
+    ptrdiff_t end = host.at ? wr_str_find(host, suffix) : -1;
     if (end <= 0) {
         return (wr_str){0};
     }

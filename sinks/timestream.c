@@ -77,6 +77,14 @@ static wr_err timestream_check(const struct wr_param *params, const bool *consta
 // What all records of one result share, as JSON: the dimensions before, the time behind.
 struct around {
     wr_str before, behind;
+    wr_str dimensions, unit;
+    int64_t time;
+};
+
+// One record, for its row.
+struct measure {
+    const struct around *around;
+    wr_str name, value, type;
 };
 
 static bool text_fits(const char *member, wr_str text, size_t max, struct wr_service_no *no)
@@ -141,8 +149,17 @@ static bool make_around(const struct wr_record *rec, struct around *around,
     wr_buf_add(&behind, WR_STR("\",\"TimeUnit\":\""));
     wr_buf_add(&behind, unit);
     wr_buf_add(&behind, WR_STR("\"}"));
-    *around = (struct around){wr_buf_str(&before), wr_buf_str(&behind)};
     rec->arena->over |= before.over || behind.over;
+    *around = (struct around){
+        .before = wr_buf_str(&before),
+        .behind = wr_buf_str(&behind),
+        .unit = unit,
+        .time = time,
+    };
+    if (!before.over) { // {"Dimensions":[…],"MeasureName":
+        around->dimensions = wr_str_cut(around->before, sizeof "{\"Dimensions\":" - 1,
+                                        before.len - (sizeof ",\"MeasureName\":" - 1));
+    }
     return true;
 }
 
@@ -205,7 +222,13 @@ static bool add_measure(struct wr_service_entry *e, const struct wr_member *memb
     wr_buf_add_char(&b, '"');
     wr_buf_add(&b, around->behind);
     b.over |= text.over;
+    struct measure *row = wr_arena_alloc(rec->arena, sizeof *row);
+    if (!row) {
+        return false;
+    }
+    *row = (struct measure){around, member->key, wr_buf_str(&text), wr_str_of(type)};
     e->json = wr_service_keep(e->ask, &b);
+    e->more = row;
     e->weight = e->json.len;
     return true;
 }
@@ -218,7 +241,6 @@ static bool is_measure(const struct wr_record *rec, const wr_value *v)
 static bool timestream_make(struct wr_record *rec, struct wr_service_ask *ask,
                             struct wr_service_no *no)
 {
-    struct around around;
     wr_value result = wr_service_result(rec);
     ask->names[0] = rec->params[TS_DATABASE].text;
     ask->names[1] = rec->params[TS_TABLE].text;
@@ -249,12 +271,13 @@ static bool timestream_make(struct wr_record *rec, struct wr_service_ask *ask,
                                  count, RECORDS_MAX);
     }
     struct wr_service_entry *e = wr_service_entries(ask, count);
-    if (!e || !make_around(rec, &around, no)) {
+    struct around *around = wr_arena_alloc(rec->arena, sizeof *around);
+    if (!e || !around || !make_around(rec, around, no)) {
         return false;
     }
     for (uint32_t i = 0; i < result.len; i++) {
         if (is_measure(rec, &result.as.members[i].value) &&
-            !add_measure(e++, &result.as.members[i], &around, no)) {
+            !add_measure(e++, &result.as.members[i], around, no)) {
             return false;
         }
     }
@@ -466,16 +489,20 @@ static void timestream_read(struct wr_service_call *call, const struct wr_aws_an
 static void timestream_bind(struct sqlite3_stmt *stmt, size_t statement,
                             const struct wr_service_entry *e)
 {
+    const struct measure *m = e->more;
     wr_service_bind_text(stmt, 1, e->ask->names[0]);
     wr_service_bind_text(stmt, 2, e->ask->names[1]);
-    wr_service_bind_text(stmt, 3, e->json);
+    wr_service_bind_text(stmt, 3, m->name);
+    wr_service_bind_text(stmt, 4, m->type);
+    wr_service_bind_text(stmt, 5, m->value);
+    wr_service_bind_int(stmt, 6, m->around->time);
+    wr_service_bind_text(stmt, 7, m->around->unit);
+    wr_service_bind_text(stmt, 8, m->around->dimensions);
 }
 
 static const char *const statements[] = {
     "INSERT INTO records(database, name, measure, type, value, time, time_unit, dimensions) "
-    "SELECT ?1, ?2, json_extract(?3, '$.MeasureName'), json_extract(?3, '$.MeasureValueType'), "
-    "json_extract(?3, '$.MeasureValue'), CAST(json_extract(?3, '$.Time') AS INTEGER), "
-    "json_extract(?3, '$.TimeUnit'), json_extract(?3, '$.Dimensions')",
+    "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     NULL,
 };
 

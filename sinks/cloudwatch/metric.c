@@ -262,11 +262,13 @@ static void metric_bind(struct sqlite3_stmt *stmt, size_t statement,
     wr_service_bind_int(stmt, 5, e->time_ms);
 }
 
+// `seq` says which were written last, for who looks again.
 static const char *const statements[] = {
-    "INSERT INTO metrics(namespace, name, unit, count, sum, min, max, last, time_ms) "
-    "VALUES(?1, ?2, ?3, 1, ?4, ?4, ?4, ?4, ?5) ON CONFLICT(namespace, name, unit) DO UPDATE SET "
-    "count = count + 1, sum = sum + ?4, min = min(min, ?4), max = max(max, ?4), "
-    "last = CASE WHEN ?5 >= time_ms THEN ?4 ELSE last END, time_ms = max(time_ms, ?5)",
+    "INSERT INTO metrics(namespace, name, unit, count, sum, min, max, last, time_ms, seq) "
+    "VALUES(?1, ?2, ?3, 1, ?4, ?4, ?4, ?4, ?5, (SELECT coalesce(max(seq), 0) + 1 FROM metrics)) "
+    "ON CONFLICT(namespace, name, unit) DO UPDATE SET count = count + 1, sum = sum + ?4, "
+    "min = min(min, ?4), max = max(max, ?4), last = CASE WHEN ?5 >= time_ms THEN ?4 ELSE last END, "
+    "time_ms = max(time_ms, ?5), seq = excluded.seq",
     NULL,
 };
 
@@ -274,8 +276,9 @@ static const struct wr_service_rows rows = {
     .file = "metrics.db",
     .schema = "CREATE TABLE IF NOT EXISTS metrics(namespace TEXT NOT NULL, name TEXT NOT NULL, "
               "unit TEXT NOT NULL, count INTEGER NOT NULL, sum REAL NOT NULL, min REAL NOT NULL, "
-              "max REAL NOT NULL, last REAL NOT NULL, time_ms INTEGER NOT NULL, "
-              "PRIMARY KEY(namespace, name, unit)) WITHOUT ROWID",
+              "max REAL NOT NULL, last REAL NOT NULL, time_ms INTEGER NOT NULL, seq INTEGER NOT "
+              "NULL, PRIMARY KEY(namespace, name, unit)) WITHOUT ROWID;"
+              "CREATE INDEX IF NOT EXISTS metrics_seq ON metrics(seq)",
     .statements = statements,
     .bind = metric_bind,
 };

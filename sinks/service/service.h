@@ -33,13 +33,14 @@ enum wr_service_stand {
 // One entry. All in the record's arena.
 struct wr_service_entry {
     struct wr_service_ask *ask;
-    wr_str json;     // as it stands in the request
-    wr_str id;       // by which the answer names it; empty: by its place
-    wr_str file;     // the local form's file; empty: the ask's names
-    int64_t time_ms; // where the kind sorts or compares by it
-    size_t weight;   // bytes for the limit of a call
-    double number;   // the kind's
-    uint32_t order;  // in its request, before `sort`
+    wr_str json;      // as it stands in the request
+    wr_str id;        // by which the answer names it; empty: by its place
+    wr_str file;      // the local form's file; empty: the ask's names
+    int64_t time_ms;  // where the kind sorts or compares by it
+    size_t weight;    // bytes for the limit of a call
+    double number;    // the kind's
+    const void *more; // likewise, in the record's arena
+    uint32_t order;   // in its request, before `sort`
     enum wr_service_stand stand;
 };
 

@@ -46,6 +46,7 @@ RULES = [
     ("sinks/dynamodb*", ["sinks/*", "sql/base/*"], ["uv", "sqlite"]),
     # Local forms whose entries are rows of an SQLite file.
     ("sinks/service/rows*", ["sinks/*", "sql/base/*"], ["uv", "sqlite"]),
+    ("sinks/lib/local_rows*", ["sinks/*", "sql/base/*"], ["sqlite"]),
     ("sinks/lib/local_dynamodb*", ["sinks/*", "sql/base/*"], ["uv", "sqlite"]),
     ("sinks/lib/httpd*", ["sinks/*", "sql/base/*"], ["uv", "http_parser"]),
     ("sinks/lib/http*", ["sinks/*", "sql/base/*"], ["uv", "http_parser", "curl"]),

@@ -1,6 +1,7 @@
 // Actions whose records become entries of a service: the requests byte for byte (through the AWS
 // form, with a client that keeps them), what is refused and with which words, the local forms.
 #include "sinks/lib/aws.h"
+#include "sinks/lib/local_rows.h"
 #include "sinks/lib/recorder.h"
 #include "sinks/lib/text.h"
 #include "sinks/lib/uuid.h"
@@ -1253,6 +1254,23 @@ static const struct local_case {
      "{\"DeviceId\":\"d\",\"SampleTime\":\"2023-11-14T22:13:20.123Z\",\"Position\":[2,1]}\n"},
 };
 
+static void finish(struct bed *b)
+{
+    b->f.closed = 0;
+    b->f.sink.impl->close(&b->f.sink, fake_closed);
+    for (int k = 0; k < 1000 && !b->f.closed; k++) {
+        uv_run(&b->f.loop, UV_RUN_ONCE);
+    }
+}
+
+static void drop(struct bed *b)
+{
+    wr_aws_close(b->aws, NULL, NULL);
+    fake_release(&b->f);
+    wr_recorder_close(b->recorder);
+    free(b);
+}
+
 static void test_local(void **state)
 {
     for (size_t i = 0; i < WR_COUNT(local_cases); i++) {
@@ -1263,23 +1281,140 @@ static void test_local(void **state)
             set_list(r, c->list, c->leaves, &b->f.arena);
         }
         fake_submit(&b->f, r);
-        // Closing waits for what is held.
-        b->f.closed = 0;
-        b->f.sink.impl->close(&b->f.sink, fake_closed);
-        for (int k = 0; k < 1000 && !b->f.closed; k++) {
-            uv_run(&b->f.loop, UV_RUN_ONCE);
-        }
+        finish(b); // closing waits for what is held
         CHECK_INT(c->name, r->settled, 1);
         if (r->verdict != WR_DELIVERED) {
             CASE_FAIL(c->name, "%s", r->message);
         }
         CHECK_STR(c->name, file_text(b, c->file), Z(c->text));
         free(r);
-        wr_aws_close(b->aws, NULL, NULL);
-        fake_release(&b->f);
-        wr_recorder_close(b->recorder);
-        free(b);
+        drop(b);
     }
+}
+
+static bool add_row(void *user, const struct wr_local_row *row)
+{
+    struct wr_buf *b = user;
+    wr_buf_add(b, row->json);
+    wr_buf_add_char(b, '\n');
+    return true;
+}
+
+static void check_rows(struct bed *b, enum wr_local_rows_query query, const char *name,
+                       const char *key, int64_t after, const char *want)
+{
+    struct wr_buf got = {0};
+    if (wr_local_rows(b->f.dir, query, Z(name), Z(key), after, add_row, &got, &b->f.fault)) {
+        fail_msg("%s", b->f.fault.text);
+    }
+    CHECK_STR(name, wr_buf_str(&got), Z(want));
+    wr_buf_release(&got);
+}
+
+static bool sum_up(void *user, const struct wr_local_metric *m)
+{
+    struct wr_buf *b = user;
+    wr_buf_addf(b, "%.*s %.*s %.*s %llu %g %g %g %g %lld;", WR_STR_ARG(m->space),
+                WR_STR_ARG(m->name), WR_STR_ARG(m->unit), (unsigned long long)m->count, m->sum,
+                m->min, m->max, m->last, (long long)m->time_ms);
+    return true;
+}
+
+static void test_metric_rows(void **state)
+{
+    static const struct {
+        const char *name, *value, *time;
+    } values[] = {{"t", "2", "100"}, {"t", "-1.5", "300"}, {"t", "7", "200"}, {"a", "1", "100"}};
+    struct bed *b = bed_new(&wr_sink_cloudwatch_metric, local_settings);
+    struct fake_record *r[4];
+    for (int i = 0; i < 4; i++) {
+        const struct pair params[] = {{"metricNamespace", "n"},
+                                      {"metricName", values[i].name},
+                                      {"metricValue", values[i].value},
+                                      {"metricUnit", "None"},
+                                      {"metricTimestamp", values[i].time},
+                                      {0}};
+        r[i] = record(b, S("{}"), params);
+        fake_submit(&b->f, r[i]);
+    }
+    finish(b);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(r[i]->verdict, WR_DELIVERED);
+        free(r[i]);
+    }
+    struct wr_buf got = {0};
+    assert_int_equal(wr_local_metrics(b->f.dir, sum_up, &got, &b->f.fault), WR_OK);
+    // The last value is that of the latest time.
+    CHECK_STR("metrics", wr_buf_str(&got),
+              S("n a None 1 1 1 1 1 100000;n t None 3 7.5 -1.5 7 -1.5 300000;"));
+    wr_buf_release(&got);
+    check_rows(b, WR_LOCAL_NAMESPACES, "", "", 0,
+               "{\"namespace\":\"n\",\"metrics\":2,\"values\":4,\"lastModified\":"
+               "\"1970-01-01T00:05:00.000Z\"}\n");
+    check_rows(b, WR_LOCAL_METRICS, "n", "", 3,
+               "{\"namespace\":\"n\",\"name\":\"a\",\"unit\":\"None\",\"count\":1,\"sum\":1.0,"
+               "\"min\":1.0,\"max\":1.0,\"last\":1.0,\"time\":\"1970-01-01T00:01:40.000Z\"}\n");
+    check_rows(b, WR_LOCAL_METRICS, "other", "", 0, "");
+    drop(b);
+}
+
+static void test_alarm_rows(void **state)
+{
+    static const struct {
+        const char *name, *state, *reason;
+    } changes[] = {{"a", "OK", "1"}, {"a", "OK", "2"}, {"b", "ALARM", "3"}, {"a", "ALARM", "4"}};
+    struct bed *b = bed_new(&wr_sink_cloudwatch_alarm, local_settings);
+    check_rows(b, WR_LOCAL_CHANGES, "a", "", 0, "");
+    for (int i = 0; i < 4; i++) {
+        const struct pair params[] = {{"alarmName", changes[i].name},
+                                      {"stateValue", changes[i].state},
+                                      {"stateReason", changes[i].reason},
+                                      {0}};
+        struct fake_record *r = record(b, S("{}"), params);
+        fake_submit(&b->f, r);
+        while (!r->settled) {
+            uv_run(&b->f.loop, UV_RUN_ONCE);
+        }
+        assert_int_equal(r->verdict, WR_DELIVERED);
+        free(r);
+    }
+    finish(b);
+#define AT ",\"time\":\"2023-11-14T22:13:20.123Z\"}\n"
+    check_rows(b, WR_LOCAL_ALARMS, "", "", 0,
+               "{\"alarm\":\"a\",\"state\":\"ALARM\",\"reason\":\"4\"" AT
+               "{\"alarm\":\"b\",\"state\":\"ALARM\",\"reason\":\"3\"" AT);
+    check_rows(b, WR_LOCAL_CHANGES, "a", "", 0,
+               "{\"alarm\":\"a\",\"before\":null,\"state\":\"OK\",\"reason\":\"1\"" AT
+               "{\"alarm\":\"a\",\"before\":\"OK\",\"state\":\"ALARM\",\"reason\":\"4\"" AT);
+    drop(b);
+}
+
+static void test_timestream_rows(void **state)
+{
+    static const char *const one[] = {"[0].name", "d", "[0].value", "v", NULL};
+    static const struct pair params[] = {{"databaseName", "plant"},
+                                         {"tableName", "readings"},
+                                         {"timestamp.value", "7"},
+                                         {"timestamp.unit", "SECONDS"},
+                                         {0}};
+    struct bed *b = bed_new(&wr_sink_timestream, local_settings);
+    struct fake_record *r = record(b, S("{\"t\":1.5,\"s\":\"a\\u0000b\"}"), params);
+    set_list(r, "dimensions", one, &b->f.arena);
+    fake_submit(&b->f, r);
+    finish(b);
+    assert_int_equal(r->verdict, WR_DELIVERED);
+    free(r);
+    check_rows(b, WR_LOCAL_TABLES, "", "", 0,
+               "{\"database\":\"plant\",\"table\":\"readings\",\"records\":2}\n");
+    check_rows(b, WR_LOCAL_RECORDS, "plant", "readings", 0,
+               "{\"table\":\"readings\",\"measure\":\"t\",\"type\":\"DOUBLE\",\"value\":"
+               "\"1.5\",\"time\":7,\"timeUnit\":\"SECONDS\",\"dimensions\":[{\"Name\":\"d\","
+               "\"Value\":\"v\"}]}\n"
+               "{\"table\":\"readings\",\"measure\":\"s\",\"type\":\"VARCHAR\",\"value\":"
+               "\"a\\u0000b\",\"time\":7,\"timeUnit\":\"SECONDS\",\"dimensions\":[{\"Name\":\"d\","
+               "\"Value\":\"v\"}]}\n");
+    check_rows(b, WR_LOCAL_RECORDS, "plant", "other", 0, "");
+    drop(b);
 }
 
 // ---- numbers and ids
@@ -1375,7 +1510,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_numbers),      T(test_times),           T(test_uuids),   T(test_requests),
         T(test_metric_query), T(test_timestream_2015), T(test_batches), T(test_one_of_a_name),
-        T(test_logs_limits),  T(test_refusals),        T(test_local),
+        T(test_logs_limits),  T(test_refusals),        T(test_local),   T(test_metric_rows),
+        T(test_alarm_rows),   T(test_timestream_rows),
     };
     return TEST_MAIN(tests);
 }

@@ -414,9 +414,27 @@ static void timestream_write(struct wr_service_call *call, struct wr_buf *b)
     wr_buf_add(b, WR_STR("]}"));
 }
 
+// Nothing was sent: go on as if the service had named the address that it is known by.
+static void take_default(struct wr_service_call *call)
+{
+    struct wr_buf url = {0};
+    struct wr_aws_url u;
+    if (wr_aws_default_endpoint(&url, WR_AWS_TIMESTREAM, (wr_str){0},
+                                wr_aws_default_region(wr_service_client(call))) &&
+        wr_aws_url_read(wr_buf_str(&url), &u)) {
+        keep_address(wr_service_call_state(call), call->entries[0]->ask->role, u.scheme, u.host,
+                     1440);
+    }
+    wr_buf_release(&url);
+}
+
 static void take_address(struct wr_service_call *call, const struct wr_aws_answer *answer)
 {
     struct wr_arena *arena = call->entries[0]->ask->rec->arena;
+    if (answer->recorded) {
+        take_default(call);
+        return;
+    }
     wr_value body = wr_service_body(answer, arena);
     wr_value list = wr_service_member(&body, "Endpoints", arena);
     if (list.type != WR_ARRAY || list.len == 0) {

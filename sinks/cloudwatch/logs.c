@@ -315,7 +315,7 @@ const struct wr_service wr_service_cloudwatch_logs = {
                 "name."                                                                         \
     }
 
-static const struct wr_option aws_settings[] = {INSTANCE, WR_SERVICE_LINGER, {0}};
+static const struct wr_option aws_settings[] = {INSTANCE, {0}};
 static const struct wr_option local_settings[] = {INSTANCE, WR_SERVICE_FILES, {0}};
 
 #define ACTION                                                                                   \

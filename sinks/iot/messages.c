@@ -283,8 +283,6 @@ const struct wr_service wr_service_iot_analytics = {
 
 // ---- the sinks
 
-static const struct wr_option aws_settings[] = {WR_SERVICE_LINGER, {0}};
-
 #define EVENTS                                                                        \
     .name = "iotEvents", .failed_action = "IotEventsAction",                          \
     .help = "Sends the result to an input of IoT Events, a service that is no more.", \
@@ -296,9 +294,7 @@ static const struct wr_option aws_settings[] = {WR_SERVICE_LINGER, {0}};
 #define LOCAL_FORM(what)                                         \
     .form = "A line for each message in local/" what ".ndjson.", \
     .settings = wr_service_lines_settings, WR_SERVICE_LINES
-#define AWS_FORM(most)                                                                    \
-    .form = "BatchPutMessage, up to " most " messages in one.", .settings = aws_settings, \
-    WR_SERVICE_AWS
+#define AWS_FORM(most) .form = "BatchPutMessage, up to " most " messages in one.", WR_SERVICE_AWS
 
 const struct wr_sink_impl wr_sink_iot_events = {EVENTS, LOCAL_FORM("iotevents/INPUT")};
 const struct wr_sink_impl wr_sink_iot_events_aws = {EVENTS, AWS_FORM("10")};

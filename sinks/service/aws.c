@@ -268,10 +268,21 @@ static void finish(struct wr_service_call *call)
     wr_batch_done(batch);
 }
 
+// May one entry be why a request was refused as a whole? Not where its sender, or what all entries
+// go to, is refused: then halves of it would be too.
+static bool may_be_one_entry(const struct wr_aws_answer *answer)
+{
+    bool about_content = answer->status == 400 || answer->status == 413 || answer->status == 422;
+    return answer->class == WR_AWS_PERMANENT && about_content &&
+           !wr_str_starts(answer->code, WR_STR("ResourceNotFound")) &&
+           !wr_str_starts(answer->code, WR_STR("AccessDenied")) &&
+           !wr_str_starts(answer->code, WR_STR("InvalidSignature"));
+}
+
 // The whole request failed. True: the call has been dealt with.
 static bool fail_all(struct wr_service_call *call, const struct wr_aws_answer *answer)
 {
-    if (answer->class == WR_AWS_PERMANENT && wr_batch_again(call->batch)) {
+    if (may_be_one_entry(answer) && wr_batch_again(call->batch)) {
         wr_batch_done(call->batch);
         return true;
     }
@@ -366,7 +377,9 @@ wr_err wr_service_aws_open(struct wr_sink *self, const struct wr_settings *setti
         .loop = self->host->loop,
         .count_max = service->entries_max,
         .bytes_max = service->bytes_max ? service->bytes_max : SIZE_MAX,
-        .age_ms = service->entries_max > 1 ? (uint32_t)wr_settings_int(settings, "linger") : 0,
+        .age_ms = service->entries_max > 1 && service->in_flight_max > 1
+                      ? (uint32_t)wr_settings_int(settings, "linger")
+                      : 0,
         .in_flight_max = service->in_flight_max,
         .send = on_send,
         .cancel = on_cancel,

@@ -206,14 +206,13 @@ void wr_service_aws_submit(struct wr_sink *self, struct wr_record *rec);
 void wr_service_aws_close(struct wr_sink *self, void (*done)(struct wr_sink *self));
 #define WR_SERVICE_AWS \
     .open = wr_service_aws_open, .submit = wr_service_aws_submit, .close = wr_service_aws_close
-// Settings of the forms, as rows of an impl's table. A kind whose requests take one entry has no
-// "linger".
-#define WR_SERVICE_LINGER                                                                     \
-    {                                                                                         \
-        "linger", WR_OPT_INT, 0, "0",                                                         \
-            .min = 0, .max = 5000, .unit = "ms",                                              \
-            .help = "How long entries may wait for company while a request is on its way to " \
-                    "their destination; those that come meanwhile share the next one anyway." \
+// A setting of the form, for kinds that have several requests on their way to one destination.
+#define WR_SERVICE_LINGER                                                                       \
+    {                                                                                           \
+        "linger", WR_OPT_INT, 0, "0",                                                           \
+            .min = 0, .max = 5000, .unit = "ms",                                                \
+            .help = "How long entries wait for company while a request is on its way to their " \
+                    "destination, before they leave beside it."                                 \
     }
 
 wr_err wr_service_lines_open(struct wr_sink *self, const struct wr_settings *settings,

@@ -296,6 +296,12 @@ def test_metric_batch_and_the_guilty():
         (_, failure), = errors_of(errors, 1)
         tap.check("The metric bad is not welcome." in failure["errorMessage"], failure["errorMessage"])
         tap.check(len(stub.seen("monitoring")) < 40, f"{len(stub.seen('monitoring'))} requests")
+        before = len(stub.seen("monitoring"))
+        stub.fail("error", service="monitoring", status=403, code="AccessDeniedException", times=100)
+        broker.publish_lines("b/x", (json.dumps({"name": "good", "n": n}) for n in range(50)))
+        weir.wait_settled(250)
+        tap.equal(weir.counters("keep")["actions"]["cloudwatchMetric"]["failure"], 51, "all are refused")
+        tap.check(len(stub.seen("monitoring")) - before <= 50, "a sender that is refused is not tried with halves")
 
 
 def test_timestream_rejections_and_discovery():

@@ -547,6 +547,30 @@ static void test_timestream_2015(void **state)
     bed_free(b);
 }
 
+// The endpoint is asked for once; nothing is sent here, so its usual name is taken.
+static void test_timestream_discovery(void **state)
+{
+    struct bed *b = bed_new(&wr_sink_timestream_aws, NULL);
+    static const struct pair params[] = {{"databaseName", "plant"}, {"tableName", "readings"}, {0}};
+    static const char *const one[] = {"[0].name", "d", "[0].value", "v", NULL};
+    for (int i = 0; i < 2; i++) {
+        struct fake_record *r = record(b, S("{\"i\":10}"), params);
+        set_list(r, "dimensions", one, &b->f.arena);
+        fake_submit(&b->f, r);
+        run_once(b);
+        assert_int_equal(r->verdict, WR_DELIVERED);
+        free(r);
+    }
+    CHECK_STR("asked", kept(b, 0, "X-Amz-Target"), S("Timestream_20181101.DescribeEndpoints"));
+    CHECK_STR("with", kept(b, 0, "body"), S("{}"));
+    for (size_t i = 1; i < 3; i++) {
+        CHECK_STR("written", kept(b, i, "X-Amz-Target"), S("Timestream_20181101.WriteRecords"));
+        CHECK_STR("to", kept(b, i, "url"), S("https://ingest.timestream.eu-west-1.amazonaws.com/"));
+    }
+    CHECK_STR("no more", kept(b, 3, "method"), S(""));
+    bed_free(b);
+}
+
 static void test_metric_query(void **state)
 {
     static const struct wr_test_setting query[] = {{"protocol", "query"}, {0}};
@@ -1508,10 +1532,21 @@ static void test_uuids(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_numbers),      T(test_times),           T(test_uuids),   T(test_requests),
-        T(test_metric_query), T(test_timestream_2015), T(test_batches), T(test_one_of_a_name),
-        T(test_logs_limits),  T(test_refusals),        T(test_local),   T(test_metric_rows),
-        T(test_alarm_rows),   T(test_timestream_rows),
+        T(test_numbers),
+        T(test_times),
+        T(test_uuids),
+        T(test_requests),
+        T(test_metric_query),
+        T(test_timestream_2015),
+        T(test_timestream_discovery),
+        T(test_batches),
+        T(test_one_of_a_name),
+        T(test_logs_limits),
+        T(test_refusals),
+        T(test_local),
+        T(test_metric_rows),
+        T(test_alarm_rows),
+        T(test_timestream_rows),
     };
     return TEST_MAIN(tests);
 }

@@ -4,6 +4,7 @@ signatures, each with success, throttling, refusal, time-out, lost connection an
 
     test_services.py WEIR [test_NAME]...
 """
+import base64
 import json
 import os
 import re
@@ -13,7 +14,7 @@ import time
 import aws
 from aws import all_signed
 from support import Broker, tap, wait_for
-from weir import ROLE, Weir, republish, rule
+from weir import EXAMPLES, ROLE, Weir, republish, rule
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -411,6 +412,29 @@ def test_local():
         tap.equal(rows("timestream.db", "SELECT database, name, measure, type, value FROM records ORDER BY seq"),
                   [("plant", "readings", "t", "DOUBLE", "1.5"), ("plant", "readings", "device", "VARCHAR", "one"),
                    ("plant", "readings", "t", "BIGINT", "2"), ("plant", "readings", "device", "VARCHAR", "two")], "records")
+
+
+def test_examples():
+    """examples/actions: each rule is taken, and delivers what the example messages give it"""
+    folder = os.path.join(EXAMPLES, "actions")
+    rules = {}
+    for name in sorted(os.listdir(folder)):
+        with open(os.path.join(folder, name)) as f:
+            document = json.load(f)
+        rules[document["ruleName"]] = document["topicRulePayload"]
+        tap.equal(list(document["topicRulePayload"]["actions"][0]), [name[:-5]], "a file is named after its action")
+    with open(os.path.join(EXAMPLES, "messages", "morning.jsonl")) as f:
+        messages = [json.loads(line) for line in f]
+    with Broker() as broker, Weir(broker, rules) as weir:
+        for m in messages:
+            payload = json.dumps(m["payload"]) if "payload" in m else m.get("payloadText", "") or base64.b64decode(m["payloadBase64"])
+            broker.publish(m["topic"], payload)
+        weir.wait_settled(sum(m["topic"].startswith(("site/", "vehicles/")) for m in messages))
+        status = weir.fresh_status()["rules"]
+        for name, payload in rules.items():
+            kind = list(payload["actions"][0])[0]
+            c = status[name]["actions"][kind]
+            tap.check(c["success"] >= 1 and c["failure"] == 0, f"{name}: {kind} {c}")
 
 
 def test_local_killed():

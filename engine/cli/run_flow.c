@@ -32,9 +32,24 @@ static void on_room(void *user)
 
 // Nothing is acknowledged from here on: the broker delivers it again, and the next start finds what
 // is on disk.
+bool wr_daemon_note_acknowledged(struct wr_daemon *d)
+{
+    struct wr_fault fault;
+    if (!d->twice || !wr_twice_acknowledging(d->twice, wr_spool_last(d->stores.spool), &fault)) {
+        return true;
+    }
+    wr_log(WR_LOG_ERROR, "run", "%s; weir ends at once", fault.text);
+    d->forced = true;
+    uv_stop(&d->loop);
+    return false;
+}
+
 static void on_broken(void *user, const struct wr_fault *fault)
 {
     struct wr_daemon *d = user;
+    // What the next process reads may never have reached the disk: the broker's copy is the good
+    // one.
+    (void)wr_daemon_note_acknowledged(d);
     wr_log(WR_LOG_ERROR, "run", "%s; weir ends at once, since nothing can be kept any more",
            fault->text);
     d->forced = true;

@@ -32,6 +32,7 @@ struct wr_daemon {
     struct wr_sinks *sinks;
     struct wr_lookups *lookups;
     struct wr_stores stores;
+    struct wr_twice *twice; // NULL without a spool
     struct wr_flow *flow;
     struct wr_folder *folder;
     struct wr_source *source;
@@ -79,6 +80,9 @@ wr_err wr_daemon_open_stores(struct wr_daemon *d, struct wr_fault *fault) WR_MUS
 void wr_daemon_open_flow(struct wr_daemon *d);
 // The folder of rules, read once; each accepted rule opens its sinks.
 wr_err wr_daemon_open_rules(struct wr_daemon *d, struct wr_fault *fault) WR_MUST_CHECK;
+// The next process may not take what was kept until now for something that was not acknowledged.
+// False: that cannot be noted, and weir ends.
+bool wr_daemon_note_acknowledged(struct wr_daemon *d);
 // Take up what the spool has from before; sources are asked for messages only then.
 void wr_daemon_recover(struct wr_daemon *d);
 

@@ -33,6 +33,32 @@ static void on_source_state(void *user, struct wr_source *source, bool up, const
     }
 }
 
+static bool on_acknowledging(void *user, struct wr_source *source)
+{
+    return wr_daemon_note_acknowledged(user);
+}
+
+static void on_session_over(void *user, struct wr_source *source)
+{
+    struct wr_daemon *d = user;
+    if (d->twice) {
+        wr_twice_forget(d->twice);
+    }
+}
+
+// What the spool keeps of the source's messages is recognised when they come again.
+static wr_err open_twice(struct wr_daemon *d, struct wr_fault *fault)
+{
+    struct wr_buf session = {0};
+    wr_buf_addf(&session, "%s\n%s", d->config->mqtt_url, wr_mqtt_source_client_id(d->source));
+    wr_err err = wr_twice_open(d->stores.spool_dir, wr_buf_str(&session), NULL, &d->twice, fault);
+    wr_buf_release(&session);
+    if (!err) {
+        wr_flow_set_twice(d->flow, d->twice);
+    }
+    return err;
+}
+
 // The source adds the subscription for Basic Ingest itself.
 void wr_daemon_want_filters(struct wr_daemon *d)
 {
@@ -44,8 +70,17 @@ void wr_daemon_want_filters(struct wr_daemon *d)
 wr_err wr_daemon_open_sources(struct wr_daemon *d, struct wr_fault *fault)
 {
     const struct wr_config *c = d->config;
-    const struct wr_source_events events = {.batch = on_batch, .state = on_source_state, .user = d};
+    const struct wr_source_events events = {
+        .batch = on_batch,
+        .state = on_source_state,
+        .acknowledging = d->stores.spool ? on_acknowledging : NULL,
+        .session_over = d->stores.spool ? on_session_over : NULL,
+        .user = d,
+    };
     wr_err err = wr_mqtt_source_open(&d->loop, c, d->pool, &events, &d->source, fault);
+    if (!err && d->stores.spool) {
+        err = open_twice(d, fault);
+    }
     if (!err) {
         err = wr_publisher_open(&d->loop, c, wr_mqtt_source_client_id(d->source), &d->publisher,
                                 fault);

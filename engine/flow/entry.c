@@ -144,6 +144,7 @@ void wr_entry_redrive(const struct wr_entry *dead, struct wr_entry *out,
     *out = *dead;
     out->actions = actions;
     out->has_error_action = false;
+    out->mid = 0; // acknowledged long ago
     out->dead_ms = 0;
     out->reason = (wr_str){0};
 }

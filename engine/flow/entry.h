@@ -45,7 +45,7 @@ struct wr_entry {
     uint8_t qos;
     bool retain;
     unsigned hops;
-    uint16_t mid;         // packet identifier, 0 without: tells a second delivery by the broker
+    uint16_t mid;         // packet identifier, 0 without: tells a second delivery (twice.h)
     uint64_t received_ms; // wall clock, for ages
     enum wr_dialect dialect;
     wr_str body;

@@ -187,6 +187,9 @@ static void take(struct wr_flow *f, struct wr_message *m)
     if (WR_UNLIKELY(f->stopped || !f->rules)) {
         return;
     }
+    if (WR_UNLIKELY(f->twice && wr_twice_count(f->twice))) {
+        wr_twice_seen(f->twice, m);
+    }
     wr_str topic;
     struct wr_rule_group *group = find_group(f, m, &topic);
     if (!group) {
@@ -297,6 +300,11 @@ void wr_flow_set_rules(struct wr_flow *f, struct wr_rule_set *set)
     wr_rule_set_lock(set);
     wr_rule_set_unlock(f->rules);
     f->rules = set;
+}
+
+void wr_flow_set_twice(struct wr_flow *f, struct wr_twice *twice)
+{
+    f->twice = twice;
 }
 
 struct wr_rule_set *wr_flow_rules(const struct wr_flow *f)

@@ -10,6 +10,7 @@
 #include "engine/flow/dead.h"
 #include "engine/flow/sinks.h"
 #include "engine/flow/source.h"
+#include "engine/flow/twice.h"
 #include "engine/rules/rule_set.h"
 
 #include <uv.h>
@@ -65,6 +66,10 @@ void wr_flow_answered(struct wr_flow *f, struct wr_lookup *lookup);
 
 // wr_spool_events.durable, with the flow as `user`.
 void wr_flow_durable(void *flow, uint64_t seq);
+
+// Messages of the source that has this session may be second deliveries of what the spool has. Lent
+// until wr_flow_stop(); before wr_flow_recover().
+void wr_flow_set_twice(struct wr_flow *f, struct wr_twice *twice);
 
 // With a spool: take up what a former process left there. `done` (once, from the loop) when every
 // entry is under way or in the backlog of its rule; a source should start after it, so that what is

@@ -56,6 +56,7 @@ void wr_run_keep(struct wr_run *r)
     struct wr_entry_action actions[WR_ENTRY_ACTIONS_MAX];
     wr_run_identify(r);
     wr_run_entry(r, &e, actions);
+    e.mid = r->message->mid;
     struct wr_buf *to = wr_spool_begin(f->options.spool);
     size_t before = to->len;
     wr_entry_write(to, &e);

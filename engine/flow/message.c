@@ -66,6 +66,7 @@ struct wr_message *wr_message_new(struct wr_message_pool *pool)
     m->sql = (struct wr_sql_message){.format_indicator = -1};
     m->qos = 0;
     m->retain = m->dup = false;
+    m->mid = 0;
     m->hops = 0;
     m->locks = 1;
     m->ack_holds = 1;

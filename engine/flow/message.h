@@ -15,7 +15,9 @@ struct wr_message {
     struct wr_sql_message
         sql;     // topic, payload, properties: bytes in the arena or lent by the source
     uint8_t qos; // as delivered to us
-    bool retain, dup;
+    bool retain;
+    bool dup;                 // the broker says that it delivered it before
+    uint16_t mid;             // packet identifier, if it tells a second delivery (twice.h); else 0
     unsigned hops;            // weir-hops user property, 0 without
     uint32_t locks;           // holders; the last unlock ends the message
     uint32_t ack_holds;       // what must be durable or settled before it may be acknowledged

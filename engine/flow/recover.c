@@ -70,6 +70,9 @@ static void take(struct wr_recovery *r, struct wr_spool_fetch *fetch)
         }
         return;
     }
+    if (f->twice) {
+        wr_twice_add(f->twice, fetch->seq, e.mid, e.message.topic, e.message.payload, e.rule);
+    }
     struct wr_backlog *b = wr_backlog_of(f, wr_metrics_rule(f->options.metrics, e.rule));
     if (wr_backlog_idle(b)) {
         wr_backlog_take(b, fetch);

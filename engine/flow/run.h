@@ -14,6 +14,7 @@
 #include "engine/flow/flow.h"
 #include "engine/flow/lane.h"
 #include "engine/flow/retry.h"
+#include "engine/flow/twice.h"
 #include "engine/loop/backoff.h"
 #include "engine/rules/topic_cache.h"
 
@@ -94,6 +95,7 @@ struct wr_flow {
     struct wr_topic_cache *topics;
     struct wr_retry retry;
     struct wr_circuits circuits;
+    struct wr_twice *twice; // or NULL
     struct wr_lanes lanes;
     struct wr_jitter jitter;
     struct wr_run *live;             // runs that are retained

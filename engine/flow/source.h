@@ -15,6 +15,12 @@ struct wr_source_events {
     void (*batch)(void *user, struct wr_source *source, struct wr_message *messages, size_t count);
     // For log and metrics: connected, disconnected and why, subscribed.
     void (*state)(void *user, struct wr_source *source, bool up, const char *why);
+    // Acknowledgements of all that was acknowledged until now are about to be written; also at the
+    // begin of each connection, before a message of it is read. False: they must not be. NULL: its
+    // messages have no `mid`.
+    bool (*acknowledging)(void *user, struct wr_source *source);
+    // With `acknowledging`: the connection has ended, or the broker kept no session.
+    void (*session_over)(void *user, struct wr_source *source);
     void *user;
 };
 

@@ -10,6 +10,7 @@
 //   DIR/<base seq>.done   the numbers of its entries that are done: the cursor. Written lazily and
 //                         not synced: lost marks deliver twice, never lose
 //   DIR/manifest          the segments there should be, so that a missing one is noticed
+//   DIR/acknowledged      twice.h's
 //   DIR/damaged/          what could not be read, one file a place, kept for people
 //
 // There is a cursor a segment and not one a sink (as in the design digest), since entries are done

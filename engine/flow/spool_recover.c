@@ -270,6 +270,11 @@ static wr_err read_segment(struct wr_spool *s, uint64_t base_seq, uint32_t salt,
     if (err) {
         goto out;
     }
+    // What a kill left unsynced will be trusted from here on.
+    if (!s->options.read_only && segment->live && s->io.fdatasync(segment->fd)) {
+        err = wr_fault_set(fault, WR_ERR_IO, "%s: syncing failed: %s", path, strerror(errno));
+        goto out;
+    }
     // Nothing is added to it any more: its spare room is free for others.
     if (c.end < b.len && !s->options.read_only && ftruncate(segment->fd, (off_t)c.end) == 0) {
         segment->used = segment->size = c.end;

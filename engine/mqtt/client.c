@@ -46,7 +46,8 @@ struct link {
     int refused;       // CONNACK's code, 0 none
     int server_reason; // of the broker's DISCONNECT, 0 none
     struct wr_client_session session;
-    bool fresh; // `up` is to be told
+    bool fresh;  // `up` is to be told
+    int dup_mid; // of the message that is about to come, if it is a second delivery; else 0
     char host[WR_MQTT_HOST_MAX + 1];
     char tls_text[TLS_TEXT_MAX]; // libmosquitto's last word on TLS
 };
@@ -254,9 +255,28 @@ static void fail(struct wr_client *c, int rc, int error)
 
 // ---- libmosquitto's callbacks. They leave errno 0: dependencies.md 1.9, pitfall 1.
 
+// "Client ID received PUBLISH (d1, q1, r0, m42, 'topic', ... (5 bytes))": the one place where
+// libmosquitto 2.0 tells of the DUP flag, before it calls on_message. Other words: no flag.
+static void note_dup(struct link *l, const char *text)
+{
+    static const char words[] = " received PUBLISH (d";
+    wr_str line = wr_str_of(text), id = wr_str_of(l->client->client_id);
+    size_t at = 7 + id.len; // behind "Client "
+    if (line.len <= at + sizeof words || memcmp(text + 7, id.at, id.len) != 0 ||
+        memcmp(text + at, words, sizeof words - 1) != 0) {
+        return; // of something else: our acknowledgement stands between the two
+    }
+    const char *flags = text + at + sizeof words - 1; // "1, q1, r0, m42, …"
+    bool dup = strncmp(flags, "1, q1, r", 8) == 0 && flags[8] && strncmp(flags + 9, ", m", 3) == 0;
+    l->dup_mid = dup ? (int)strtol(flags + 12, NULL, 10) : 0;
+}
+
 static void on_log(struct mosquitto *m, void *user, int level, const char *text)
 {
     struct link *l = user; // also from the pool, while nothing else touches the link
+    if (level == MOSQ_LOG_DEBUG && l->up && strncmp(text, "Client ", 7) == 0) {
+        note_dup(l, text);
+    }
     if (level == MOSQ_LOG_ERR && !(l->tls_text[0] && wr_reason_tls(l->tls_text))) {
         const char *colon = strstr(text, "error:");
         snprintf(l->tls_text, sizeof l->tls_text, "%s", colon ? colon : text);
@@ -504,6 +524,11 @@ void wr_client_resume(struct wr_client *c)
 bool wr_client_held(const struct wr_client *c)
 {
     return c->held;
+}
+
+bool wr_client_is_dup(const struct wr_client *c, int mid)
+{
+    return mid > 0 && c->link && c->link->dup_mid == mid;
 }
 
 // ---- connecting

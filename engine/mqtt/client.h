@@ -87,6 +87,10 @@ void wr_client_kick(struct wr_client *c);
 // is its own.
 void wr_client_close(struct wr_client *c, void (*done)(void *user), void *user);
 
+// From inside `message`: whether the broker said that it delivered the message with this packet
+// identifier before (DUP). False when that cannot be told: libmosquitto says it in its log only.
+bool wr_client_is_dup(const struct wr_client *c, int mid);
+
 // Tests: connections that reached CONNACK.
 uint64_t wr_client_connects(const struct wr_client *c);
 

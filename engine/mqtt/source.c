@@ -221,6 +221,10 @@ static void on_message(void *user, const struct mosquitto_message *from,
     slot->connection = s->connection;
     slot->mid = from->qos > 0 && !s->ack_received ? (uint16_t)from->mid : 0;
     slot->expires = arrival.expires;
+    if (s->base.events.acknowledging && !arrival.expires) {
+        m->mid = slot->mid;
+        m->dup = m->mid && wr_client_is_dup(s->client, from->mid);
+    }
     s->open += slot->mid != 0;
     s->spills += slot->spill != NULL;
     m->source = &s->base;
@@ -252,6 +256,10 @@ static void on_hold_too_long(uv_timer_t *timer)
 // All that is read may be acknowledged from here on.
 static void release(struct mqtt_source *s)
 {
+    const struct wr_source_events *events = &s->base.events;
+    if (s->unwritten && events->acknowledging && !events->acknowledging(events->user, &s->base)) {
+        return; // held: weir ends
+    }
     uv_timer_stop(&s->hold);
     s->stats.acknowledged += s->unwritten;
     s->unwritten = 0;
@@ -371,8 +379,15 @@ static void on_up(void *user, const struct wr_client_session *session)
     struct mqtt_source *s = user;
     s->up = true;
     s->unknown = 0;
+    const struct wr_source_events *events = &s->base.events;
     if (!session->present) {
         s->known.count = 0;
+        if (events->session_over) {
+            events->session_over(events->user, &s->base);
+        }
+    }
+    if (events->acknowledging) {
+        (void)events->acknowledging(events->user, &s->base); // if not, weir ends
     }
     wr_log(WR_LOG_INFO, "mqtt", "source: connected as '%s', %s", s->interest.state.client_id,
            session->present ? "the broker kept the session" : "a new session");
@@ -391,6 +406,9 @@ static void on_down(void *user, const char *why)
     uv_timer_stop(&s->hold);
     wr_interest_down(&s->interest, why);
     carry_over(s);
+    if (s->base.events.session_over) {
+        s->base.events.session_over(s->base.events.user, &s->base);
+    }
     tell(s, false, why);
 }
 

@@ -150,6 +150,7 @@ void wr_metrics_write(const struct wr_metrics *m, struct wr_buf *out)
     number(out, "settled", m->settled);
     number(out, "records", m->records);
     number(out, "suspended", m->suspended);
+    number(out, "recognised", m->recognised);
     number(out, "spoolUnreadable", m->spool_unreadable);
     number(out, "topicCacheHits", m->cache_hits);
     number(out, "topicCacheMisses", m->cache_misses);

@@ -65,6 +65,7 @@ struct wr_metrics {
     uint64_t settled;
     uint64_t records;                  // submitted to sinks, repeats not counted
     uint64_t suspended;                // evaluations that waited for a look-up
+    uint64_t recognised;               // runs of messages that the spool had already (twice.h)
     uint64_t spool_unreadable;         // entries found at the start that are none
     uint64_t cache_hits, cache_misses; // topic cache
     uint64_t samples, sampled_ns;      // messages that were timed, reading and all rules

@@ -20,6 +20,7 @@ static struct {
     struct wr_spool *spool;
     struct wr_dead *dead;
     size_t in_flight;
+    struct wr_twice *twice; // of the present process
     bool recovered, closed;
     uv_timer_t tick; // so that a loop that waits is woken
 } p;
@@ -93,6 +94,9 @@ static void start(const char *const *documents, size_t count, const char *script
     uv_timer_init(&p.b.loop, &p.tick);
     uv_timer_start(&p.tick, on_tick, 2, 2);
     bed_rules(&p.b, documents, count);
+    struct wr_fault fault;
+    assert_int_equal(wr_twice_open(p.spool_dir, S("session"), "boot", &p.twice, &fault), WR_OK);
+    wr_flow_set_twice(p.b.flow, p.twice);
     p.recovered = false;
     wr_flow_recover(p.b.flow, on_recovered, NULL);
     turn_until(&p.recovered);
@@ -118,6 +122,8 @@ static void stop(void)
     turn_until(&p.closed);
     uv_close((uv_handle_t *)&p.tick, NULL);
     bed_close(&p.b);
+    wr_twice_free(p.twice);
+    p.twice = NULL;
 }
 
 static void turn_until_settled(size_t count)
@@ -435,6 +441,73 @@ static void test_a_look_up_holds_the_acknowledgement(void **state)
     stop();
 }
 
+// What the source does when it is connected, and before acknowledgements are written.
+static void acknowledging(void)
+{
+    struct wr_fault fault;
+    assert_int_equal(wr_twice_acknowledging(p.twice, wr_spool_last(p.spool), &fault), WR_OK);
+}
+
+static void send_as(uint16_t mid, bool dup, const char *payload)
+{
+    struct wr_message *m = bed_message(&p.b, "a/x", payload);
+    m->mid = mid;
+    m->dup = dup;
+    wr_flow_batch(p.b.flow, &p.b.source, m, 1);
+}
+
+// Kept, the process ends before the acknowledgement left, the broker delivers again.
+static void test_a_second_delivery_is_recognised(void **state)
+{
+    static const char *const two[] = {RULE(FAKE, ""), RULE(FAKE, "")};
+    start(plain, 1, "h");
+    acknowledging();
+    send_as(7, false, "{\"v\":1}");
+    turn_until_submits(1);
+    acknowledging();                // its acknowledgement leaves
+    send_as(7, false, "{\"v\":1}"); // the same bytes under the identifier that is free again
+    send_as(8, false, "{\"v\":2}");
+    turn_until_submits(3);
+    struct wr_delivery_id id = p.b.flow->live->id; // of the last
+    stop();
+    start(two, 2, "h"); // and another rule, which has not seen it
+    turn_until_submits(3);
+    assert_int_equal(wr_twice_count(p.twice), 2);
+    acknowledging();
+    send_as(7, true, "{\"v\":1}");
+    send_as(8, true, "{\"v\":2}");
+    send_as(8, true, "{\"v\":2}"); // not once more
+    turn_until_submits(3 + 2 + 2);
+    CHECK_STR("what came", wr_buf_str(&fake.notes),
+              S("fake n-x h=2 {\"v\":1} 1\nfake n-x h=2 {\"v\":1} 1\nfake n-x h=3 {\"v\":2} 1\n"
+                "fake n-x h=2 {\"v\":1} 1\nfake n-x h=3 {\"v\":2} 1\n"
+                "fake n-x h=3 {\"v\":2} 1\nfake n-x h=3 {\"v\":2} 1\n"));
+    bool same = false;
+    size_t of_first = 0;
+    for (const struct wr_run *r = p.b.flow->live; r; r = r->live_next) {
+        of_first += wr_str_eq(r->rule->name, S("r0"));
+        same |= memcmp(r->id.at, id.at, sizeof id.at) == 0;
+    }
+    assert_true(same); // the same delivery
+    assert_int_equal(of_first, 4);
+    assert_int_equal(p.b.metrics->recognised, 2);
+    assert_int_equal(p.b.acknowledged, 3);
+    const struct wr_rule_counters *r = wr_metrics_rule(p.b.metrics, S("r0"));
+    assert_int_equal(r->topic_match, 1); // those that were evaluated
+    fake_release(WR_DELIVERED);
+    assert_int_equal(in_spool(), 0);
+    stop();
+}
+
+// A dead letter that is redriven is of no message that the broker still has.
+static void test_a_redriven_letter_recognises_nothing(void **state)
+{
+    struct wr_entry dead = {.mid = 7, .message = {.topic = S("t")}}, e;
+    struct wr_entry_action actions[WR_ENTRY_ACTIONS_MAX];
+    wr_entry_redrive(&dead, &e, actions);
+    assert_int_equal(e.mid, 0);
+}
+
 int main(void)
 {
 #define D(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -448,6 +521,8 @@ int main(void)
         D(test_a_rule_that_is_gone_is_delivered_still),
         D(test_an_action_that_is_not_known_any_more),
         D(test_a_look_up_holds_the_acknowledgement),
+        D(test_a_second_delivery_is_recognised),
+        D(test_a_redriven_letter_recognises_nothing),
     };
     wr_log_setup(WR_LOG_ERROR, WR_LOG_PLAIN);
     return TEST_MAIN(tests);

@@ -551,7 +551,8 @@ static void counts(void **state)
     wr_buf_add_char(&text, '}');
     CHECK_STR("as JSON", wr_buf_str(&text),
               S("{\"messages\":5,\"noRule\":1,\"ruleNotFound\":1,\"evaluated\":3,\"settled\":5,"
-                "\"records\":1,\"suspended\":0,\"spoolUnreadable\":0,\"topicCacheHits\":2,"
+                "\"records\":1,\"suspended\":0,\"recognised\":0,\"spoolUnreadable\":0,"
+                "\"topicCacheHits\":2,"
                 "\"topicCacheMisses\":2,"
                 "\"reloads\":0,\"refusedDocuments\":0,\"lookups\":{\"aws_lambda\":{\"made\":0,"
                 "\"failed\":0,\"timedOut\":0,\"waiting\":0},\"get_dynamodb\":{\"made\":0,"

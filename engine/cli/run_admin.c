@@ -48,6 +48,7 @@ static void get_metrics(struct wr_admin_call *call)
     wr_prom_u64(&text, "weir_build_info", &version, 1, 1);
     wr_prom_family(&text, "weir_messages_received_total", "counter", "Messages from sources.");
     wr_prom_u64(&text, "weir_messages_received_total", NULL, 0, d->metrics->messages);
+    wr_daemon_add_local_metrics(d, &text);
     size_t count;
     const struct wr_http1_header *headers = wr_admin_headers(&count);
     wr_httpd_reply(call->req, &(struct wr_httpd_reply){.status = 200,

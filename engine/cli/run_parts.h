@@ -101,6 +101,9 @@ void wr_daemon_close_sources(struct wr_daemon *d);
 
 // The admin socket and the metrics listener.
 wr_err wr_daemon_open_admin(struct wr_daemon *d, struct wr_fault *fault) WR_MUST_CHECK;
+// To an exposition: what the local form of cloudwatchMetric holds (run_local_metrics.c). Reads a
+// file.
+void wr_daemon_add_local_metrics(const struct wr_daemon *d, struct wr_buf *out);
 // `done` gets the daemon, once all are closed; at once when none is open.
 void wr_daemon_close_admin(struct wr_daemon *d, void (*done)(void *user));
 

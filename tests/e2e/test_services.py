@@ -10,6 +10,7 @@ import os
 import re
 import sqlite3
 import time
+import urllib.request
 
 import aws
 from aws import all_signed
@@ -412,6 +413,22 @@ def test_local():
         tap.equal(rows("timestream.db", "SELECT database, name, measure, type, value FROM records ORDER BY seq"),
                   [("plant", "readings", "t", "DOUBLE", "1.5"), ("plant", "readings", "device", "VARCHAR", "one"),
                    ("plant", "readings", "t", "BIGINT", "2"), ("plant", "readings", "device", "VARCHAR", "two")], "records")
+
+
+def test_local_metrics():
+    """cloudwatchMetric: what the local form holds is in weir's own exposition"""
+    action = act("cloudwatchMetric", metricNamespace="plant", metricName="temp \"${topic(2)}\"", metricValue="${t}", metricUnit="None")
+    with Broker() as broker, Weir(broker, {"keep": rule("SELECT * FROM 'a/+'", action)}) as weir:
+        url = re.search(r"http://[0-9.:]+/metrics", weir.log)[0]
+        tap.check(b"weir_cloudwatch" not in urllib.request.urlopen(url).read(), "nothing before the first value")
+        for n, t in enumerate((2, -1.5, 7)):
+            broker.publish("a/kiln", json.dumps({"t": t}))
+            weir.wait_settled(n + 1)
+        lines = urllib.request.urlopen(url).read().decode().splitlines()
+        labels = '{namespace="plant",name="temp \\"kiln\\"",unit="None"}'
+        for family, value in (("values_total", 3), ("sum", 7.5), ("min", -1.5), ("max", 7), ("last", 7)):
+            line, = [x for x in lines if x.startswith(f"weir_cloudwatch_{family}{{")]
+            tap.equal((line.rpartition(" ")[0], float(line.rpartition(" ")[2])), (f"weir_cloudwatch_{family}{labels}", value), family)
 
 
 def test_examples():

@@ -292,6 +292,29 @@ static bool fail_all(struct wr_service_call *call, const struct wr_aws_answer *a
     return false;
 }
 
+// A 200 with more in it: what `read` finds has failed. False: nobody can tell from this answer
+// (some proxy's page); entries are there or not, so they are sent again.
+static bool read_success(struct wr_service_call *call, const struct wr_aws_answer *answer)
+{
+    struct wr_arena *arena = call->entries[0]->ask->rec->arena;
+    if (!call->state->service->read || answer->body.len == 0) {
+        return true;
+    }
+    wr_value body = wr_service_body(answer, arena);
+    if (body.type == WR_OBJECT) {
+        call->state->service->read(call, answer);
+        return true;
+    }
+    struct wr_aws_answer a = *answer;
+    a.class = WR_AWS_RETRY;
+    a.code = (wr_str){0};
+    a.message = WR_STR("The answer is no JSON object");
+    for (size_t i = 0; i < call->count; i++) {
+        fail(call, call->entries[i], &a);
+    }
+    return false;
+}
+
 static void on_answer(struct wr_aws_call *aws, const struct wr_aws_answer *answer)
 {
     struct wr_service_call *call = aws->user;
@@ -314,8 +337,9 @@ static void on_answer(struct wr_aws_call *aws, const struct wr_aws_answer *answe
         break;
     case WR_SERVICE_BY_CLASS:
         if (answer->class == WR_AWS_OK) {
-            if (service->read && answer->body.len > 0) {
-                service->read(call, answer);
+            if (!read_success(call, answer)) {
+                finish(call);
+                return;
             }
             mark_there(call);
         } else if (fail_all(call, answer)) {

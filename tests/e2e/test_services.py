@@ -284,6 +284,38 @@ def test_logs_streams_and_rejections():
         tap.equal([r["status"] for r in stub.seen("logs")[before:]], [200, 200], "two days in two requests, sorted")
 
 
+def test_strange_answers():
+    """Answers that make no sense: a 200 that names nothing that was sent is a delivery, one that is no JSON object is none"""
+    bodies = [b"", b"[]", b"{", b"null", b"\xff\xfe", b"[" * 2000, b'{"errorEntries":5,"Errors":{},"rejectedLogEventsInfo":[1]}',
+              b'{"errorEntries":[{"entryId":"nobody"},7,null,{"errors":[]}],"Errors":[{"DeviceId":"nobody","Error":3}],'
+              b'"BatchPutMessageErrorEntries":[{"messageId":"nobody"},{}],"rejectedLogEventsInfo":{"tooOldLogEventEndIndex":-5,'
+              b'"tooNewLogEventStartIndex":1e30,"expiredLogEventEndIndex":"1"}}']
+    kinds = ("cloudwatchLogs", "iotSiteWise", "location", "iotEvents", "timestream")
+    rules = {kind: rule(f"SELECT t FROM '{kind}/+'", ACTIONS[kind][0], error=republish("errors")) for kind in kinds}
+    with Broker() as broker, aws.Stub() as stub, broker.subscriber("errors") as errors, aws.weir(broker, stub, rules) as weir:
+        count = 0
+        for kind in kinds:
+            for body in bodies:
+                stub.fail("status", service=ACTIONS[kind][1], status=200, body=body, times=1)
+                broker.publish(f"{kind}/x", '{"t": 1.5}')
+                count += 1
+                weir.wait_settled(count)
+                sent = [r["status"] for r in stub.seen(ACTIONS[kind][1])]
+                tap.equal(len(sent), 1 if body[:1] == b"{" and body != b"{" or not body else 2, f"{kind} {body[:40]}: requests")
+                stub.reset()
+        status = weir.fresh_status()["rules"]
+        for kind in kinds:
+            tap.equal(status[kind]["actions"][kind]["success"], len(bodies), kind)
+        tap.equal(Broker.messages(errors), [], "no error action")
+        for body in (b"", b"{}", b'{"RejectedRecords":[{"RecordIndex":99},{"RecordIndex":"x"},4]}'):
+            stub.fail("status", service="timestream", status=419, body=body, times=1,
+                      headers=[("x-amzn-ErrorType", "RejectedRecordsException")])
+            broker.publish("timestream/x", '{"t": 1.5}')
+            count += 1
+            weir.wait_settled(count)
+        tap.equal(weir.counters("timestream")["actions"]["timestream"]["failure"], 3, "rejected without saying which: all")
+
+
 def test_metric_batch_and_the_guilty():
     """cloudwatchMetric: many values in few requests; one that is refused fails alone"""
     rules = {"keep": rule("SELECT n FROM 'b/+'", act("cloudwatchMetric", metricNamespace="plant", metricName="${name}", metricValue="${n}",

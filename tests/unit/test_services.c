@@ -638,6 +638,36 @@ static void test_batches(void **state)
     bed_free(b);
 }
 
+// Closing with records that wait and a request that is under way: each is settled once.
+static void test_close(void **state)
+{
+    static const struct pair params[] = {
+        {"trackerName", "t"}, {"deviceId", ""}, {"latitude", "1"}, {"longitude", "2"}, {0}};
+    static const struct wr_sink_impl *const impls[] = {&wr_sink_location_aws, &wr_sink_location};
+    for (size_t k = 0; k < WR_COUNT(impls); k++) {
+        for (int turns = 0; turns < 4; turns++) {
+            struct bed *b = bed_new(impls[k], NULL);
+            struct fake_record *r[95];
+            char names[95][8];
+            for (int i = 0; i < 95; i++) {
+                r[i] = record(b, S("{}"), params);
+                snprintf(names[i], sizeof names[i], "d%d", i);
+                fake_set(r[i], "deviceId", Z(names[i]));
+                fake_submit(&b->f, r[i]);
+            }
+            for (int i = 0; i < turns; i++) {
+                uv_run(&b->f.loop, UV_RUN_NOWAIT);
+            }
+            bed_free(b);
+            for (int i = 0; i < 95; i++) {
+                CHECK_INT(impls[k]->form, r[i]->settled, 1);
+                CHECK(impls[k]->form, r[i]->verdict != WR_REFUSED);
+                free(r[i]);
+            }
+        }
+    }
+}
+
 // Two positions of one device: an error could not tell them apart.
 static void test_one_of_a_name(void **state)
 {
@@ -1540,6 +1570,7 @@ int main(void)
         T(test_timestream_2015),
         T(test_timestream_discovery),
         T(test_batches),
+        T(test_close),
         T(test_one_of_a_name),
         T(test_logs_limits),
         T(test_refusals),

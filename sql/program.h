@@ -61,9 +61,10 @@ struct wr_program {
     WR_LIST(struct wr_fault) warnings;
 };
 
+struct wr_reader; // plan.c
+
 struct wr_plan {
-    struct wr_paths *paths;
-    struct wr_shapes *shapes; // of the one loop that reads by this plan
+    struct wr_reader *reader;
     const struct wr_program **programs;
     uint32_t **maps; // program path -> slot
     size_t program_count;

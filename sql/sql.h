@@ -84,6 +84,14 @@ bool wr_regex_jit_works(void);
 // The union of what `count` sealed programs read from a payload. Programs must outlive the plan.
 struct wr_plan;
 struct wr_plan *wr_plan_new(const struct wr_program *const *programs, size_t count);
+// The same within a pool, which must outlive it: plans that read the same paths read them with one
+// reader, and what it learns of payloads serves all. NULL: no pool. A pool belongs to one loop.
+struct wr_readers;
+struct wr_plan *wr_plan_new_in(struct wr_readers *pool, const struct wr_program *const *programs,
+                               size_t count);
+struct wr_readers *wr_readers_new(void);
+void wr_readers_free(struct wr_readers *pool); // once no plan of it is left
+size_t wr_readers_count(const struct wr_readers *pool);
 void wr_plan_free(struct wr_plan *plan);
 
 struct wr_user_property {

@@ -11,8 +11,9 @@
 
 #include "sql/base/banned.h"
 
-#define TOPIC_CACHE_SETS 2048 // 4,096 topics; about 1.2 MB once all are used
-#define AWS_TOPIC_LEN    256  // sql.md 14
+#define TOPIC_SETS_MIN   2048  // of the topic cache: 4,096 topics, about 1.2 MB once all are used
+#define TOPIC_SETS_MAX   32768 // 19 MB
+#define AWS_TOPIC_LEN    256   // sql.md 14
 #define AWS_TOPIC_LEVELS 8
 
 void wr_flow_release(struct wr_flow *f, struct wr_message *m)
@@ -285,7 +286,8 @@ struct wr_flow *wr_flow_new(const struct wr_flow_options *options)
                                   .lookup = flow_lookup,
                                   .zone = f->outer.zone ? flow_zone : NULL,
                                   .object = f->outer.object ? flow_object : NULL};
-    f->topics = wr_topic_cache_new(TOPIC_CACHE_SETS);
+    f->topic_sets = TOPIC_SETS_MIN;
+    f->topics = wr_topic_cache_new(f->topic_sets);
     wr_jitter_init(&f->jitter);
     wr_retry_init(&f->retry, options->loop, on_due);
     f->loads = wr_zalloc((wr_sinks_count(options->sinks) + 1) * sizeof *f->loads);
@@ -295,8 +297,24 @@ struct wr_flow *wr_flow_new(const struct wr_flow_options *options)
     return f;
 }
 
+// Where there are many filters there are many topics, of devices each with its own.
+static void fit_topic_cache(struct wr_flow *f, const struct wr_rule_set *set)
+{
+    size_t filters, sets = TOPIC_SETS_MIN;
+    wr_rule_set_filters(set, &filters);
+    while (sets < 2 * filters && sets < TOPIC_SETS_MAX) {
+        sets *= 2;
+    }
+    if (sets != f->topic_sets) {
+        wr_topic_cache_free(f->topics);
+        f->topics = wr_topic_cache_new(sets);
+        f->topic_sets = sets;
+    }
+}
+
 void wr_flow_set_rules(struct wr_flow *f, struct wr_rule_set *set)
 {
+    fit_topic_cache(f, set);
     wr_rule_set_lock(set);
     wr_rule_set_unlock(f->rules);
     f->rules = set;

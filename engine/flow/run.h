@@ -93,6 +93,7 @@ struct wr_flow {
     struct wr_sql_host outer; // what the caller gave
     struct wr_rule_set *rules;
     struct wr_topic_cache *topics;
+    size_t topic_sets;
     struct wr_retry retry;
     struct wr_circuits circuits;
     struct wr_twice *twice; // or NULL

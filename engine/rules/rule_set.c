@@ -8,7 +8,7 @@
 
 #include "sql/base/banned.h"
 
-#define BUCKETS 1024 // of the group table; a power of two
+#define BUCKETS_MIN 1024 // of the group table
 
 struct wr_rule_set {
     uint32_t locks;
@@ -19,8 +19,9 @@ struct wr_rule_set {
     bool *complained; // by filter
     size_t filter_count;
     struct wr_trie *trie;
-    struct wr_rule_group *groups[BUCKETS];
-    size_t group_count;
+    struct wr_readers *readers;    // what the groups' plans share
+    struct wr_rule_group **groups; // buckets, a power of two
+    size_t bucket_count, group_count, group_max;
 };
 
 static uint64_t last_epoch; // of the loop's thread; 0 is no epoch
@@ -81,6 +82,13 @@ struct wr_rule_set *wr_rule_set_new(struct wr_rule *const *rules, size_t count)
         }
     }
     wr_trie_seal(s->trie);
+    s->readers = wr_readers_new();
+    s->bucket_count = BUCKETS_MIN;
+    while (s->bucket_count < count) {
+        s->bucket_count *= 2;
+    }
+    s->groups = wr_zalloc(s->bucket_count * sizeof(struct wr_rule_group *));
+    s->group_max = WR_GROUPS_MAX + 2 * count;
     return s;
 }
 
@@ -100,7 +108,7 @@ void wr_rule_set_unlock(struct wr_rule_set *s)
     if (!s || --s->locks > 0) {
         return;
     }
-    for (size_t i = 0; i < BUCKETS; i++) {
+    for (size_t i = 0; i < s->bucket_count; i++) {
         while (s->groups[i]) {
             struct wr_rule_group *g = s->groups[i];
             wr_dassert(g->locks == 0);
@@ -108,6 +116,8 @@ void wr_rule_set_unlock(struct wr_rule_set *s)
             group_free(g);
         }
     }
+    free(s->groups);
+    wr_readers_free(s->readers);
     wr_trie_free(s->trie);
     for (size_t i = 0; i < s->count; i++) {
         wr_rule_unlock(s->rules[i]);
@@ -179,7 +189,7 @@ bool wr_rule_set_first_complaint(struct wr_rule_set *s, wr_str filter)
 static void groups_sweep(struct wr_rule_set *s)
 {
     s->epoch = ++last_epoch;
-    for (size_t i = 0; i < BUCKETS; i++) {
+    for (size_t i = 0; i < s->bucket_count; i++) {
         struct wr_rule_group **at = &s->groups[i];
         while (*at) {
             struct wr_rule_group *g = *at;
@@ -210,27 +220,27 @@ static struct wr_rule_group *group_new(struct wr_rule_set *s, const uint32_t *id
     g->count = count;
     g->rules = rules;
     g->ids_ = own;
-    g->plan = wr_plan_new(programs, count);
+    g->plan = wr_plan_new_in(s->readers, programs, count);
     return g;
 }
 
 static struct wr_rule_group *intern(struct wr_rule_set *s, const uint32_t *ids, size_t count)
 {
     uint64_t hash = wr_hash_bytes(ids, count * sizeof *ids, wr_hash_seed);
-    struct wr_rule_group *g = s->groups[hash & (BUCKETS - 1)];
+    struct wr_rule_group *g = s->groups[hash & (s->bucket_count - 1)];
     for (; g; g = g->next_) {
         if (g->hash_ == hash && g->count == count &&
             memcmp(g->ids_, ids, count * sizeof *ids) == 0) {
             return g;
         }
     }
-    if (s->group_count >= WR_GROUPS_MAX) {
+    if (s->group_count >= s->group_max) {
         groups_sweep(s);
     }
     g = group_new(s, ids, count);
     g->hash_ = hash;
-    g->next_ = s->groups[hash & (BUCKETS - 1)];
-    s->groups[hash & (BUCKETS - 1)] = g;
+    g->next_ = s->groups[hash & (s->bucket_count - 1)];
+    s->groups[hash & (s->bucket_count - 1)] = g;
     s->group_count++;
     return g;
 }

@@ -6,8 +6,8 @@
 
 #include "engine/rules/rule.h"
 
-// Groups kept at most; beyond it those not in use are forgotten. Hostile topics can otherwise make
-// one for every combination of filters.
+// Groups kept at most, and two more for each rule; beyond it those not in use are forgotten.
+// Hostile topics can otherwise make one for every combination of filters.
 #define WR_GROUPS_MAX 4096
 
 // Rules that are tried together on a message. `plan` reads for all of them, `rules` are in the

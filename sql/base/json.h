@@ -25,6 +25,8 @@ struct wr_path {
 struct wr_paths *wr_paths_new(const struct wr_path *paths, size_t count, uint32_t *slots);
 void wr_paths_free(struct wr_paths *p);
 size_t wr_paths_count(const struct wr_paths *p);
+// The slot of a path that it was made with.
+uint32_t wr_paths_slot(const struct wr_paths *p, const struct wr_path *path);
 
 // ---- reading
 

@@ -172,3 +172,13 @@ size_t wr_paths_count(const struct wr_paths *p)
 {
     return p->count;
 }
+
+uint32_t wr_paths_slot(const struct wr_paths *p, const struct wr_path *path)
+{
+    const struct wr_path_node *n = &p->nodes[0];
+    for (size_t i = 0; i < path->len && n; i++) {
+        n = wr_paths_child(p, n, path->keys[i]);
+    }
+    wr_assert(n && n->slot != WR_PATHS_NO_SLOT);
+    return n->slot;
+}

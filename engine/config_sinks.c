@@ -513,7 +513,7 @@ static wr_str group(const struct entry *e)
 static bool in_group(const struct wr_settings *s, wr_str of, const struct wr_option *o)
 {
     for (const struct entry *e = s->first; e; e = e->next) {
-        if (e->option == o && wr_str_eq(group(e), of)) {
+        if (strcmp(e->option->name, o->name) == 0 && wr_str_eq(group(e), of)) {
             return true;
         }
     }

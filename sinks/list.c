@@ -1,47 +1,40 @@
-// The kinds of action that weir performs, one line each, and the form of each for a mode. A new
-// sink is added here and in meson.build, nowhere else.
+// The kinds of action and their forms, from kinds.h, and the form of each for a mode.
 #include "sinks/lib/blackhole.h"
 #include "sinks/sink.h"
 
 #include "sql/base/banned.h"
 
-// BOTH(local form, AWS form), SAME(the one form of every mode), AWS(a form that has no local one
-// yet), LOCAL(the reverse).
-#define KINDS(BOTH, SAME, AWS, LOCAL)                              \
-    BOTH(wr_sink_cloudwatch_logs, wr_sink_cloudwatch_logs_aws)     \
-    BOTH(wr_sink_cloudwatch_metric, wr_sink_cloudwatch_metric_aws) \
-    BOTH(wr_sink_cloudwatch_alarm, wr_sink_cloudwatch_alarm_aws)   \
-    BOTH(wr_sink_timestream, wr_sink_timestream_aws)               \
-    BOTH(wr_sink_step_functions, wr_sink_step_functions_aws)       \
-    BOTH(wr_sink_elasticsearch, wr_sink_elasticsearch_aws)         \
-    BOTH(wr_sink_open_search, wr_sink_open_search_aws)             \
-    BOTH(wr_sink_iot_events, wr_sink_iot_events_aws)               \
-    BOTH(wr_sink_iot_analytics, wr_sink_iot_analytics_aws)         \
-    BOTH(wr_sink_iot_site_wise, wr_sink_iot_site_wise_aws)         \
-    BOTH(wr_sink_location, wr_sink_location_aws)                   \
-    LOCAL(wr_sink_dynamodb)                                        \
-    LOCAL(wr_sink_dynamodb_v2)                                     \
-    LOCAL(wr_sink_lambda)                                          \
-    SAME(wr_sink_null)                                             \
-    SAME(wr_sink_republish)                                        \
-    BOTH(wr_sink_s3, wr_sink_s3_aws)
-
 #define BOTH(local, aws) extern const struct wr_sink_impl local, aws;
-#define ONE(impl)        extern const struct wr_sink_impl impl;
-KINDS(BOTH, ONE, ONE, ONE)
+#define SAME(impl)       extern const struct wr_sink_impl impl;
+#define AWS(impl)        extern const struct wr_sink_impl impl;
+#define LOCAL(impl)      extern const struct wr_sink_impl impl;
+#include "sinks/kinds.h"
 #undef BOTH
-#undef ONE
+#undef SAME
+#undef AWS
+#undef LOCAL
 
 #define BOTH(local, aws) {&local, &aws},
 #define SAME(impl)       {&impl, &impl},
 #define AWS(impl)        {NULL, &impl},
 #define LOCAL(impl)      {&impl, NULL},
-const struct wr_sink_kind wr_sink_kinds[] = {KINDS(BOTH, SAME, AWS, LOCAL){0}};
+const struct wr_sink_kind wr_sink_kinds[] = {
+#include "sinks/kinds.h"
+    {0},
+};
 #undef BOTH
+#undef SAME
+#undef AWS
+#undef LOCAL
 
 #define BOTH(local, aws) &local,
-#define ONE(impl)        &impl,
-const struct wr_sink_impl *const wr_sink_list[] = {KINDS(BOTH, ONE, ONE, ONE) NULL};
+#define SAME(impl)       &impl,
+#define AWS(impl)        &impl,
+#define LOCAL(impl)      &impl,
+const struct wr_sink_impl *const wr_sink_list[] = {
+#include "sinks/kinds.h"
+    NULL,
+};
 
 const struct wr_sink_impl *wr_sink_find(wr_str name)
 {

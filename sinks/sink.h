@@ -226,7 +226,7 @@ struct wr_sink {
     void *user;  // the engine's
 };
 
-// The kinds of this room and their forms; ends with a zeroed one (sinks/list.c). Settings of one
+// The kinds of this room and their forms; ends with a zeroed one (sinks/kinds.h). Settings of one
 // name in both forms of a kind are the same row.
 struct wr_sink_kind {
     const struct wr_sink_impl *local, *aws; // NULL: no such form. The same twice: one for both

@@ -9,12 +9,13 @@
 #ifndef WR_SINKS_LAMBDA_FUNCTION_H
 #define WR_SINKS_LAMBDA_FUNCTION_H
 
+#include "sinks/lambda/action.h"
 #include "sinks/lambda/launch.h"
 #include "sinks/lib/local_lambda.h"
 #include "sinks/sink.h"
 
-#define WR_FUNCTION_WORKERS 64  // processes of one function
-#define WR_FUNCTION_NAME    140 // AWS's limit, in bytes
+#define WR_FUNCTION_WORKERS 64 // processes of one function
+#define WR_FUNCTION_NAME    WR_LAMBDA_NAME_MAX
 #define WR_FUNCTION_RETRIES 10
 
 struct wr_function_options {

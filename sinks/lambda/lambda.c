@@ -1,5 +1,5 @@
-// lambda: runs functions as processes on this machine (actions.md 4.4 and 10). Here: which function
-// a record is for, and what its end means for the rule. function.c runs it.
+// The local form of lambda: functions are processes on this machine (actions.md 4.4 and 10). Here:
+// which function a record is for, and what its end means for the rule. function.c runs it.
 //
 // AWS's action succeeds when the event is queued. Here a record is settled when the function has
 // answered or has failed its last try, because a queue in memory may not be the only place an
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sinks/lambda/action.h"
 #include "sinks/lambda/function.h"
 #include "sinks/lib/later.h"
 #include "sql/base/json.h"
@@ -18,15 +19,6 @@
 
 #define VERB     "Failed to invoke Lambda function. "
 #define TEXT_MAX 400 // bytes of a function's own error text in an error document
-
-enum { OPT_FUNCTION_ARN };
-
-static const struct wr_option options[] = {
-    [OPT_FUNCTION_ARN] = {"functionArn", WR_OPT_STRING, WR_OPT_REQUIRED | WR_OPT_TEMPLATE, .min = 1,
-                          .max = 2048, .unit = "bytes",
-                          .help = "The function: an ARN, or the bare name of one in weir.yaml."},
-    {0},
-};
 
 static const struct wr_option settings[] = {
     {"functions.*.command", WR_OPT_STRING, WR_OPT_REQUIRED,
@@ -87,43 +79,7 @@ struct job {
     wr_str message; // why it failed
 };
 
-// ---- function names
-
-static bool is_name(wr_str s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.at[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              c == '-' || c == '_')) {
-            return false;
-        }
-    }
-    return s.len > 0 && s.len <= WR_FUNCTION_NAME;
-}
-
-// The name in arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER] or NAME[:QUALIFIER].
-// False: it is neither.
-static bool function_name(wr_str arn, wr_str *name)
-{
-    wr_str parts[8] = {{NULL, 0}};
-    size_t count = 0, from = 0;
-    for (size_t i = 0; i <= arn.len; i++) {
-        if (i == arn.len || arn.at[i] == ':') {
-            if (count == WR_COUNT(parts)) {
-                return false;
-            }
-            parts[count++] = wr_str_cut(arn, from, i);
-            from = i + 1;
-        }
-    }
-    if (wr_str_eq(parts[0], WR_STR("arn"))) {
-        *name = parts[6];
-        return count >= 7 && wr_str_eq(parts[2], WR_STR("lambda")) && parts[3].len > 0 &&
-               parts[4].len == 12 && wr_str_eq(parts[5], WR_STR("function")) && is_name(*name);
-    }
-    *name = parts[0];
-    return count <= 2 && is_name(*name);
-}
+// ---- which function
 
 static struct wr_function *find_function(const struct lambda *l, wr_str name)
 {
@@ -135,24 +91,13 @@ static struct wr_function *find_function(const struct lambda *l, wr_str name)
     return NULL;
 }
 
-static wr_err check(const struct wr_param *params, const bool *constant, struct wr_fault *fault)
-{
-    wr_str arn = params[OPT_FUNCTION_ARN].text, name;
-    if (constant[OPT_FUNCTION_ARN] && !function_name(arn, &name)) {
-        return wr_fault_set(fault, WR_ERR_FAILED,
-                            "functionArn: '%.*s' is neither a function's ARN "
-                            "(arn:aws:lambda:REGION:ACCOUNT:function:NAME) nor a name",
-                            WR_STR_ARG(arn));
-    }
-    return WR_OK;
-}
-
 // ---- settling
 
 static void settle(struct wr_record *rec, enum wr_verdict verdict, wr_str message, bool throttled)
 {
-    struct wr_why why = {
-        .resource = rec->params[OPT_FUNCTION_ARN].text, .message = message, .throttled = throttled};
+    struct wr_why why = {.resource = rec->params[WR_LAMBDA_FUNCTION].text,
+                         .message = message,
+                         .throttled = throttled};
     wr_record_settle(rec, verdict, verdict == WR_DELIVERED ? NULL : &why);
 }
 
@@ -273,12 +218,12 @@ static wr_str full_arn(const struct lambda *l, struct wr_arena *arena, wr_str ar
 static void lambda_submit(struct wr_sink *self, struct wr_record *rec)
 {
     struct lambda *l = self->state;
-    wr_str arn = rec->params[OPT_FUNCTION_ARN].text, name;
+    wr_str arn = rec->params[WR_LAMBDA_FUNCTION].text, name;
     if (l->closing) {
         settle(rec, WR_RETRY, WR_STR(VERB "weir is stopping"), false);
         return;
     }
-    if (!function_name(arn, &name)) {
+    if (!wr_lambda_name(arn, &name)) {
         settle_service_error(rec, WR_REFUSED, 400, "InvalidParameterValueException",
                              "Not a function: @", arn);
         return;
@@ -322,7 +267,7 @@ wr_err wr_lambda_invoke(struct wr_sink *sink, struct wr_invocation *inv, struct 
 {
     struct lambda *l = sink->state;
     wr_str name;
-    struct wr_function *f = function_name(inv->arn, &name) ? find_function(l, name) : NULL;
+    struct wr_function *f = wr_lambda_name(inv->arn, &name) ? find_function(l, name) : NULL;
     if (l->closing) {
         return wr_fault_set(fault, WR_ERR_STATE, "weir is stopping");
     }
@@ -389,7 +334,7 @@ static wr_err open_function(struct wr_sink *self, const struct wr_settings *s, c
                             struct wr_fault *fault)
 {
     struct lambda *l = self->state;
-    if (!is_name(wr_str_of(name))) {
+    if (!wr_lambda_is_name(wr_str_of(name))) {
         return wr_fault_set(fault, WR_ERR_SYNTAX,
                             "functions.%s: a function's name has 1 to %d letters, digits, - and _",
                             name, WR_FUNCTION_NAME);
@@ -462,14 +407,9 @@ static void lambda_close(struct wr_sink *self, void (*done)(struct wr_sink *self
 }
 
 const struct wr_sink_impl wr_sink_lambda = {
-    .name = "lambda",
-    .failed_action = "LambdaAction",
-    .help = "Invokes a function with the result as its event.",
-    .options = options,
+    WR_LAMBDA_ACTION,
     .form = "A process on this machine that speaks the Lambda Runtime API.",
     .settings = settings,
-    .resource_option = OPT_FUNCTION_ARN,
-    .check = check,
     .open = lambda_open,
     .submit = lambda_submit,
     .close = lambda_close,

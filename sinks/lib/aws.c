@@ -236,6 +236,7 @@ static void send_with(struct wr_aws_transfer *t, const struct wr_aws_keys *keys)
                                       .body = call->body,
                                       .timeout_ms = call->timeout_ms,
                                       .response_max = call->response_max,
+                                      .secret = call->secret,
                                       .done = on_answer,
                                       .user = t};
     wr_http_send(a->tools.http, &t->req);

@@ -73,6 +73,7 @@ struct wr_aws_call {
     uint32_t timeout_ms;   // of each try, once there are credentials; 0: the client's
     size_t response_max;   // 0: the client's
     bool unsigned_payload; // S3 over https only
+    bool secret;           // this client's copies of the answer are wiped (http.h)
     // `answer` is borrowed until it returns.
     void (*done)(struct wr_aws_call *call, const struct wr_aws_answer *answer);
     void *user;

@@ -29,7 +29,8 @@
     SERVICE(LOCATION, "geo", "tracking.geo", "LOCATION", "AmazonLocation")                        \
     SERVICE(IOT_EVENTS, "ioteventsdata", "data.iotevents", "IOT_EVENTS_DATA", "AWSIoTEventsData") \
     SERVICE(IOT_ANALYTICS, "iotanalytics", "iotanalytics", "IOTANALYTICS", "AWSIoTAnalytics")     \
-    SERVICE(IOT_DATA, "iotdata", "", "IOT_DATA_PLANE", "AWSIotData")                              \
+    SERVICE(IOT_DATA, "iotdata", "data-ats.iot", "IOT_DATA_PLANE", "AWSIotData")                  \
+    SERVICE(IOT, "execute-api", "iot", "IOT", "AWSIot")                                           \
     SERVICE(OPENSEARCH, "es", "", "", "AWSElasticsearch")                                         \
     SERVICE(OPENSEARCH_SERVERLESS, "aoss", "", "", "AmazonOpenSearchServerless")                  \
     SERVICE(EXECUTE_API, "execute-api", "", "", "AmazonApiGateway")                               \

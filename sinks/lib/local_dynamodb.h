@@ -15,6 +15,7 @@
 #include "sql/base/buf.h"
 #include "sql/base/err.h"
 #include "sql/base/str.h"
+#include "sql/base/value.h"
 
 #define WR_LOCAL_DYNAMODB_FILE "local/dynamodb.db"
 
@@ -66,5 +67,9 @@ wr_err wr_local_dynamodb_get(struct wr_local_dynamodb *d, wr_str table,
                              const struct wr_local_dynamodb_key *hash,
                              const struct wr_local_dynamodb_key *range, size_t size_max,
                              struct wr_buf *out, bool *found, struct wr_fault *fault) WR_MUST_CHECK;
+
+// An item of AttributeValue JSON (an object) as plain JSON, as wr_local_dynamodb_get() gives it.
+// What is no AttributeValue becomes null.
+void wr_local_dynamodb_plain(struct wr_buf *out, const wr_value *item, struct wr_arena *scratch);
 
 #endif

@@ -255,6 +255,11 @@ static void plain(struct wr_buf *out, const wr_value *typed, struct wr_arena *sc
     }
 }
 
+void wr_local_dynamodb_plain(struct wr_buf *out, const wr_value *item, struct wr_arena *scratch)
+{
+    plain_map(out, item, scratch, 0);
+}
+
 static wr_err plain_item(struct wr_local_dynamodb *d, wr_str typed, size_t size_max,
                          struct wr_buf *out, struct wr_fault *fault)
 {
@@ -268,7 +273,7 @@ static wr_err plain_item(struct wr_local_dynamodb *d, wr_str typed, size_t size_
         return wr_fault_set(fault, WR_ERR_LIMIT,
                             "the item has %zu bytes, at most %zu may be looked up", size, size_max);
     }
-    plain_map(out, &item, &d->scratch, 0);
+    wr_local_dynamodb_plain(out, &item, &d->scratch);
     return out->over || d->scratch.over
                ? wr_fault_set(fault, WR_ERR_LIMIT, "no memory for the item")
                : WR_OK;

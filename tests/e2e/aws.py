@@ -67,3 +67,91 @@ def said_everywhere(weir):
                     with open(path, "rb") as f:
                         text += f.read()
     return text
+
+
+# ---- what every action must stand
+
+# (how the stub fails, more of it): not this time, but the next.
+PASSING = (("throttle", {}), ("error", {"status": 500, "code": "InternalFailure"}), ("status", {"status": 503}), ("reset", {}),
+           ("cut", {}), ("hang", {"seconds": 4}))
+
+
+def failures(name, action, service, fits, refusal, what, failed, resource, config=None, payload=None, passing=PASSING, rules=None):
+    """One action through every failure: each of `passing` once, until it is there (a second request of the same content);
+    then `refusal` (status, code, message): once, and the error action gets AWS's words; then failures without end.
+
+    fits(request) tells a request of the action from others; `what` begins the error text."""
+    from support import Broker, wait_for
+    from weir import republish, rule
+    make = payload or (lambda n: json.dumps({"n": n}))
+    all_rules = rules or {"keep": rule("SELECT * FROM 'a/#'", action, error=republish("errors"))}
+    with Broker() as broker, Stub() as stub, broker.subscriber("errors") as errors, \
+            weir(broker, stub, all_rules, config) as w:
+        def requests():
+            return [r for r in stub.seen(service) if fits(r)]
+
+        def documents():
+            return [m["payload"] if isinstance(m["payload"], dict) else json.loads(m["payload"]) for m in Broker.messages(errors)]
+        for number, (kind, more) in enumerate(passing):
+            before = len(requests())
+            stub.fail(kind, service=service, times=1, **more)
+            broker.publish("a/one", make(number))
+            w.wait_settled(number + 1)
+            tap.equal(len(requests()) - before, 2, f"{name}, {kind}: requests")
+            tap.equal(requests()[-1]["body_base64"], requests()[-2]["body_base64"], f"{name}, {kind}: the same again")
+            tap.equal(documents(), [], f"{name}, {kind}: no error action")
+        count, before = len(passing), len(requests())
+        status, code, message = refusal
+        stub.fail("error", service=service, status=status, code=code, message=message)
+        broker.publish("a/one", make(count))
+        w.wait_settled(count + 1)
+        wait_for(lambda: len(documents()) == 1, f"{name}: the error document")
+        tap.equal(len(requests()) - before, 1, f"{name}: refused at once")
+        failure = documents()[0]["failures"][0]
+        tap.equal((failure["failedAction"], failure["failedResource"]), (failed, resource), f"{name}: what failed")
+        for words in (f"{what}. The error received was {message}", f"Status Code: {status}; Error Code: {code}; Request ID: "):
+            tap.check(words in failure["errorMessage"], f"{name}: {words}\nin\n{failure['errorMessage']}")
+        before = len(requests())
+        stub.fail("error", service=service, status=500, code="InternalFailure", message="told to fail", times=-1)
+        broker.publish("a/one", make(count + 1))
+        w.wait_settled(count + 2)
+        wait_for(lambda: len(documents()) == 2, f"{name}: the second error document")
+        tap.equal(len(requests()) - before, 3, f"{name}: three tries")
+        tap.check("told to fail" in documents()[1]["failures"][0]["errorMessage"], f"{name}: {documents()[1]}")
+        stub.failures.clear()
+        all_signed(stub)
+        tap.check(aws_stub.SECRET.encode() not in said_everywhere(w), f"{name}: the secret was told")
+
+
+# ---- real counterparts from npm
+
+class Counterpart:
+    """A server of tests/node_modules/.bin on a port of its own: with Counterpart("dynalite", "--createTableMs", 0) as d: d.url"""
+
+    def __init__(self, name, *options):
+        import shutil
+        tests = pathlib.Path(__file__).resolve().parent.parent
+        script = tests / "node_modules" / ".bin" / name
+        node = shutil.which("node") or shutil.which("nodejs")
+        if not node or not script.exists():
+            raise support.Skip(f"node or tests/node_modules/{name} is missing: ./dev test installs it")
+        for _ in range(10):
+            self.port = support.free_port()
+            where = ["--port", self.port] if name == "dynalite" else ["--port", self.port, "--address", "127.0.0.1"]
+            self.process = support.Process([node, script, *where, *options], name=name)
+            support.wait_for(lambda: not self.process.alive() or support.can_connect(self.port), f"{name} to listen")
+            if self.process.alive():
+                break
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def client(self, service):
+        import boto3
+        from botocore.config import Config
+        return boto3.client(service, endpoint_url=self.url, region_name="us-east-1", aws_access_key_id="S3RVER",
+                            aws_secret_access_key="S3RVER", config=Config(proxies={}, s3={"addressing_style": "path"}))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stop()

@@ -182,6 +182,9 @@ class Stub:
         self.bucket_regions = {}  # buckets that are elsewhere
         self.lambdas = {}         # function: a callable of the payload, or the answer's bytes
         self.secrets = {}
+        self.function_errors = {}  # function: the error document it answers with
+        self.shadows = {}         # (thing, shadow or ""): document
+        self.things = {}          # "DescribeThing/THING", "ListThingGroupsForThing/THING": document
         self.log_streams = None   # None: all exist; or a set of (group, stream)
         self.log_groups = None    # None: all exist; or a set
         self.bad_names = set()    # metrics that PutMetricData refuses
@@ -615,6 +618,8 @@ def invoke(stub, r, _):
     name = urllib.parse.unquote(r.path.split("/")[3])
     if r.names.get("x-amz-invocation-type") == "Event":
         return Answer(202)
+    if name in stub.function_errors:
+        return Answer(200, stub.function_errors[name], [("X-Amz-Function-Error", "Unhandled")])
     given = stub.lambdas.get(name, b"null")
     return Answer(200, given(r.body) if callable(given) else given, [("Content-Type", "application/json")])
 
@@ -626,6 +631,21 @@ def assume_role(stub, r, _):
                         f"</SecretAccessKey><SessionToken>{escape(token)}</SessionToken><Expiration>{expires}</Expiration>"
                         f"</Credentials><AssumedRoleUser><Arn>{arn}/{escape(r.form.get('RoleSessionName', ''))}</Arn>"
                         "<AssumedRoleId>AROA:x</AssumedRoleId></AssumedRoleUser>")
+
+
+def shadow(stub, r, _):
+    name = dict(urllib.parse.parse_qsl(r.query)).get("name", "")
+    found = stub.shadows.get((urllib.parse.unquote(r.path.split("/")[2]), name))
+    return Answer(200, found) if found else stub.error(r, 404, "ResourceNotFoundException", "No shadow exists with that name")
+
+
+def registry(stub, r, _):
+    parts = r.path.split("/")
+    if len(parts) < 3 or parts[1] != "things":
+        return Answer(200, {})
+    operation = "ListThingGroupsForThing" if parts[-1] == "thing-groups" else "DescribeThing"
+    found = stub.things.get(f"{operation}/{urllib.parse.unquote(parts[2])}")
+    return Answer(200, found) if found else stub.error(r, 404, "ResourceNotFoundException", "Thing cannot be found.")
 
 
 def get_secret(stub, r, _):
@@ -653,6 +673,7 @@ ANSWERS = {
     ("sts", "GetCallerIdentity"): lambda s, r, p: query_answer(
         "GetCallerIdentity", f"<Arn>arn:aws:iam::123456789012:user/{r.key_id}</Arn><Account>123456789012</Account>"),
     ("secretsmanager", "GetSecretValue"): get_secret,
+    ("iotdata", "Shadow"): shadow, ("execute-api", "GET"): registry,
 }
 ERRORS = {}  # service: what its errors look like, as a function of status, code and message
 

@@ -59,7 +59,14 @@ struct wr_config {
     int64_t lookups_lambda_timeout_ms; // lookups.lambda_timeout: default 2000 (documented)
     int64_t lookups_timeout_ms;        // lookups.timeout: of the other kinds, default 2000
     int64_t lookups_max;               // lookups.max: waiting at once, default 500
-    const char *lookups_shadows_dir;   // lookups.*_dir: "" = below the state folder
+    const char *lookups_mode;          // lookups.mode: "auto" (default) | "local" | "aws"
+    const char *lookups_lambda_mode;   // lookups.*_mode: the same; auto: lookups.mode
+    const char *lookups_dynamodb_mode;
+    const char *lookups_shadow_mode;
+    const char *lookups_secret_mode;
+    const char *lookups_registry_mode;
+    int64_t lookups_aws_max;         // lookups.aws_max: default 64
+    const char *lookups_shadows_dir; // lookups.*_dir: "" = below the state folder
     const char *lookups_secrets_dir;
     int64_t lookups_secret_cache_ms; // lookups.secret_cache: default and at most 15 minutes
     const char *lookups_registry_dir;

@@ -107,6 +107,20 @@
       "How long the other look-up functions wait for an answer.")                                  \
     X(lookups_max, "lookups.max", INT, RESTART, "500", "1..100000", "",                            \
       "Look-ups waiting at once, from which on no more messages are read.")                        \
+    X(lookups_mode, "lookups.mode", CHOICE, RESTART, "auto", "auto|local|aws", "",                 \
+      "Who answers look-ups: local forms, AWS's services; auto: AWS with mode: aws, else local.")  \
+    X(lookups_lambda_mode, "lookups.lambda_mode", CHOICE, RESTART, "auto", "auto|local|aws", "",   \
+      "The same for aws_lambda() and machinelearning_predict(); auto: lookups.mode.")              \
+    X(lookups_dynamodb_mode, "lookups.dynamodb_mode", CHOICE, RESTART, "auto", "auto|local|aws",   \
+      "", "The same for get_dynamodb().")                                                          \
+    X(lookups_shadow_mode, "lookups.shadow_mode", CHOICE, RESTART, "auto", "auto|local|aws", "",   \
+      "The same for get_thing_shadow().")                                                          \
+    X(lookups_secret_mode, "lookups.secret_mode", CHOICE, RESTART, "auto", "auto|local|aws", "",   \
+      "The same for get_secret().")                                                                \
+    X(lookups_registry_mode, "lookups.registry_mode", CHOICE, RESTART, "auto", "auto|local|aws",   \
+      "", "The same for get_registry_data().")                                                     \
+    X(lookups_aws_max, "lookups.aws_max", INT, RESTART, "64", "1..10000", "",                      \
+      "Calls of one function to AWS at once; more wait.")                                          \
     X(lookups_shadows_dir, "lookups.shadows_dir", PATH, RESTART, "", "", "",                       \
       "Folder of get_thing_shadow(): THING.json, THING/SHADOW.json; default "                      \
       "STATE/lookups/shadows.")                                                                    \
@@ -114,7 +128,7 @@
       "Folder of get_secret(): ID.json, / and : in the id as %2F and %3A; default "                \
       "STATE/lookups/secrets.")                                                                    \
     X(lookups_secret_cache_ms, "lookups.secret_cache", DURATION, RESTART, "15m", "0..15m", "ms",   \
-      "How long a secret is kept before its file is looked at again; 0: never.")                   \
+      "How long a secret is kept before it is asked for, or its file looked at, again; 0: never.") \
     X(lookups_registry_dir, "lookups.registry_dir", PATH, RESTART, "", "", "",                     \
       "Folder of get_registry_data(): DescribeThing/THING.json, "                                  \
       "ListThingGroupsForThing/THING.json; default STATE/lookups/registry.")                       \

@@ -116,6 +116,21 @@ wr_err wr_daemon_open_stores(struct wr_daemon *d, struct wr_fault *fault)
     return wr_stores_open(&d->stores, &d->loop, d->config, d->state.path, &events, fault);
 }
 
+static bool lookup_is_aws(const struct wr_config *c, enum wr_lookup_kind kind)
+{
+    const char *const modes[WR_LOOKUP_KINDS] = {
+        [WR_LOOKUP_LAMBDA] = c->lookups_lambda_mode,
+        [WR_LOOKUP_DYNAMODB] = c->lookups_dynamodb_mode,
+        [WR_LOOKUP_SHADOW] = c->lookups_shadow_mode,
+        [WR_LOOKUP_SECRET] = c->lookups_secret_mode,
+        [WR_LOOKUP_REGISTRY] = c->lookups_registry_mode,
+        [WR_LOOKUP_ML] = c->lookups_lambda_mode,
+    };
+    const char *mode = modes[kind];
+    mode = strcmp(mode, "auto") == 0 ? c->lookups_mode : mode;
+    return strcmp(strcmp(mode, "auto") == 0 ? c->mode : mode, "aws") == 0;
+}
+
 void wr_daemon_open_flow(struct wr_daemon *d)
 {
     const struct wr_config *c = d->config;
@@ -131,7 +146,7 @@ void wr_daemon_open_flow(struct wr_daemon *d)
     d->objects = wr_objects_new(d->state.path);
     d->sql.user = d->objects;
     d->sql.object = wr_objects_find;
-    const struct wr_lookups_options lookups = {
+    struct wr_lookups_options lookups = {
         .loop = &d->loop,
         .metrics = d->metrics,
         .sinks = d->sinks,
@@ -144,9 +159,13 @@ void wr_daemon_open_flow(struct wr_daemon *d)
         .timeout_ms = c->lookups_timeout_ms,
         .secret_cache_ms = c->lookups_secret_cache_ms,
         .waiting_max = (size_t)c->lookups_max,
+        .aws_max = (size_t)c->lookups_aws_max,
         .pace = on_pace,
         .user = d,
     };
+    for (int i = 0; i < WR_LOOKUP_KINDS; i++) {
+        lookups.aws[i] = lookup_is_aws(c, (enum wr_lookup_kind)i);
+    }
     d->lookups = wr_lookups_new(&lookups);
     size_t payload_max = (size_t)c->payload_max;
     const struct wr_flow_options flow = {

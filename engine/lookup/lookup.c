@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "engine/lookup/aws.h"
 #include "engine/lookup/docs.h"
 #include "engine/lookup/pending.h"
 
@@ -152,6 +153,10 @@ void wr_pending_free(struct wr_pending *p)
 
 static void begin(struct wr_lookups *all, struct wr_lookup *l)
 {
+    if (all->options.aws[l->kind]) {
+        wr_aws_lookup_begin(all, l);
+        return;
+    }
     switch (l->kind) {
     case WR_LOOKUP_LAMBDA:
         wr_lookup_begin_lambda(all, l);
@@ -217,13 +222,15 @@ static char *folder(const char *given, const char *state_dir, const char *below)
     return out;
 }
 
+// The local form: another cannot run a function here.
 static int find_lambda(const struct wr_sink_impl *const *kinds)
 {
+    const struct wr_sink_kind *known = wr_sink_kind_find(WR_STR("lambda"));
     int kind = 0;
     while (kinds[kind] && strcmp(kinds[kind]->name, "lambda") != 0) {
         kind++;
     }
-    return kinds[kind] ? kind : -1;
+    return kinds[kind] && (!known->aws || kinds[kind]->open == known->local->open) ? kind : -1;
 }
 
 struct wr_lookups *wr_lookups_new(const struct wr_lookups_options *options)
@@ -245,6 +252,7 @@ struct wr_lookups *wr_lookups_new(const struct wr_lookups_options *options)
                                                          .secret = true,
                                                          .fresh_ms = options->secret_cache_ms});
     all->items = wr_item_reads_new(options->loop, options->state_dir);
+    all->aws = wr_aws_lookups_new(options->loop, options->aws_max, options->secret_cache_ms);
     return all;
 }
 
@@ -257,10 +265,27 @@ wr_err wr_lookups_require(struct wr_lookups *all, const struct wr_program *progr
                           struct wr_fault *fault)
 {
     unsigned kinds = wr_program_lookups(program);
-    bool lambda = kinds & (1u << WR_LOOKUP_LAMBDA | 1u << WR_LOOKUP_ML);
-    return lambda && all->lambda_kind >= 0
-               ? wr_sinks_require(all->options.sinks, (size_t)all->lambda_kind, fault)
-               : WR_OK;
+    bool lambda = false;
+    for (unsigned i = 0; i < WR_LOOKUP_KINDS; i++) {
+        if (!(kinds & 1u << i)) {
+            continue;
+        }
+        if (all->options.aws[i]) {
+            struct wr_aws *aws = wr_sinks_aws(all->options.sinks, fault);
+            if (!aws) {
+                return WR_ERR_STATE;
+            }
+            wr_aws_lookups_use(all->aws, aws);
+        } else {
+            lambda = lambda || i == WR_LOOKUP_LAMBDA || i == WR_LOOKUP_ML;
+        }
+    }
+    if (lambda && all->lambda_kind < 0) {
+        return wr_fault_set(fault, WR_ERR_STATE,
+                            "aws_lambda() is answered locally, but sinks.lambda.mode is not local: "
+                            "set that, or lookups.lambda_mode: aws");
+    }
+    return lambda ? wr_sinks_require(all->options.sinks, (size_t)all->lambda_kind, fault) : WR_OK;
 }
 
 size_t wr_lookups_waiting(const struct wr_lookups *all)
@@ -298,6 +323,7 @@ static void part_closed(struct wr_lookups *all)
     wr_docs_free(all->secrets);
     wr_docs_free(all->registry);
     wr_item_reads_free(all->items);
+    wr_aws_lookups_free(all->aws);
     free(all->shadows_dir);
     free(all->secrets_dir);
     free(all->registry_dir);

@@ -1,10 +1,11 @@
 // Answers the look-ups of sql.md 11.6 in `weir run`: from local Lambda functions, the local
-// DynamoDB tables, and folders of documents. Nothing is read on the loop; each look-up has a
-// time-out; how many wait decides how fast the source reads. Thread: loop.
+// DynamoDB tables, and folders of documents; or from AWS's services. Nothing is read on the loop;
+// each look-up has a time-out; how many wait decides how fast the source reads. Thread: loop.
 //
 //   flow ─ host->lookup ─► lookup.c ─┬─ lambda.c    the lambda sink's functions
 //                                    ├─ dynamodb.c  uv's thread pool, one connection
-//                                    └─ folders.c ─ docs.c     uv's thread pool, cache
+//                                    ├─ folders.c ─ docs.c     uv's thread pool, cache
+//                                    └─ aws.c       the AWS client of the sinks
 //   flow ◄─ wr_flow_answered() ◄─────┘ or the time-out, whichever comes first
 #ifndef WR_ENGINE_LOOKUP_LOOKUP_H
 #define WR_ENGINE_LOOKUP_LOOKUP_H
@@ -24,7 +25,9 @@ struct wr_lookups_options {
     uv_loop_t *loop;
     struct wr_metrics *metrics;
     struct wr_sinks *sinks;                  // its lambda sink runs the functions
-    const struct wr_sink_impl *const *kinds; // of these sinks: wr_sink_list
+    const struct wr_sink_impl *const *kinds; // of these sinks: wr_config_kinds()
+    bool aws[WR_LOOKUP_KINDS]; // the functions that AWS's services answer, not the local forms
+    size_t aws_max;            // calls of one function there at once
     const char *state_dir;
     const char *shadows_dir, *secrets_dir, *registry_dir; // "": the default below state_dir
     int64_t lambda_timeout_ms, timeout_ms;
@@ -42,7 +45,8 @@ struct wr_lookups *wr_lookups_new(const struct wr_lookups_options *options);
 // For wr_flow_options.host; as long as `l`.
 const struct wr_flow_host *wr_lookups_host(const struct wr_lookups *l);
 
-// What the look-ups of a rule need is made ready: the lambda sink. Before the rule is used.
+// What the look-ups of a rule need is made ready: the lambda sink, the AWS client. Before the rule
+// is used.
 wr_err wr_lookups_require(struct wr_lookups *l, const struct wr_program *program,
                           struct wr_fault *fault) WR_MUST_CHECK;
 

@@ -40,7 +40,8 @@ struct wr_lookups {
     char *shadows_dir, *secrets_dir, *registry_dir;
     struct wr_docs *shadows, *secrets, *registry;
     struct wr_item_reads *items;
-    int open_parts; // while it is freed
+    struct wr_aws_lookups *aws; // of the functions that options.aws names
+    int open_parts;             // while it is freed
     bool stopped;
     void (*done)(void *user);
     void *done_user;

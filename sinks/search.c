@@ -30,19 +30,6 @@ static const struct wr_option search_options[] = {
     {0},
 };
 
-static wr_err search_check(const struct wr_param *params, const bool *constant,
-                           struct wr_fault *fault)
-{
-    wr_str endpoint = params[SEARCH_ENDPOINT].text;
-    if (constant[SEARCH_ENDPOINT] && !wr_str_starts(endpoint, WR_STR("https://")) &&
-        !wr_str_starts(endpoint, WR_STR("http://"))) {
-        return wr_fault_set(fault, WR_ERR_RANGE,
-                            "endpoint: \"%.*s\" does not begin with https:// or http://",
-                            WR_STR_ARG(endpoint));
-    }
-    return WR_OK;
-}
-
 static bool index_fits(wr_str index)
 {
     static const char bad[] = "\\/*?\"<>| ,#:";
@@ -57,6 +44,25 @@ static bool index_fits(wr_str index)
         }
     }
     return true;
+}
+
+static wr_err search_check(const struct wr_param *params, const bool *constant,
+                           struct wr_fault *fault)
+{
+    wr_str endpoint = params[SEARCH_ENDPOINT].text;
+    if (constant[SEARCH_ENDPOINT] && !wr_str_starts(endpoint, WR_STR("https://")) &&
+        !wr_str_starts(endpoint, WR_STR("http://"))) {
+        return wr_fault_set(fault, WR_ERR_RANGE,
+                            "endpoint: \"%.*s\" does not begin with https:// or http://",
+                            WR_STR_ARG(endpoint));
+    }
+    if (constant[SEARCH_INDEX] && !index_fits(params[SEARCH_INDEX].text)) {
+        return wr_fault_set(fault, WR_ERR_FAILED,
+                            "index: \"%.*s\" can be no index: 1 to 255 bytes in lower case, not "
+                            "beginning with _, - or +, without \\ / * ? \" < > | , # : and blanks",
+                            WR_STR_ARG(params[SEARCH_INDEX].text));
+    }
+    return WR_OK;
 }
 
 static bool segment_fits(wr_str s, size_t max)

@@ -50,10 +50,23 @@ static bool is_reserved_dimension(wr_str name)
            wr_str_find(name, WR_STR(":")) >= 0;
 }
 
+static bool name_fits(wr_str name)
+{
+    return name.len >= 1 && name.len <= 256 && wr_shape_only(name, "_.-");
+}
+
 static wr_err timestream_check(const struct wr_param *params, const bool *constant,
                                struct wr_fault *fault)
 {
     const struct wr_param *d = &params[TS_DIMENSIONS];
+    for (int i = TS_DATABASE; i <= TS_TABLE; i++) {
+        wr_str name = params[i].text;
+        if (constant[i] && !name_fits(name)) {
+            return wr_fault_set(fault, WR_ERR_FAILED,
+                                "%s: \"%.*s\" is no name: 1 to 256 letters, digits and _.-",
+                                timestream_options[i].name, WR_STR_ARG(name));
+        }
+    }
     for (size_t i = 0; i < d->count; i++) {
         if (wr_str_ends(d->keys[i], WR_STR(".name")) && is_reserved_dimension(d->values[i])) {
             return wr_fault_set(
@@ -246,11 +259,11 @@ static bool timestream_make(struct wr_record *rec, struct wr_service_ask *ask,
     ask->names[1] = rec->params[TS_TABLE].text;
     for (int i = 0; i < 2; i++) {
         wr_str name = ask->names[i];
-        if (name.len < 3 || name.len > 256 || !wr_shape_only(name, "_.-")) {
+        if (!name_fits(name)) {
             return wr_service_refuse_length(no, "ValidationException",
                                             i ? "tableName" : "databaseName", name,
                                             "Member must satisfy regular expression pattern: "
-                                            "[a-zA-Z0-9_.-]+, and have 3 to 256 "
+                                            "[a-zA-Z0-9_.-]+, and have 1 to 256 "
                                             "characters");
         }
     }

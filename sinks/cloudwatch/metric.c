@@ -74,11 +74,28 @@ static bool is_unit(wr_str unit)
     return false;
 }
 
+static bool name_fits(wr_str name)
+{
+    return name.len > 0 && wr_utf8_count(name) <= NAME_MAX_;
+}
+
+static bool space_fits(wr_str space)
+{
+    return name_fits(space) && space.at[0] != ':' && !wr_str_starts(space, WR_STR("AWS/"));
+}
+
 static wr_err metric_check(const struct wr_param *params, const bool *constant,
                            struct wr_fault *fault)
 {
     wr_str value = params[METRIC_VALUE].text, unit = params[METRIC_UNIT].text;
     double number;
+    wr_str space = params[METRIC_NAMESPACE].text;
+    if (constant[METRIC_NAMESPACE] && !space_fits(space)) {
+        return wr_fault_set(fault, WR_ERR_FAILED,
+                            "metricNamespace: \"%.*s\" is no namespace of one's own: 1 to 255 "
+                            "characters, not AWS/… and not :…",
+                            WR_STR_ARG(space));
+    }
     if (constant[METRIC_VALUE] && !wr_text_double(value, &number)) {
         return wr_fault_set(fault, WR_ERR_FAILED, "metricValue: expected a number, found \"%.*s\"",
                             WR_STR_ARG(value));
@@ -112,10 +129,9 @@ static void metric_open(void *at, const struct wr_sink *sink, const struct wr_se
 
 static bool metric_name_fits(const char *member, wr_str name, struct wr_service_no *no)
 {
-    return name.len > 0 && wr_utf8_count(name) <= NAME_MAX_
-               ? true
-               : wr_service_refuse_length(no, "InvalidParameterValue", member, name,
-                                          "Member must have 1 to 255 characters");
+    return name_fits(name) ? true
+                           : wr_service_refuse_length(no, "InvalidParameterValue", member, name,
+                                                      "Member must have 1 to 255 characters");
 }
 
 // One value, of the query protocol: a "." stands in front of each member, for the list's place.
@@ -156,7 +172,7 @@ static bool metric_check_texts(const struct wr_record *rec, double *number, int6
         !metric_name_fits("metricData.member.1.metricName", p[METRIC_NAME].text, no)) {
         return false;
     }
-    if (space.at[0] == ':' || wr_str_starts(space, WR_STR("AWS/"))) {
+    if (!space_fits(space)) {
         return wr_service_refuse(no, "InvalidParameterValue",
                                  "The value %.*s for parameter Namespace is invalid.",
                                  WR_STR_ARG(space));

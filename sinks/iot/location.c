@@ -141,6 +141,39 @@ static bool location_make(struct wr_record *rec, struct wr_service_ask *ask,
     return true;
 }
 
+static wr_err location_check(const struct wr_param *params, const bool *constant,
+                             struct wr_fault *fault)
+{
+    struct wr_service_no no = {0};
+    wr_str tracker = params[LOCATION_TRACKER].text, device = params[LOCATION_DEVICE].text;
+    double d;
+    int64_t n;
+    if (constant[LOCATION_TRACKER] && !wr_shape_only(tracker, "-._")) {
+        return wr_fault_set(fault, WR_ERR_FAILED,
+                            "trackerName: \"%.*s\" is no tracker: letters, digits and -._",
+                            WR_STR_ARG(tracker));
+    }
+    if (constant[LOCATION_DEVICE] && !device_fits(device)) {
+        return wr_fault_set(
+            fault, WR_ERR_FAILED,
+            "deviceId: \"%.*s\" is no device's id: 1 to 100 letters, digits and -._",
+            WR_STR_ARG(device));
+    }
+    if ((constant[LOCATION_LATITUDE] &&
+         !read_degrees("latitude", params[LOCATION_LATITUDE].text, 90, &d, &no)) ||
+        (constant[LOCATION_LONGITUDE] &&
+         !read_degrees("longitude", params[LOCATION_LONGITUDE].text, 180, &d, &no))) {
+        return wr_fault_set(fault, WR_ERR_FAILED, "%s", no.text);
+    }
+    if (params[LOCATION_TIME].set && constant[LOCATION_TIME] &&
+        !wr_text_whole(params[LOCATION_TIME].text, &n)) {
+        return wr_fault_set(fault, WR_ERR_FAILED,
+                            "timestamp.value: expected a whole number, found \"%.*s\"",
+                            WR_STR_ARG(params[LOCATION_TIME].text));
+    }
+    return WR_OK;
+}
+
 // An error names a device: one position of each in a call.
 static bool location_joins(const struct wr_service_call *call, const struct wr_service_entry *e)
 {
@@ -207,7 +240,7 @@ static const struct wr_option aws_settings[] = {WR_SERVICE_LINGER, {0}};
 #define ACTION                                                                           \
     .name = "location", .failed_action = "LocationAction",                               \
     .help = "Sends a position to a tracker of Location; the result itself is not used.", \
-    .options = location_options, .resource_option = LOCATION_TRACKER
+    .options = location_options, .resource_option = LOCATION_TRACKER, .check = location_check
 
 const struct wr_sink_impl wr_sink_location = {
     ACTION,

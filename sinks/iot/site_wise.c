@@ -79,41 +79,6 @@ static size_t leaves(const struct wr_param *p, size_t from, wr_str entry, wr_str
     return count;
 }
 
-// Looks at each entry once: leaves of one entry stand together.
-static wr_err site_check(const struct wr_param *params, const bool *constant,
-                         struct wr_fault *fault)
-{
-    const struct wr_param *p = &params[SITE_ENTRIES];
-    wr_str entry = {0}, value = {0};
-    for (size_t i = 0; i < p->count; i++) {
-        wr_str e = entry_of(p->keys[i], 1), v = entry_of(p->keys[i], 2);
-        if (!wr_str_eq(e, entry)) {
-            entry = e;
-            bool alias = leaves(p, i, e, WR_STR(".propertyAlias"));
-            size_t ids =
-                leaves(p, i, e, WR_STR(".assetId")) + leaves(p, i, e, WR_STR(".propertyId"));
-            if (alias ? ids > 0 : ids != 2) {
-                return wr_fault_set(fault, WR_ERR_RANGE,
-                                    "putAssetPropertyValueEntries%.*s: expected either "
-                                    "propertyAlias, or assetId and propertyId",
-                                    WR_STR_ARG(e));
-            }
-        }
-        if (v.len && !wr_str_eq(v, value)) {
-            value = v;
-            size_t kinds = leaves(p, i, v, WR_STR(".value."));
-            if (kinds != 1) {
-                return wr_fault_set(fault, WR_ERR_RANGE,
-                                    "putAssetPropertyValueEntries%.*s.value: expected exactly one "
-                                    "of stringValue, integerValue, doubleValue and booleanValue, "
-                                    "found %zu",
-                                    WR_STR_ARG(v), kinds);
-            }
-        }
-    }
-    return WR_OK;
-}
-
 // ---- one entry's leaves
 
 // Leaves of one entry, or of one of its values: a run of the flat list with a common beginning.
@@ -155,89 +120,147 @@ static bool has_leaf(const struct run *r, const char *name)
     return false;
 }
 
-static bool refuse_leaf(const struct run *r, const char *name, wr_str found, const char *expected,
-                        struct wr_service_no *no)
+static bool refuse_leaf(wr_str key, wr_str found, const char *expected, struct wr_service_no *no)
 {
     return wr_service_refuse(no, "InvalidRequestException",
-                             "putAssetPropertyValueEntries%.*s%s: expected %s, found '%.*s'",
-                             WR_STR_ARG(r->prefix), name, expected,
-                             (int)(found.len < 80 ? found.len : 80), found.at ? found.at : "");
+                             "putAssetPropertyValueEntries%.*s: expected %s, found '%.*s'",
+                             WR_STR_ARG(key), expected, (int)(found.len < 80 ? found.len : 80),
+                             found.at ? found.at : "");
 }
 
-static bool add_value(struct wr_buf *b, const struct run *r, struct wr_service_no *no)
+static bool is_string(wr_str text)
+{
+    return text.len > 0 && text.len <= STRING_MAX;
+}
+
+static bool is_integer(wr_str text)
+{
+    int64_t n;
+    return wr_text_whole(text, &n) && n >= INT32_MIN && n <= INT32_MAX;
+}
+
+static bool is_double(wr_str text)
 {
     double d;
+    return wr_text_double(text, &d);
+}
+
+static bool is_boolean(wr_str text)
+{
+    return wr_str_eq_nocase(text, WR_STR("true")) || wr_str_eq_nocase(text, WR_STR("false"));
+}
+
+static bool is_seconds(wr_str text)
+{
     int64_t n;
-    wr_buf_add(b, WR_STR("{\"value\":{"));
-    if (has_leaf(r, ".value.stringValue")) {
-        wr_str text = leaf(r, ".value.stringValue");
-        if (text.len > STRING_MAX) {
-            return refuse_leaf(r, ".value.stringValue", text, "at most 1024 bytes", no);
+    return wr_text_whole(text, &n) && n >= 1 && n <= SECONDS_MAX;
+}
+
+// What need not be given may be Undefined too: then it is not there.
+static bool is_nanos(wr_str text)
+{
+    int64_t n;
+    return text.len == 0 || (wr_text_whole(text, &n) && n >= 0 && n <= 999999999);
+}
+
+static bool is_quality(wr_str text)
+{
+    return text.len == 0 || wr_str_eq(text, WR_STR("GOOD")) || wr_str_eq(text, WR_STR("BAD")) ||
+           wr_str_eq(text, WR_STR("UNCERTAIN"));
+}
+
+static bool is_entry_id(wr_str text)
+{
+    return text.len <= ID_MAX && wr_shape_only(text, "_-");
+}
+
+static bool is_text(wr_str text, size_t max)
+{
+    return text.len > 0 && wr_utf8_count(text) <= max && !wr_text_has_control(text);
+}
+
+static bool is_asset(wr_str text)
+{
+    return is_text(text, ASSET_MAX);
+}
+
+static bool is_alias(wr_str text)
+{
+    return is_text(text, ALIAS_MAX);
+}
+
+static const struct {
+    const char *name; // how a key of the flat list ends
+    bool (*fits)(wr_str text);
+    const char *expected;
+} leaves_[] = {
+    {".entryId", is_entry_id, "1 to 64 letters, digits and _-"},
+    {".assetId", is_asset, "a UUID, or externalId: and an id"},
+    {".propertyId", is_asset, "a UUID, or externalId: and an id"},
+    {".propertyAlias", is_alias, "1 to 2048 characters, none of them a control character"},
+    {".value.stringValue", is_string, "1 to 1024 bytes"},
+    {".value.integerValue", is_integer, "a whole number of 32 bits"},
+    {".value.doubleValue", is_double, "a number"},
+    {".value.booleanValue", is_boolean, "true or false"},
+    {".timestamp.timeInSeconds", is_seconds, "whole seconds since 1970"},
+    {".timestamp.offsetInNanos", is_nanos, "a whole number from 0 to 999999999"},
+    {".quality", is_quality, "GOOD, BAD or UNCERTAIN"},
+};
+
+static bool check_leaf(wr_str key, wr_str text, struct wr_service_no *no)
+{
+    for (size_t i = 0; i < WR_COUNT(leaves_); i++) {
+        if (wr_str_ends(key, wr_str_of(leaves_[i].name))) {
+            return leaves_[i].fits(text) || refuse_leaf(key, text, leaves_[i].expected, no);
         }
-        wr_buf_add(b, WR_STR("\"stringValue\":"));
-        wr_json_write_string(b, text);
-    } else if (has_leaf(r, ".value.integerValue")) {
-        wr_str text = leaf(r, ".value.integerValue");
-        if (!wr_text_whole(text, &n) || n < INT32_MIN || n > INT32_MAX) {
-            return refuse_leaf(r, ".value.integerValue", text, "a whole number of 32 bits", no);
-        }
-        wr_buf_add(b, WR_STR("\"integerValue\":"));
-        wr_buf_add_i64(b, n);
-    } else if (has_leaf(r, ".value.doubleValue")) {
-        wr_str text = leaf(r, ".value.doubleValue");
-        if (!wr_text_double(text, &d)) {
-            return refuse_leaf(r, ".value.doubleValue", text, "a number", no);
-        }
-        wr_buf_add(b, WR_STR("\"doubleValue\":"));
-        wr_text_add_double(b, d);
-    } else {
-        wr_str text = leaf(r, ".value.booleanValue");
-        if (!wr_str_eq_nocase(text, WR_STR("true")) && !wr_str_eq_nocase(text, WR_STR("false"))) {
-            return refuse_leaf(r, ".value.booleanValue", text, "true or false", no);
-        }
-        wr_buf_add(b, WR_STR("\"booleanValue\":"));
-        wr_buf_add(b, wr_str_eq_nocase(text, WR_STR("true")) ? WR_STR("true") : WR_STR("false"));
     }
-    wr_buf_add_char(b, '}');
     return true;
 }
 
-static bool add_time(struct wr_buf *b, const struct run *r, struct wr_service_no *no)
+// The leaves fit (check_leaf).
+static void add_value(struct wr_buf *b, const struct run *r)
 {
-    wr_str seconds = leaf(r, ".timestamp.timeInSeconds"),
-           nanos = leaf(r, ".timestamp.offsetInNanos");
-    int64_t n;
-    if (!wr_text_whole(seconds, &n) || n < 1 || n > SECONDS_MAX) {
-        return refuse_leaf(r, ".timestamp.timeInSeconds", seconds, "whole seconds since 1970", no);
+    double d = 0;
+    int64_t n = 0;
+    bool good = true;
+    wr_buf_add(b, WR_STR("{\"value\":{"));
+    if (has_leaf(r, ".value.stringValue")) {
+        wr_buf_add(b, WR_STR("\"stringValue\":"));
+        wr_json_write_string(b, leaf(r, ".value.stringValue"));
+    } else if (has_leaf(r, ".value.integerValue")) {
+        good = wr_text_whole(leaf(r, ".value.integerValue"), &n);
+        wr_buf_add(b, WR_STR("\"integerValue\":"));
+        wr_buf_add_i64(b, n);
+    } else if (has_leaf(r, ".value.doubleValue")) {
+        good = wr_text_double(leaf(r, ".value.doubleValue"), &d);
+        wr_buf_add(b, WR_STR("\"doubleValue\":"));
+        wr_text_add_double(b, d);
+    } else {
+        bool yes = wr_str_eq_nocase(leaf(r, ".value.booleanValue"), WR_STR("true"));
+        wr_buf_add(b, yes ? WR_STR("\"booleanValue\":true") : WR_STR("\"booleanValue\":false"));
     }
+    wr_assert(good);
+    wr_buf_add_char(b, '}');
+}
+
+static void add_time(struct wr_buf *b, const struct run *r)
+{
+    wr_str nanos = leaf(r, ".timestamp.offsetInNanos"), quality = leaf(r, ".quality");
+    int64_t n;
+    wr_assert(wr_text_whole(leaf(r, ".timestamp.timeInSeconds"), &n));
     wr_buf_add(b, WR_STR(",\"timestamp\":{\"timeInSeconds\":"));
     wr_buf_add_i64(b, n);
     if (nanos.len > 0) {
-        if (!wr_text_whole(nanos, &n) || n < 0 || n > 999999999) {
-            return refuse_leaf(r, ".timestamp.offsetInNanos", nanos,
-                               "a whole number from 0 to 999999999", no);
-        }
+        wr_assert(wr_text_whole(nanos, &n));
         wr_buf_add(b, WR_STR(",\"offsetInNanos\":"));
         wr_buf_add_i64(b, n);
     }
     wr_buf_add_char(b, '}');
-    return true;
-}
-
-static bool add_quality(struct wr_buf *b, const struct run *r, struct wr_service_no *no)
-{
-    wr_str quality = leaf(r, ".quality");
-    if (quality.len == 0) {
-        return true;
+    if (quality.len > 0) {
+        wr_buf_add(b, WR_STR(",\"quality\":\""));
+        wr_buf_add(b, quality);
+        wr_buf_add_char(b, '"');
     }
-    if (!wr_str_eq(quality, WR_STR("GOOD")) && !wr_str_eq(quality, WR_STR("BAD")) &&
-        !wr_str_eq(quality, WR_STR("UNCERTAIN"))) {
-        return refuse_leaf(r, ".quality", quality, "GOOD, BAD or UNCERTAIN", no);
-    }
-    wr_buf_add(b, WR_STR(",\"quality\":\""));
-    wr_buf_add(b, quality);
-    wr_buf_add_char(b, '"');
-    return true;
 }
 
 static bool add_values(struct wr_buf *b, const struct run *r, struct wr_service_no *no)
@@ -253,9 +276,13 @@ static bool add_values(struct wr_buf *b, const struct run *r, struct wr_service_
         if (count++ > 0) {
             wr_buf_add_char(b, ',');
         }
-        if (!add_value(b, &value, no) || !add_time(b, &value, no) || !add_quality(b, &value, no)) {
-            return false;
+        if (!has_leaf(&value, ".timestamp.timeInSeconds") ||
+            leaves(r->p, value.from, value.prefix, WR_STR(".value.")) != 1) {
+            return refuse_leaf(value.prefix, (wr_str){0}, "one value, and timestamp.timeInSeconds",
+                               no); // of a spool that is damaged: rules are checked
         }
+        add_value(b, &value);
+        add_time(b, &value);
         wr_buf_add_char(b, '}');
         i = value.to;
     }
@@ -276,31 +303,14 @@ static void add_member(struct wr_buf *b, const char *name, wr_str text)
     wr_json_write_string(b, text);
 }
 
-static bool text_fits(wr_str text, size_t max)
+static void add_property(struct wr_buf *b, const struct run *r)
 {
-    return text.len > 0 && wr_utf8_count(text) <= max && !wr_text_has_control(text);
-}
-
-static bool add_property(struct wr_buf *b, const struct run *r, struct wr_service_no *no)
-{
-    wr_str alias = leaf(r, ".propertyAlias"), asset = leaf(r, ".assetId"),
-           property = leaf(r, ".propertyId");
     if (has_leaf(r, ".propertyAlias")) {
-        if (!text_fits(alias, ALIAS_MAX)) {
-            return refuse_leaf(r, ".propertyAlias", alias,
-                               "1 to 2048 characters, none of them a control character", no);
-        }
-        add_member(b, "propertyAlias", alias);
-        return true;
+        add_member(b, "propertyAlias", leaf(r, ".propertyAlias"));
+        return;
     }
-    if (!text_fits(asset, ASSET_MAX) || !text_fits(property, ASSET_MAX)) {
-        bool first = !text_fits(asset, ASSET_MAX);
-        return refuse_leaf(r, first ? ".assetId" : ".propertyId", first ? asset : property,
-                           "a UUID, or externalId: and an id", no);
-    }
-    add_member(b, "assetId", asset);
-    add_member(b, "propertyId", property);
-    return true;
+    add_member(b, "assetId", leaf(r, ".assetId"));
+    add_member(b, "propertyId", leaf(r, ".propertyId"));
 }
 
 static bool make_entry(struct wr_service_entry *e, const struct run *r, uint32_t index,
@@ -311,14 +321,17 @@ static bool make_entry(struct wr_service_entry *e, const struct run *r, uint32_t
     wr_uuid_of_record(uuid, e->ask->rec, index);
     wr_str id = leaf(r, ".entryId");
     e->id = wr_str_dup(arena, id.len ? id : wr_str_of(uuid));
-    if (id.len > ID_MAX || !wr_shape_only(id, "_-")) {
-        return refuse_leaf(r, ".entryId", id, "1 to 64 letters, digits and _-", no);
+    for (size_t i = r->from; i < r->to; i++) {
+        if (!check_leaf(r->p->keys[i], r->p->values[i], no)) {
+            return false;
+        }
     }
     struct wr_buf b;
     wr_buf_init_arena(&b, arena);
     wr_buf_add(&b, WR_STR("{\"entryId\":"));
     wr_json_write_string(&b, e->id);
-    if (!add_property(&b, r, no) || !add_values(&b, r, no)) {
+    add_property(&b, r);
+    if (!add_values(&b, r, no)) {
         return false;
     }
     wr_buf_add_char(&b, '}');
@@ -347,14 +360,62 @@ static bool site_make(struct wr_record *rec, struct wr_service_ask *ask, struct 
         }
         for (uint32_t before = 0; before < index; before++) {
             if (wr_str_eq(e[before].id, e[index].id)) {
-                return refuse_leaf(&r, ".entryId", e[index].id, "an id that no other entry has",
-                                   no);
+                return refuse_leaf(r.prefix, e[index].id, "an entryId that no other entry has", no);
             }
         }
         i = r.to;
     }
     ask->names[0] = WR_STR("values");
     return e != NULL;
+}
+
+// ---- a rule
+
+// Looks at each entry once: leaves of one entry stand together.
+static wr_err check_shape(const struct wr_param *p, struct wr_fault *fault)
+{
+    wr_str entry = {0}, value = {0};
+    for (size_t i = 0; i < p->count; i++) {
+        wr_str e = entry_of(p->keys[i], 1), v = entry_of(p->keys[i], 2);
+        if (!wr_str_eq(e, entry)) {
+            entry = e;
+            bool alias = leaves(p, i, e, WR_STR(".propertyAlias"));
+            size_t ids =
+                leaves(p, i, e, WR_STR(".assetId")) + leaves(p, i, e, WR_STR(".propertyId"));
+            if (alias ? ids > 0 : ids != 2) {
+                return wr_fault_set(fault, WR_ERR_RANGE,
+                                    "putAssetPropertyValueEntries%.*s: expected either "
+                                    "propertyAlias, or assetId and propertyId",
+                                    WR_STR_ARG(e));
+            }
+        }
+        if (v.len && !wr_str_eq(v, value)) {
+            value = v;
+            size_t kinds = leaves(p, i, v, WR_STR(".value."));
+            if (kinds != 1) {
+                return wr_fault_set(fault, WR_ERR_RANGE,
+                                    "putAssetPropertyValueEntries%.*s.value: expected exactly one "
+                                    "of stringValue, integerValue, doubleValue and booleanValue, "
+                                    "found %zu",
+                                    WR_STR_ARG(v), kinds);
+            }
+        }
+    }
+    return WR_OK;
+}
+
+static wr_err site_check(const struct wr_param *params, const bool *constant,
+                         struct wr_fault *fault)
+{
+    const struct wr_param *p = &params[SITE_ENTRIES];
+    struct wr_service_no no;
+    wr_err err = check_shape(p, fault);
+    for (size_t i = 0; !err && i < p->count; i++) {
+        if (!wr_shape_has_template(p->values[i]) && !check_leaf(p->keys[i], p->values[i], &no)) {
+            err = wr_fault_set(fault, WR_ERR_FAILED, "%s", no.text);
+        }
+    }
+    return err;
 }
 
 // ---- requests

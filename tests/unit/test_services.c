@@ -1141,7 +1141,7 @@ static const struct refusal_case {
      {{0}},
      "putAssetPropertyValueEntries",
      site_twice,
-     "putAssetPropertyValueEntries[1].entryId: expected an id that no other entry has, found 'e'"},
+     "putAssetPropertyValueEntries[1]: expected an entryId that no other entry has, found 'e'"},
     {"location: latitude",
      &wr_sink_location,
      WR_STR_INIT("{}"),

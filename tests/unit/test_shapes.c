@@ -47,7 +47,8 @@ static const struct base {
     {"cloudwatchAlarm",
      "{" ROLE ", \"alarmName\": \"a\", \"stateReason\": \"r\", \"stateValue\": \"OK\"}"},
     {"timestream",
-     "{" ROLE ", \"databaseName\": \"d\", \"tableName\": \"t\", \"dimensions\": [{\"name\": \"n\", "
+     "{" ROLE
+     ", \"databaseName\": \"dat\", \"tableName\": \"tab\", \"dimensions\": [{\"name\": \"n\", "
      "\"value\": \"v\"}], \"timestamp\": {\"value\": \"1\", \"unit\": \"SECONDS\"}}"},
     {"stepFunctions", "{" ROLE ", \"stateMachineName\": \"s\", \"executionNamePrefix\": \"p\"}"},
     {"elasticsearch", "{" ROLE ", \"endpoint\": \"https://e\", \"index\": \"i\", \"type\": \"t\", "
@@ -360,6 +361,21 @@ static void refuses(void **state)
         {"http", "auth", "{\"sigv4\": {\"serviceName\": \"s\", " ROLE "}}", WR_ERR_MISSING,
          "auth.sigv4.signingRegion: missing"},
         {"cloudwatchMetric", "metricUnit", "\"Furlongs\"", WR_ERR_FAILED, NULL},
+        {"cloudwatchMetric", "metricNamespace", "\"AWS/IoT\"", WR_ERR_FAILED, NULL},
+        {"timestream", "tableName", "\"a b c\"", WR_ERR_FAILED,
+         "tableName: \"a b c\" is no name: 1 to 256 letters, digits and _.-"},
+        {"openSearch", "index", "\"Big\"", WR_ERR_FAILED, NULL},
+        {"location", "latitude", "\"91\"", WR_ERR_FAILED,
+         "latitude: expected a number from -90 to 90, found '91'"},
+        {"location", "longitude", "\"east\"", WR_ERR_FAILED, NULL},
+        {"location", "deviceId", "\"a b\"", WR_ERR_FAILED, NULL},
+        {"location", "trackerName", "\"a/b\"", WR_ERR_FAILED, NULL},
+        {"iotSiteWise", "putAssetPropertyValueEntries",
+         "[{\"propertyAlias\": \"a\", \"propertyValues\": [{\"value\": {\"integerValue\": "
+         "\"1.5\"}, \"timestamp\": {\"timeInSeconds\": \"${t}\"}}]}]",
+         WR_ERR_FAILED,
+         "putAssetPropertyValueEntries[0].propertyValues[0].value.integerValue: expected a whole "
+         "number of 32 bits, found '1.5'"},
         {"cloudwatchMetric", "metricValue", "\"1.5x\"", WR_ERR_FAILED, NULL},
         {"cloudwatchAlarm", "stateValue", "\"FINE\"", WR_ERR_RANGE, NULL},
         {"timestream", "dimensions", "[]", WR_ERR_LIMIT,

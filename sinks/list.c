@@ -71,6 +71,7 @@ const struct wr_sink_impl *wr_sink_form(const struct wr_sink_kind *kind, enum wr
         room->open = wr_blackhole_open;
         room->submit = wr_blackhole_submit;
         room->close = wr_blackhole_close;
+        room->drain = NULL;
         return room;
     case WR_MODE_COUNT:
         break;

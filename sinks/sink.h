@@ -162,6 +162,9 @@ struct wr_sink_host {
     uv_loop_t *loop;
     const char *state_dir; // absolute; local forms write below state_dir/local
     const char *endpoint;  // sinks.<kind>.endpoint: beats all others; NULL or "": not set
+    // So many records of one rule, and bytes of them, the engine lends at once: a sink that waits
+    // for more waits in vain. 0: not known.
+    size_t in_flight, in_flight_bytes;
     // The clients, opened when the first asks for them, shared by all sinks of the instance; in
     // mode record one for this sink, which keeps requests and answers them (`recorded`). Borrowed
     // until the sink is closed. NULL with a fault; the members are NULL where there are none.
@@ -215,6 +218,9 @@ struct wr_sink_impl {
     // Lend `rec` until wr_record_settle(rec, verdict, why), called exactly once, now or later.
     // Never blocks, never fails.
     void (*submit)(struct wr_sink *self, struct wr_record *rec);
+    // May be NULL: weir is stopping; what waits for company shall wait no longer. Records may still
+    // come.
+    void (*drain)(struct wr_sink *self);
     // Settle every record still held, then call `done` once; `self` is valid until then.
     void (*close)(struct wr_sink *self, void (*done)(struct wr_sink *self));
 };

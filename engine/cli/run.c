@@ -170,6 +170,9 @@ static void on_folder_closed(void *user)
 void wr_daemon_stop(struct wr_daemon *d)
 {
     d->stopping = true;
+    if (d->sinks) {
+        wr_sinks_drain(d->sinks);
+    }
     d->drain_end.us = wr_mono_now().us + d->config->drain_ms * 1000;
     d->waiting = 1; // ours: all may be absent when the start failed
     if (d->folder) {

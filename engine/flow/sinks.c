@@ -288,6 +288,21 @@ size_t wr_sinks_count(const struct wr_sinks *s)
     return s->count;
 }
 
+// How much of a kind the engine lends before it waits for verdicts: of one rule with ack: durable;
+// else as much as the broker sends.
+static void tell_in_flight(struct wr_sinks *s, struct slot *slot)
+{
+    const struct wr_config *c = s->options.config;
+    if (!c) {
+        return;
+    }
+    bool durable = strcmp(c->ack, "durable") == 0;
+    int64_t records = durable ? c->spool_in_flight : c->mqtt_receive_maximum;
+    int64_t own = slot->limits.in_flight;
+    slot->host.in_flight = (size_t)(durable && own >= 0 && own < records ? own : records);
+    slot->host.in_flight_bytes = slot->limits.memory > 0 ? (size_t)slot->limits.memory : 0;
+}
+
 wr_err wr_sinks_require(struct wr_sinks *s, size_t kind, struct wr_fault *fault)
 {
     struct slot *slot = &s->slots[kind];
@@ -298,6 +313,8 @@ wr_err wr_sinks_require(struct wr_sinks *s, size_t kind, struct wr_fault *fault)
     *sink = (struct wr_sink){.impl = s->options.kinds[kind], .host = &slot->host, .user = s};
     const struct wr_settings *settings =
         s->options.config ? wr_config_sink(s->options.config, sink->impl) : NULL;
+    slot->limits = read_limits(settings);
+    tell_in_flight(s, slot);
     wr_err err = WR_OK;
     if (slot->mode == WR_MODE_RECORD && !slot->own.recorder) {
         err = wr_recorder_open(s->options.state_dir, sink->impl->name, &slot->own.recorder, fault);
@@ -307,7 +324,6 @@ wr_err wr_sinks_require(struct wr_sinks *s, size_t kind, struct wr_fault *fault)
         wr_fault_prefix(fault, "sink %s", sink->impl->name);
         return err;
     }
-    slot->limits = read_limits(settings);
     slot->open = true;
     return WR_OK;
 }
@@ -318,6 +334,16 @@ struct wr_sink *wr_sinks_at(const struct wr_sinks *s, size_t kind)
 }
 
 // ---- close
+
+void wr_sinks_drain(struct wr_sinks *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        struct wr_sink *sink = &s->slots[i].sink;
+        if (s->slots[i].open && sink->impl->drain) {
+            sink->impl->drain(sink);
+        }
+    }
+}
 
 static void on_client_closed(void *user)
 {

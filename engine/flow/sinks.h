@@ -51,6 +51,9 @@ wr_err wr_sinks_check_aws(const struct wr_config *c, struct wr_fault *fault) WR_
 // `,"aws":[{…}]`: the state of each set of credentials; nothing without a client.
 void wr_sinks_write_aws(const struct wr_sinks *s, struct wr_buf *out);
 
+// weir is stopping: sinks shall not wait for more records (sink.h).
+void wr_sinks_drain(struct wr_sinks *s);
+
 // Close all, one after the other in the order of the list, then the clients; then `done`, once,
 // also when none is open.
 void wr_sinks_close(struct wr_sinks *s, void (*done)(void *user), void *user);

@@ -15,6 +15,17 @@ struct wr_aws_form_job {
     struct wr_aws_form_job *next, *before;
 };
 
+void wr_aws_form_abort(struct wr_sink *self)
+{
+    struct wr_aws_form *f = self->state;
+    self->state = NULL;
+    if (f->kind->free_own) {
+        f->kind->free_own(f->own);
+    }
+    free(f->lanes_);
+    free(f);
+}
+
 static void end_if_idle(struct wr_aws_form *f)
 {
     if (!f->done_ || f->held_ > 0) {
@@ -22,12 +33,7 @@ static void end_if_idle(struct wr_aws_form *f)
     }
     struct wr_sink *sink = f->sink;
     void (*done)(struct wr_sink *) = f->done_;
-    sink->state = NULL;
-    if (f->kind->free_own) {
-        f->kind->free_own(f->own);
-    }
-    free(f->lanes_);
-    free(f);
+    wr_aws_form_abort(sink);
     wr_later_done(sink, done);
 }
 

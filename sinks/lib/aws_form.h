@@ -51,6 +51,8 @@ struct wr_aws_form_kind {
 // For open, submit and close of an impl. `own` is taken, also when it fails.
 wr_err wr_aws_form_open(struct wr_sink *self, const struct wr_aws_form_kind *kind, void *own,
                         struct wr_fault *fault);
+// Instead of close, where open fails after it: frees it, and `own`.
+void wr_aws_form_abort(struct wr_sink *self);
 void wr_aws_form_submit(struct wr_sink *self, struct wr_record *rec);
 void wr_aws_form_close(struct wr_sink *self, void (*done)(struct wr_sink *self));
 

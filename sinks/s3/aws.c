@@ -1,4 +1,5 @@
-// The AWS form of s3: PutObject, one for each record.
+// The AWS form of s3: PutObject, one for each record; or aggregated objects (aggregate.h), in
+// buckets for which weir.yaml wants them.
 #include "sinks/s3/s3.h"
 
 #include <stdlib.h>
@@ -6,17 +7,21 @@
 #include "sinks/lib/aws_canonical.h"
 #include "sinks/lib/aws_form.h"
 #include "sinks/lib/local_s3.h"
+#include "sinks/s3/aggregate.h"
 #include "sql/base/hash.h"
 
 #include "sql/base/banned.h"
 
 static const struct wr_option settings_table[] = {
     WR_S3_CONTENT_TYPE,
+    WR_S3_AGGREGATE,
     {0},
 };
 
 struct own {
-    char *content_type; // "" unless set
+    char *content_type;                 // "" unless set
+    struct wr_s3_aggregate *aggregate;  // NULL: no bucket is aggregated
+    void (*done)(struct wr_sink *self); // while closing
 };
 
 static wr_str build(const struct wr_aws_form *f, struct wr_record *rec, struct wr_aws_call *call)
@@ -76,14 +81,64 @@ static wr_err open_s3(struct wr_sink *self, const struct wr_settings *settings,
 {
     struct own *own = wr_zalloc(sizeof *own);
     own->content_type = wr_strdup(wr_str_of(wr_settings_get(settings, "content_type")));
-    return wr_aws_form_open(self, &kind, own, fault);
+    wr_err err = wr_aws_form_open(self, &kind, own, fault);
+    if (err) {
+        return err;
+    }
+    struct wr_aws_form *f = self->state;
+    err = wr_s3_aggregate_open(self, f->aws, &kind, settings, &own->aggregate, fault);
+    if (err) {
+        wr_aws_form_abort(self);
+    }
+    return err;
+}
+
+static struct own *own_of(struct wr_sink *self)
+{
+    struct wr_aws_form *f = self->state;
+    return f->own;
+}
+
+static void submit_s3(struct wr_sink *self, struct wr_record *rec)
+{
+    struct own *own = own_of(self);
+    if (!own->aggregate || !wr_s3_aggregate_add(own->aggregate, rec)) {
+        wr_aws_form_submit(self, rec);
+    }
+}
+
+static void drain_s3(struct wr_sink *self)
+{
+    struct own *own = own_of(self);
+    if (own->aggregate) {
+        wr_s3_aggregate_drain(own->aggregate);
+    }
+}
+
+static void on_aggregate_closed(void *user)
+{
+    struct wr_sink *self = user;
+    wr_aws_form_close(self, own_of(self)->done);
+}
+
+static void close_s3(struct wr_sink *self, void (*done)(struct wr_sink *self))
+{
+    struct own *own = own_of(self);
+    own->done = done;
+    if (own->aggregate) {
+        wr_s3_aggregate_close(own->aggregate, on_aggregate_closed, self);
+    } else {
+        wr_aws_form_close(self, done);
+    }
 }
 
 const struct wr_sink_impl wr_sink_s3_aws = {
     WR_S3_ACTION,
-    .form = "PutObject, one for each record; records of one key go out in their order.",
+    .form = "PutObject, one for each record, of one key in their order; or collected in objects of "
+            "JSON Lines (aggregate).",
     .settings = settings_table,
     .open = open_s3,
-    .submit = wr_aws_form_submit,
-    .close = wr_aws_form_close,
+    .submit = submit_s3,
+    .drain = drain_s3,
+    .close = close_s3,
 };

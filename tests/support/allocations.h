@@ -9,7 +9,7 @@
 
 // Interposed in front of libc's. Under a sanitizer the allocator is not ours to replace; the other
 // builds run this test.
-static uint64_t allocation_calls WR_UNUSED;
+static _Atomic uint64_t allocation_calls WR_UNUSED; // of all threads
 
 #if !WR_ASAN && !defined(__SANITIZE_THREAD__)
 #    define COUNTED 1

@@ -5,12 +5,12 @@
 import base64
 import json
 import os
-import time
 import re
+import time
 
 import support
 from support import Broker, tap, wait_for
-from weir import Weir, dynamodb, dynamodb_v2, function, lambda_arn, republish, rule, s3
+from weir import EXAMPLES, Weir, dynamodb, dynamodb_v2, function, lambda_arn, republish, rule, s3
 
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 NO_BUCKET = s3("${nosuch}", "k/${topic(2)}")  # an empty bucket name: refused at once
@@ -157,6 +157,25 @@ def test_tries_of_each_kind():
             else:
                 tap.check(10 < retries < 900 and time.monotonic() - began < 10, f"{retries} retries, ended by the budget")
             check_document(only_object(weir, "failed"), "count", "in", b"{}", [("NullAction", "null")])
+
+
+def test_time_outs():
+    """an action that runs out of time is a failed action: its document, after its tries, and the others of the rule go on"""
+    folder = support.temp_dir("wr-function-")
+    support.write_file(folder + "/slow.py", "import time\n\n\ndef handler(event, context):\n    time.sleep(60)\n")
+    support.write_file(folder + "/python_runtime.py", support.read_file(os.path.join(EXAMPLES, "functions", "python_runtime.py")))
+    slow = {"command": "/usr/bin/python3 python_runtime.py", "cwd": folder, "handler": "slow.handler", "timeout": "1s", "retries": 0}
+    rules = {"late": rule("SELECT * FROM 'in'", function("slow"), s3("done", "ok"), error=s3("failed", "late"))}
+    with Broker() as broker, Weir(broker, rules, {"sinks": {"lambda": {"functions": {"slow": slow}}}}) as weir:
+        began = time.monotonic()
+        broker.publish("in", '{"n": 1}')
+        wait_for(lambda: weir.objects("done"), "the other action")
+        weir.wait_settled(1)
+        tap.check(0.9 < time.monotonic() - began < 20, "it waited for the time-out")
+        text, = check_document(only_object(weir, "failed"), "late", "in", b'{"n": 1}', [("LambdaAction", lambda_arn("slow"))])
+        tap.check("timed out" in text.lower() and "Action: lambda" in text, text)
+        actions = weir.counters("late")["actions"]
+        tap.equal((actions["lambda"]["failure"], actions["s3"]["success"], actions["s3"]["errorActionSuccess"]), (1, 1, 1), "counters")
 
 
 def test_sql_failures():

@@ -4,6 +4,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "engine/observe/log.h"
 
@@ -302,6 +305,15 @@ static void test_what_nothing_took_is_a_dead_letter(void **state)
          "r0 expired: fake 2 Failed to fake. The error received was scripted"},
         {"error action too", RULE(FAKE, ",\"errorAction\":{\"other\":{\"name\":\"e\"}}"), "x",
          "r0 error-refused: fake 2 Failed to fake. The error received was scripted"},
+        {"the error action's tries are over",
+         RULE(FAKE, ",\"errorAction\":{\"other\":{\"name\":\"e\"}}"), "xr",
+         "r0 error-expired: fake 2 Failed to fake. The error received was scripted"},
+        {"the error action's template",
+         RULE(FAKE, ",\"errorAction\":{\"other\":{\"name\":\"e\",\"qos\":\"${v}\"}}"), "x",
+         "r0 error-template: fake 2 Failed to fake. The error received was scripted"},
+        {"expired, and the error action too",
+         RULE(FAKE, ",\"errorAction\":{\"other\":{\"name\":\"e\"}}"), "rrrx",
+         "r0 error-refused: fake 2 Failed to fake. The error received was scripted"},
         {"one of two", RULE(FAKE "," FAKE, ""), "dx",
          "r0 refused: fake 1  fake 2 Failed to fake. The error received was scripted"},
         {"template", RULE("{\"fake\":{\"name\":\"n\",\"qos\":\"${v}\"}}", ""), "d",
@@ -424,6 +436,44 @@ static void test_an_action_that_is_not_known_any_more(void **state)
     stop();
 }
 
+// Refused at the start: the error action of the rule, as it is now, has it.
+static void test_refused_at_the_start_is_for_the_error_action(void **state)
+{
+    static const char *const with_error[] = {
+        RULE(FAKE, ",\"errorAction\":{\"other\":{\"name\":\"e-${topic(2)}-${v}\"}}")};
+    start(plain, 1, "d");
+    struct wr_entry_action actions[2] = {{.kind = S("carrier-pigeon")},
+                                         {.kind = S("carrier-pigeon")}};
+    struct wr_entry e = {.rule = S("r0"),
+                         .message = {.topic = S("a/x"),
+                                     .payload = S("{\"v\":7}"),
+                                     .trace_id = S("00000000-0000-4000-8000-000000000000"),
+                                     .format_indicator = -1},
+                         .body = S("{}"),
+                         .body_json = true,
+                         .action_count = 2,
+                         .actions = actions};
+    wr_entry_write(wr_spool_begin(p.spool), &e);
+    wr_spool_end(p.spool);
+    stop();
+    start(with_error, 1, "d");
+    turn_until_submits(1); // once for both
+    wr_str notes = wr_buf_str(&fake.notes);
+    CHECK("where",
+          wr_str_starts(notes, S("error other e-x-7 {\"ruleName\":\"r0\",\"topic\":\"a/x\",")));
+    CHECK("payload", wr_str_find(notes, S("\"base64OriginalPayload\":\"eyJ2Ijo3fQ==\"")) > 0);
+    ptrdiff_t first =
+        wr_str_find(notes, S("{\"failedAction\":\"UnknownAction\",\"failedResource\":"
+                             "\"carrier-pigeon\",\"errorMessage\":\"This weir does not "
+                             "perform the action that was kept: carrier-pigeon"));
+    CHECK("failure", first > 0);
+    CHECK("both", wr_str_find(wr_str_cut(notes, (size_t)first + 10, notes.len),
+                              S("\"failedAction\":\"UnknownAction\"")) > 0);
+    turn_until_dead(0);
+    assert_int_equal(wr_metrics_rule(p.b.metrics, S("r0"))->dead, 0);
+    stop();
+}
+
 static void test_a_look_up_holds_the_acknowledgement(void **state)
 {
     static const char *const rule[] = {
@@ -508,6 +558,64 @@ static void test_a_redriven_letter_recognises_nothing(void **state)
     assert_int_equal(e.mid, 0);
 }
 
+// ---- clocks
+
+static int64_t wall_jump_s;
+
+// In front of libc's: the wall clock is where the test wants it, the monotonic one as it is.
+int clock_gettime(clockid_t id, struct timespec *at)
+{
+    int rc = (int)syscall(SYS_clock_gettime, id, at);
+    at->tv_sec += id == CLOCK_REALTIME ? wall_jump_s : 0;
+    return rc;
+}
+
+// Hours back and forth: order, back-off and numbers of tries are as ever, nothing is stuck or lost.
+static void test_the_wall_clock_jumps(void **state)
+{
+    static const int64_t jumps[] = {0, -3600, 7200, -86400 * 365, 86400 * 3650, 0};
+    static char text[24][20];
+    p.in_flight = 1; // the others wait in the spool
+    start(plain, 1, "rdrrdrdd");
+    for (int i = 0; i < 24; i++) {
+        wall_jump_s = jumps[(size_t)i % WR_COUNT(jumps)];
+        snprintf(text[i], sizeof text[i], "{\"v\":%d}", i);
+        struct wr_message *m = bed_message(&p.b, "a/x", text[i]);
+        m->sql.timestamp_ms = 0; // of now
+        wr_flow_batch(p.b.flow, &p.b.source, m, 1);
+        uv_run(&p.b.loop, UV_RUN_NOWAIT);
+    }
+    uint64_t began = uv_hrtime();
+    for (size_t i = 0; in_spool() > 0 && uv_hrtime() - began < UINT64_C(5000000000); i++) {
+        wall_jump_s = jumps[i % WR_COUNT(jumps)];
+        uv_run(&p.b.loop, UV_RUN_ONCE);
+    }
+    assert_int_equal(in_spool(), 0);
+    wr_str notes = wr_buf_str(&fake.notes);
+    static const int tries[] = {2, 3, 2}; // of the first three, as the script says
+    for (int i = 0; i < 24; i++) {
+        for (int n = 1; n <= (i < 3 ? tries[i] : 1); n++) {
+            char line[40];
+            snprintf(line, sizeof line, "fake n-x h=%d {\"v\":%d} %d\n", i + 1, i, n);
+            CHECK("order and tries", wr_str_starts(notes, Z(line)));
+            notes = wr_str_cut(notes, strlen(line), notes.len);
+        }
+    }
+    // Letters made in the future are neither younger than nothing nor in the way.
+    fake.script = "x";
+    wall_jump_s = 86400;
+    bed_send(&p.b, "a/x", "{\"v\":100}");
+    turn_until_dead(1);
+    stop();
+    wall_jump_s = -86400;
+    start(plain, 1, "d");
+    check_dead("of tomorrow", "r0 refused: fake 2 Failed to fake. The error received was scripted");
+    bed_send(&p.b, "a/x", "{\"v\":101}");
+    turn_until_submits(1);
+    wall_jump_s = 0;
+    stop();
+}
+
 int main(void)
 {
 #define D(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -520,7 +628,9 @@ int main(void)
         D(test_error_action_of_a_restored_run_sees_message_and_variables),
         D(test_a_rule_that_is_gone_is_delivered_still),
         D(test_an_action_that_is_not_known_any_more),
+        D(test_refused_at_the_start_is_for_the_error_action),
         D(test_a_look_up_holds_the_acknowledgement),
+        D(test_the_wall_clock_jumps),
         D(test_a_second_delivery_is_recognised),
         D(test_a_redriven_letter_recognises_nothing),
     };

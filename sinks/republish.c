@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "sinks/lib/later.h"
+#include "sql/base/hash.h"
 #include "sql/base/utf8.h"
 
 #include "sql/base/banned.h"
@@ -15,7 +16,17 @@
 #define HEADER_CHARS_MAX 1024  // the API model, on what a rule says
 #define PROPERTIES_MAX   100   // the API model
 #define EXPIRY_MAX_S     4294967295 // four bytes in MQTT 5
-#define WHY_MAX          512        // bytes of an error's text, topics are cut to fit
+// What AWS's broker takes (its quota page), with `limits: aws`.
+#define AWS_TOPIC        256
+#define AWS_PAYLOAD      (128 * 1024)
+#define AWS_CONTENT_TYPE 256
+#define AWS_CORRELATION  (8 * 1024)
+#define AWS_PROPERTIES   (8 * 1024) // keys and values together
+#define AWS_EXPIRY_S     604800
+#define AWS_PACKET       (146 * 1024)
+
+#define FUSES   256 // rules by their names' hash; two that share one share its limit
+#define WHY_MAX 512 // bytes of an error's text, topics are cut to fit
 
 enum {
     OPT_ROLE,
@@ -56,11 +67,23 @@ static const struct wr_option options[] = {
 static const struct wr_option settings_table[] = {
     {"max_hops", WR_OPT_INT, 0, "8", .min = 1, .max = 1000,
      .help = "How often one message may be republished before it is taken for a loop."},
+    {"fuse", WR_OPT_INT, 0, "100", .min = 0, .max = 1000000,
+     .help =
+         "With MQTT 3.1.1, which cannot count that: results a second that a rule which may feed "
+         "itself publishes; more are refused. 0: no limit."},
     {0},
+};
+
+// A token bucket, in thousandths of a result.
+struct fuse {
+    int64_t left, at_ms;
+    bool used;
 };
 
 struct republish {
     unsigned max_hops;
+    int64_t fuse;
+    struct fuse fuses[FUSES];
     size_t pending;                     // handed to the host, not yet answered
     void (*done)(struct wr_sink *self); // set while closing
 };
@@ -300,6 +323,54 @@ static const char *fill_headers(struct wr_publish *p, struct wr_record *rec)
     return fill_properties(p, &rec->params[OPT_PROPERTIES]);
 }
 
+// Why AWS's broker would not take it, or NULL. The topic is without what names a Basic Ingest rule.
+static const char *aws_trouble(const struct wr_publish *p)
+{
+    wr_str rest = p->topic;
+    if (wr_str_starts(rest, WR_STR("$aws/rules/"))) {
+        const char *slash = memchr(rest.at + 11, '/', rest.len - 11);
+        rest = slash ? wr_str_cut(rest, (size_t)(slash + 1 - rest.at), rest.len) : (wr_str){"", 0};
+    }
+    size_t properties = 0;
+    for (size_t i = 0; i < p->user_count; i++) {
+        properties += p->user_keys[i].len + p->user_values[i].len;
+    }
+    size_t packet = p->topic.len + p->payload.len + p->content_type.len + p->response_topic.len +
+                    p->correlation_data.len + properties;
+    return rest.len > AWS_TOPIC                     ? "a topic of more than 256 bytes (limits: aws)"
+           : p->payload.len > AWS_PAYLOAD           ? "a payload of more than 128 KB (limits: aws)"
+           : p->content_type.len > AWS_CONTENT_TYPE ? "a contentType of more than 256 bytes "
+                                                      "(limits: aws)"
+           : p->correlation_data.len > AWS_CORRELATION ? "a correlationData of more than 8 KB "
+                                                         "(limits: aws)"
+           : properties > AWS_PROPERTIES               ? "user properties of more than 8 KB "
+                                                         "together (limits: aws)"
+           : p->message_expiry_s > AWS_EXPIRY_S        ? "a messageExpiry of more than 604800 "
+                                                         "seconds (limits: aws)"
+           : packet > AWS_PACKET ? "a packet of more than 146 KB (limits: aws)"
+                                 : NULL;
+}
+
+// Whether the rule, which may feed itself, has published too much lately.
+static bool fuse_blows(struct wr_sink *self, const struct wr_record *rec)
+{
+    struct republish *state = self->state;
+    if (!self->host->hops_lost || !rec->may_loop || state->fuse == 0) {
+        return false;
+    }
+    struct fuse *fuse = &state->fuses[wr_hash_str(rec->rule_name) % FUSES];
+    int64_t now = (int64_t)uv_now(self->host->loop), full = state->fuse * 1000;
+    int64_t more = fuse->used ? (now - fuse->at_ms) * state->fuse : full;
+    fuse->left = more >= full - fuse->left ? full : fuse->left + more;
+    fuse->at_ms = now;
+    fuse->used = true;
+    if (fuse->left < 1000) {
+        return true;
+    }
+    fuse->left -= 1000;
+    return false;
+}
+
 // ---- the interface
 
 static wr_err republish_open(struct wr_sink *self, const struct wr_settings *settings,
@@ -307,6 +378,7 @@ static wr_err republish_open(struct wr_sink *self, const struct wr_settings *set
 {
     struct republish *state = wr_zalloc(sizeof *state);
     state->max_hops = (unsigned)wr_settings_int(settings, "max_hops");
+    state->fuse = wr_settings_int(settings, "fuse");
     self->state = state;
     return WR_OK;
 }
@@ -332,6 +404,15 @@ static void republish_submit(struct wr_sink *self, struct wr_record *rec)
         refuse(rec, topic, loop);
         return;
     }
+    if (fuse_blows(self, rec)) {
+        char loop[160];
+        snprintf(loop, sizeof loop,
+                 "a loop, perhaps: the rule may feed itself and published %lld results in a second "
+                 "(sinks.republish.fuse; MQTT 3.1.1 cannot count hops)",
+                 (long long)state->fuse);
+        refuse(rec, topic, loop);
+        return;
+    }
     struct wr_publish publish = {
         .topic = topic,
         .payload = rec->body,
@@ -343,6 +424,9 @@ static void republish_submit(struct wr_sink *self, struct wr_record *rec)
         .user = rec,
     };
     trouble = fill_headers(&publish, rec);
+    if (!trouble && self->host->aws_limits) {
+        trouble = aws_trouble(&publish);
+    }
     if (trouble) {
         refuse(rec, topic, trouble);
         return;

@@ -101,6 +101,7 @@ struct wr_record {
     wr_str client_id;
     int64_t timestamp_ms; // when the message was seen
     unsigned hops;        // republish: how often weir has handled this message before
+    bool may_loop;        // republish: what the rule publishes may come back to it
     unsigned attempt;     // 1 at the first submit
     bool is_error_action;
     struct wr_arena *arena;      // the message's; the sink may allocate while it holds the record
@@ -174,6 +175,8 @@ struct wr_sink_host {
     void (*log)(const struct wr_sink_host *host, enum wr_log_level level, const char *format, ...);
     // NULL where there is no broker. `done` may be called from inside.
     void (*publish)(const struct wr_sink_host *host, const struct wr_publish *publish);
+    bool hops_lost;  // messages come without user properties (MQTT 3.1.1): no count of hops
+    bool aws_limits; // limits: aws
     void *user;
 };
 

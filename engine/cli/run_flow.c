@@ -140,7 +140,9 @@ void wr_daemon_open_flow(struct wr_daemon *d)
                                            .kinds = wr_config_kinds(c),
                                            .state_dir = d->state.path,
                                            .publish = publish,
-                                           .publish_user = d};
+                                           .publish_user = d,
+                                           .hops_lost = strcmp(c->mqtt_version, "5") != 0,
+                                           .aws_limits = aws};
     d->sinks = wr_sinks_new(&sinks);
     d->sql = (struct wr_sql_host){.account_id = wr_str_of(c->account_id), .zone = wr_zones_find};
     d->objects = wr_objects_new(d->state.path);

@@ -218,6 +218,8 @@ struct wr_sinks *wr_sinks_new(const struct wr_sinks_options *options)
             .http = host_http,
             .log = host_log,
             .publish = options->publish ? host_publish : NULL,
+            .hops_lost = options->hops_lost,
+            .aws_limits = options->aws_limits,
             .user = s,
         };
     }

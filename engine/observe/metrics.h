@@ -49,6 +49,7 @@ struct wr_rule_counters {
     uint64_t failed[WR_WHY_COUNT]; // evaluations, of templates too, by their reason
     uint64_t regex_limits;         // matches of regular expressions that ended at a limit
     uint64_t dead;                 // to the dead-letter store
+    bool may_loop;                 // its republish may feed it, by the rules that there are now
     uint64_t damaged;              // entries of the spool that could not be read again
     uint64_t waiting;              // entries in the spool, not in memory; now
     uint64_t samples, sampled_ns;  // evaluations that were timed, and how long they took together

@@ -131,7 +131,11 @@ static void report(struct graph *g, size_t first)
 {
     struct wr_buf text = {0};
     for (size_t i = first; i < g->depth; i++) {
-        wr_buf_add(&text, wr_rule_set_at(g->set, g->path[i])->name);
+        const struct wr_rule *r = wr_rule_set_at(g->set, g->path[i]);
+        if (r->counters) {
+            r->counters->may_loop = true;
+        }
+        wr_buf_add(&text, r->name);
         wr_buf_add(&text, WR_STR(" -> "));
     }
     wr_buf_add(&text, wr_rule_set_at(g->set, g->path[first])->name);
@@ -176,6 +180,9 @@ void wr_loops_check(const struct wr_rule_set *set, void (*found)(void *user, con
     struct graph g = {.set = set, .found = found, .user = user};
     for (size_t i = 0; i < count; i++) {
         const struct wr_rule *r = wr_rule_set_at(set, i);
+        if (r->counters) {
+            r->counters->may_loop = false;
+        }
         for (size_t k = 0; r->enabled && k < r->action_count; k++) {
             add_target(&g, i, &r->actions[k]);
         }

@@ -12,6 +12,7 @@
 // `+`, any other ends the filter with `#`. A leading `$$` loses one `$`. Appends to `out`.
 void wr_loops_widen(wr_str topic_template, struct wr_buf *out);
 
+// Of each loop at least one rule is marked in its counters (may_loop), the others not.
 // Calls `found` for each loop, once, with its rules in order, as in "a -> b -> a".
 void wr_loops_check(const struct wr_rule_set *set, void (*found)(void *user, const char *path),
                     void *user);

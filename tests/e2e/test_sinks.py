@@ -283,6 +283,26 @@ def test_republish_loop():
         tap.check("rules may feed themselves" in weir.log, "a warning when the rule was loaded")
 
 
+def test_republish_loop_without_hops():
+    """republish over MQTT 3.1.1, which cannot count hops: a rule that feeds itself is stopped by its rate, others are not"""
+    rules = {"loop": rule("SELECT n + 1 AS n FROM 'loop'", republish("loop", qos=1), error=s3("ended", "loop")),
+             "line": rule("SELECT n FROM 'line'", republish("line/out", qos=1))}
+    config = {"mqtt": {"version": "3.1.1"}, "sinks": {"republish": {"fuse": 20}}}
+    with Broker() as broker, Weir(broker, rules, config) as weir:
+        tap.check("loop -> loop" in weir.log, "a warning when the rules are loaded")
+        broker.publish("loop", '{"n": 0}')
+        wait_for(lambda: weir.objects("ended"), "the error action")
+        failure = json.loads(weir.objects("ended")["loop"])["failures"][0]
+        tap.check("may feed itself and published 20 results in a second (sinks.republish.fuse" in failure["errorMessage"],
+                  failure["errorMessage"])
+        count = weir.counters("loop")["matched"]
+        tap.check(21 <= count < 400, f"evaluated {count} times")
+        support.stays(lambda: weir.counters("loop")["matched"] == count, "the loop has ended", every=0.3)
+        broker.publish_lines("line", (json.dumps({"n": n}) for n in range(200)))
+        wait_for(lambda: weir.counters("line")["actions"]["republish"]["success"] == 200, "a rule that cannot feed itself")
+        tap.equal(weir.counters("line")["actions"]["republish"]["failure"], 0, "refused")
+
+
 def test_republish_chain():
     """republish: what one rule publishes another one takes, through the broker"""
     rules = {"first": rule("SELECT n + 1 AS n FROM 'a'", republish("b", qos=1)),

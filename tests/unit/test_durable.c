@@ -560,7 +560,7 @@ static void test_a_redriven_letter_recognises_nothing(void **state)
 
 // ---- clocks
 
-static int64_t wall_jump_s;
+static _Atomic int64_t wall_jump_s; // threads ask too
 
 // In front of libc's: the wall clock is where the test wants it, the monotonic one as it is.
 int clock_gettime(clockid_t id, struct timespec *at)

@@ -95,6 +95,10 @@ static void finds_loops(void **state)
         struct wr_buf got = {0};
         wr_loops_check(set, note, &got);
         CHECK_STR(cases[i].name, wr_buf_str(&got), Z(cases[i].want));
+        for (size_t k = 0; k < count; k++) { // names are one letter
+            bool named = memchr(cases[i].want, (int)('a' + k), strlen(cases[i].want)) != NULL;
+            CHECK_INT(cases[i].name, rules[k]->counters->may_loop, named);
+        }
         wr_buf_release(&got);
         wr_rule_set_unlock(set);
         while (count) {

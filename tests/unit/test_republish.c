@@ -333,12 +333,130 @@ static void test_close_waits(void **state)
     fake_release(&f);
 }
 
+static const struct wr_test_setting fuse_of_three[] = {{"fuse", "3"}, {0}};
+static const struct wr_test_setting no_fuse[] = {{"fuse", "0"}, {0}};
+
+// MQTT 3.1.1 carries no count of hops: what may be a loop is limited by its rate.
+static void test_fuse(void **state)
+{
+    static const struct {
+        const char *name;
+        bool hops_lost, may_loop;
+        const struct wr_test_setting *settings;
+        unsigned want; // published of ten at once
+    } cases[] = {
+        {"a loop over 3.1.1", true, true, fuse_of_three, 3},
+        {"no loop", true, false, fuse_of_three, 10},
+        {"MQTT 5 counts hops", false, true, fuse_of_three, 10},
+        {"0: no limit", true, true, no_fuse, 10},
+        {"the default", true, true, no_settings, 10},
+    };
+    for (size_t i = 0; i < WR_COUNT(cases); i++) {
+        struct fake f;
+        begin(&f, cases[i].settings);
+        f.host.hops_lost = cases[i].hops_lost;
+        unsigned refused = 0;
+        for (int n = 0; n < 10; n++) {
+            struct fake_record *r = fake_record(&f, S("{}"));
+            r->rec.may_loop = cases[i].may_loop;
+            fake_set(r, "topic", S("a/b"));
+            fake_submit(&f, r);
+            refused += r->verdict == WR_REFUSED;
+            CHECK("why",
+                  r->verdict != WR_REFUSED ||
+                      strstr(r->message, "may feed itself and published 3 results in a second"));
+        }
+        CHECK_INT(cases[i].name, broker.count, cases[i].want);
+        CHECK_INT(cases[i].name, refused, 10 - cases[i].want);
+        end(&f);
+    }
+}
+
+// It mends with time, and each rule has its own.
+static void test_fuse_mends(void **state)
+{
+    struct fake f;
+    begin(&f, (const struct wr_test_setting[]){{"fuse", "50"}, {0}});
+    f.host.hops_lost = true;
+    unsigned published = 0;
+    uint64_t began = uv_hrtime();
+    while (uv_hrtime() - began < 400000000) {
+        struct fake_record *r = fake_record(&f, S("{}"));
+        r->rec.may_loop = true;
+        fake_set(r, "topic", S("a/b"));
+        fake_submit(&f, r);
+        published += r->verdict == WR_DELIVERED;
+        uv_sleep(1);
+        uv_update_time(&f.loop);
+    }
+    double seconds = (double)(uv_hrtime() - began) / 1e9; // 50 at once, and 50 a second
+    CHECK("at least", (double)published >= 50 + 50 * (seconds - 0.1) - 2);
+    CHECK("at most", (double)published <= 50 + 50 * seconds + 2);
+    struct fake_record *r = fake_record(&f, S("{}"));
+    r->rec.may_loop = true;
+    r->rec.rule_name = S("another");
+    fake_set(r, "topic", S("a/b"));
+    fake_submit(&f, r);
+    CHECK_INT("another rule", r->verdict, WR_DELIVERED);
+    end(&f);
+}
+
+// What AWS's broker would refuse, to the byte.
+static void test_aws_limits(void **state)
+{
+    static char big[150 * 1024];
+    memset(big, 'x', sizeof big);
+    static const struct {
+        const char *name, *option;
+        size_t limit;
+        const char *why;
+    } cases[] = {
+        {"topic", "topic", 256, "a topic of more than 256 bytes"},
+        {"payload", NULL, 128 * 1024, "a payload of more than 128 KB"},
+        {"contentType", "headers.contentType", 256, "a contentType of more than 256 bytes"},
+    };
+    struct fake f;
+    begin(&f, no_settings);
+    for (size_t i = 0; i < WR_COUNT(cases); i++) {
+        for (int over = 0; over <= 2; over++) { // 2: over, and without limits: aws
+            wr_str text = {big, cases[i].limit + (over > 0)};
+            struct fake_record *r = fake_record(&f, cases[i].option ? S("{}") : text);
+            fake_set(r, "topic", S("a/b"));
+            if (cases[i].option) {
+                fake_set(r, cases[i].option, text);
+            }
+            f.host.aws_limits = over < 2;
+            fake_submit(&f, r);
+            CHECK_INT(cases[i].name, r->verdict, over == 1 ? WR_REFUSED : WR_DELIVERED);
+            CHECK(cases[i].name, over != 1 || strstr(r->message, cases[i].why));
+        }
+    }
+    f.host.aws_limits = true;
+    struct fake_record *r = fake_record(&f, S("{}"));
+    fake_set(r, "topic", S("a/b"));
+    fake_set(r, "headers.messageExpiry", S("604800"));
+    fake_submit(&f, r);
+    CHECK_INT("a week", r->verdict, WR_DELIVERED);
+    r = fake_record(&f, S("{}"));
+    fake_set(r, "topic", S("a/b"));
+    fake_set(r, "headers.messageExpiry", S("604801"));
+    fake_submit(&f, r);
+    CHECK_INT("more than a week", r->verdict, WR_REFUSED);
+    r = fake_record(&f, S("{}"));
+    char text[300];
+    snprintf(text, sizeof text, "$$aws/rules/some_rule/%.256s", big); // the prefix does not count
+    fake_set(r, "topic", Z(text));
+    fake_submit(&f, r);
+    CHECK_INT("Basic Ingest", r->verdict, WR_DELIVERED);
+    end(&f);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        T(test_topics),  T(test_checks),      T(test_check_properties),
-        T(test_headers), T(test_bad_headers), T(test_hops),
-        T(test_answers), T(test_no_broker),   T(test_close_waits),
+        T(test_topics),      T(test_checks), T(test_check_properties), T(test_headers),
+        T(test_bad_headers), T(test_hops),   T(test_answers),          T(test_no_broker),
+        T(test_close_waits), T(test_fuse),   T(test_fuse_mends),       T(test_aws_limits),
     };
     return TEST_MAIN(tests);
 }

@@ -456,7 +456,8 @@ static void test_a_newer_format_is_refused_by_name(void **state)
 
 // ---- failing calls: the n-th one fails, or all from the n-th to the m-th
 
-static int calls, fail_from, fail_to, fail_errno, sync_fails, allocate_fails;
+static int calls, fail_from, fail_to, fail_errno;
+static _Atomic int sync_fails, allocate_fails; // changed while the thread works
 
 static bool fails(void)
 {

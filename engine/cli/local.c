@@ -15,10 +15,11 @@
 #define FOR_MAX_S     (366 * 86400)
 
 static const struct wr_local_service *const services[] = {
-    &wr_local_objects,
-    &wr_local_items,
-    &wr_local_results,
+    &wr_local_objects, &wr_local_items,  &wr_local_results, &wr_local_queues,
+    &wr_local_topics,  &wr_local_shards, &wr_local_streams,
 };
+
+#define SERVICES "s3, dynamodb, lambda, sqs, sns, kinesis, firehose"
 
 // ---- shared by the services
 
@@ -152,7 +153,7 @@ static int perform(const struct words *w, const struct wr_local_service *service
     if (ls && !service->ls_name && w->asked.name) {
         return wr_cli_wrong("local", "unexpected argument ", w->asked.name);
     }
-    if (!service->cat_key && w->asked.key) {
+    if (!service->cat_key && !(service->may_key && !ls) && w->asked.key) {
         return wr_cli_wrong("local", "unexpected argument ", w->asked.key);
     }
     struct wr_fault fault = {0};
@@ -187,11 +188,11 @@ int wr_cli_local(int argc, char **argv)
     int status = read_words(count, argv + 1, &w);
     w.asked.state_dir = config->state_dir;
     if (status == WR_EXIT_OK && !w.service) {
-        status = wr_cli_wrong("local", "expected ls|cat|tail and s3, dynamodb or lambda", NULL);
+        status = wr_cli_wrong("local", "expected ls|cat|tail and one of " SERVICES, NULL);
     }
     const struct wr_local_service *service = w.service ? find_service(w.service) : NULL;
     if (status == WR_EXIT_OK && !service) {
-        status = wr_cli_wrong("local", "expected s3, dynamodb or lambda, found ", w.service);
+        status = wr_cli_wrong("local", "expected one of " SERVICES ", found ", w.service);
     }
     if (status == WR_EXIT_OK) {
         status = read_seconds(&w);

@@ -5,10 +5,8 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "sql/base/json.h"
 
@@ -81,49 +79,6 @@ static wr_err ls(const struct wr_local_asked *a, struct wr_fault *fault)
 
 // ---- cat and tail
 
-// Copy `fd` from where it stands to stdout, whole lines only. Returns the bytes taken, or -1.
-static int64_t copy_lines(int fd)
-{
-    struct wr_buf text = {0};
-    int64_t taken = 0;
-    for (;;) {
-        char *to = wr_buf_reserve(&text, 65536);
-        ssize_t n = to ? read(fd, to, 65536) : -1;
-        if (n < 0 && to && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            taken = -1;
-        }
-        if (n <= 0) {
-            break;
-        }
-        text.len += (size_t)n;
-        const char *end = memrchr(text.at, '\n', text.len);
-        if (end) {
-            size_t whole = (size_t)(end + 1 - text.at);
-            fwrite(text.at, 1, whole, stdout);
-            memmove(text.at, text.at + whole, text.len - whole);
-            text.len -= whole;
-            taken += (int64_t)whole;
-        }
-    }
-    wr_buf_release(&text);
-    return taken;
-}
-
-// 0, or an errno.
-static int copy_file(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return errno;
-    }
-    int trouble = copy_lines(fd) < 0 ? errno : 0;
-    close(fd);
-    return trouble;
-}
-
 static wr_err cat(const struct wr_local_asked *a, struct wr_fault *fault)
 {
     static const char *const endings[] = {".1", ""};
@@ -134,7 +89,7 @@ static wr_err cat(const struct wr_local_asked *a, struct wr_fault *fault)
         if (!path_of(a, a->name, endings[i], &path)) {
             return bad_name(a->name, fault);
         }
-        int trouble = copy_file(wr_buf_terminated(&path));
+        int trouble = wr_local_copy(wr_buf_terminated(&path));
         if (trouble && trouble != ENOENT && trouble != ENOTDIR) {
             err = wr_fault_set(fault, WR_ERR_IO, "%s: %s", wr_buf_terminated(&path),
                                strerror(trouble));
@@ -148,44 +103,15 @@ static wr_err cat(const struct wr_local_asked *a, struct wr_fault *fault)
     return err;
 }
 
-// Where a tail stands.
-struct follow {
-    ino_t file;
-    int64_t offset;
-    bool first; // what is there at the start is not shown
-};
-
-static void look(struct follow *f, const char *path)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat st;
-    if (fd >= 0 && fstat(fd, &st) == 0) {
-        if (f->first) {
-            f->offset = st.st_size;
-        } else if (st.st_ino != f->file || st.st_size < f->offset) {
-            f->offset = 0; // a new file took its place
-        }
-        f->file = st.st_ino;
-        if (st.st_size > f->offset && lseek(fd, f->offset, SEEK_SET) >= 0) {
-            int64_t taken = copy_lines(fd);
-            f->offset += taken > 0 ? taken : 0;
-        }
-    }
-    f->first = false;
-    if (fd >= 0) {
-        close(fd);
-    }
-}
-
 static wr_err tail(const struct wr_local_asked *a, struct wr_fault *fault)
 {
     struct wr_buf path = {0};
     if (!path_of(a, a->name, "", &path)) {
         return bad_name(a->name, fault);
     }
-    struct follow f = {.first = true};
+    struct wr_local_follow f = {.first = true};
     do {
-        look(&f, wr_buf_terminated(&path));
+        wr_local_look(&f, wr_buf_terminated(&path));
     } while (!ferror(stdout) && wr_local_wait(a));
     wr_buf_release(&path);
     return WR_OK;

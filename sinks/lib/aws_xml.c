@@ -93,3 +93,68 @@ bool wr_aws_xml_read(wr_str document, struct wr_aws_xml_field *fields, size_t co
     XML_ParserFree(r.parser);
     return status == XML_STATUS_OK && !r.full;
 }
+
+// ---- walking
+
+struct walker {
+    XML_Parser parser;
+    void (*start)(void *user, wr_str name);
+    void (*end)(void *user, wr_str name, wr_str text);
+    void *user;
+    unsigned depth;
+    struct wr_buf texts[WR_AWS_XML_DEPTH_MAX + 1]; // by depth
+    struct wr_arena *arena;
+    bool full;
+};
+
+static void XMLCALL on_walk_start(void *user, const XML_Char *name, const XML_Char **attributes)
+{
+    struct walker *w = user;
+    if (++w->depth > WR_AWS_XML_DEPTH_MAX) {
+        XML_StopParser(w->parser, XML_FALSE);
+        return;
+    }
+    wr_buf_init_arena(&w->texts[w->depth], w->arena);
+    w->start(w->user, local_name(name));
+}
+
+static void XMLCALL on_walk_text(void *user, const XML_Char *at, int len)
+{
+    struct walker *w = user;
+    wr_buf_add(&w->texts[w->depth], (wr_str){at, (size_t)len});
+    w->full |= w->texts[w->depth].over;
+}
+
+static void XMLCALL on_walk_end(void *user, const XML_Char *name)
+{
+    struct walker *w = user;
+    w->end(w->user, local_name(name), wr_buf_str(&w->texts[w->depth]));
+    w->depth--;
+}
+
+static void XMLCALL on_walk_doctype(void *user, const XML_Char *name, const XML_Char *system_id,
+                                    const XML_Char *public_id, int internal)
+{
+    XML_StopParser(((struct walker *)user)->parser, XML_FALSE);
+}
+
+bool wr_aws_xml_walk(wr_str document, void (*start)(void *user, wr_str name),
+                     void (*end)(void *user, wr_str name, wr_str text), void *user,
+                     struct wr_arena *arena)
+{
+    if (document.len == 0 || document.len > WR_AWS_XML_MAX) {
+        return false;
+    }
+    struct walker w = {.start = start, .end = end, .user = user, .arena = arena};
+    w.parser = XML_ParserCreate(NULL);
+    if (!w.parser) {
+        wr_out_of_memory(document.len);
+    }
+    XML_SetUserData(w.parser, &w);
+    XML_SetElementHandler(w.parser, on_walk_start, on_walk_end);
+    XML_SetCharacterDataHandler(w.parser, on_walk_text);
+    XML_SetStartDoctypeDeclHandler(w.parser, on_walk_doctype);
+    enum XML_Status status = XML_Parse(w.parser, document.at, (int)document.len, XML_TRUE);
+    XML_ParserFree(w.parser);
+    return status == XML_STATUS_OK && !w.full;
+}

@@ -21,4 +21,11 @@ struct wr_aws_xml_field {
 bool wr_aws_xml_read(wr_str document, struct wr_aws_xml_field *fields, size_t count,
                      struct wr_arena *arena) WR_MUST_CHECK;
 
+// Every element in the document's order: `start`, and `end` with the text that stands directly
+// inside, as it is, in the arena. Names without prefix, lent until the callback returns. False as
+// above; callbacks have been called until then.
+bool wr_aws_xml_walk(wr_str document, void (*start)(void *user, wr_str name),
+                     void (*end)(void *user, wr_str name, wr_str text), void *user,
+                     struct wr_arena *arena) WR_MUST_CHECK;
+
 #endif

@@ -11,10 +11,10 @@
     SHAPE(wr_sink_lambda)            \
     SHAPE(wr_sink_republish)         \
     SHAPE(wr_shape_kafka)            \
-    SHAPE(wr_shape_sqs)              \
-    SHAPE(wr_shape_sns)              \
-    SHAPE(wr_shape_kinesis)          \
-    SHAPE(wr_shape_firehose)         \
+    SHAPE(wr_sink_sqs)               \
+    SHAPE(wr_sink_sns)               \
+    SHAPE(wr_sink_kinesis)           \
+    SHAPE(wr_sink_firehose)          \
     SHAPE(wr_shape_http)             \
     SHAPE(wr_sink_cloudwatch_logs)   \
     SHAPE(wr_sink_cloudwatch_metric) \
@@ -87,6 +87,32 @@ wr_err wr_shape_check_arn(const char *name, wr_str text, const char *service,
     return wr_fault_set(fault, WR_ERR_FAILED,
                         "%s: \"%.*s\" is no ARN of %s: arn:aws:%s:REGION:ACCOUNT:NAME", name,
                         WR_STR_ARG(text), service, service);
+}
+
+wr_err wr_shape_refuse_fifo(const char *name, wr_str text, struct wr_fault *fault)
+{
+    if (wr_str_ends(text, WR_STR(".fifo"))) {
+        return wr_fault_set(fault, WR_ERR_FAILED,
+                            "%s: \"%.*s\" is FIFO; rules deliver to standard queues and topics "
+                            "only",
+                            name, WR_STR_ARG(text));
+    }
+    return WR_OK;
+}
+
+bool wr_shape_is_stream(wr_str text, size_t max)
+{
+    return text.len > 0 && text.len <= max && wr_shape_only(text, "_.-");
+}
+
+wr_err wr_shape_check_stream(const char *name, wr_str text, size_t max, struct wr_fault *fault)
+{
+    if (!wr_shape_is_stream(text, max)) {
+        return wr_fault_set(fault, WR_ERR_FAILED,
+                            "%s: \"%.*s\" is no name of a stream: 1 to %zu letters, digits and _.-",
+                            name, WR_STR_ARG(text), max);
+    }
+    return WR_OK;
 }
 
 bool wr_shape_whole(wr_str text, uint64_t max)

@@ -27,6 +27,13 @@ bool wr_shape_only(wr_str text, const char *others);
 wr_err wr_shape_check_arn(const char *name, wr_str text, const char *service,
                           struct wr_fault *fault);
 
+// A rule keeps no order, so AWS refuses FIFO queues and topics (actions.md 4.7, 4.8).
+wr_err wr_shape_refuse_fifo(const char *name, wr_str text, struct wr_fault *fault);
+
+// The name of a stream: 1 to `max` letters, digits and _.-
+bool wr_shape_is_stream(wr_str text, size_t max);
+wr_err wr_shape_check_stream(const char *name, wr_str text, size_t max, struct wr_fault *fault);
+
 // A whole number of 0 or more, not over `max`.
 bool wr_shape_whole(wr_str text, uint64_t max);
 

@@ -48,6 +48,10 @@ RULES = [
     ("sinks/service/rows*", ["sinks/*", "sql/base/*"], ["uv", "sqlite"]),
     ("sinks/lib/local_rows*", ["sinks/*", "sql/base/*"], ["sqlite"]),
     ("sinks/lib/local_dynamodb*", ["sinks/*", "sql/base/*"], ["uv", "sqlite"]),
+    ("sinks/lib/local_sqs*", ["sinks/*", "sql/base/*"], ["uv", "sqlite"]),
+    # MD5: which shard a key belongs to; what SQS says it has taken.
+    ("sinks/kinesis/*", ["sinks/*", "sql/base/*"], ["uv", "openssl"]),
+    ("sinks/sqs/*", ["sinks/*", "sql/base/*"], ["uv", "openssl"]),
     ("sinks/lib/httpd*", ["sinks/*", "sql/base/*"], ["uv", "http_parser"]),
     ("sinks/lib/http*", ["sinks/*", "sql/base/*"], ["uv", "http_parser", "curl"]),
     # DynamoDB's answers carry a CRC-32.

@@ -209,6 +209,7 @@ struct wr_eval {
     wr_value result;       // MATCHED; may be lazy; Undefined is an empty payload
     struct wr_fault fault; // FAILED
     enum wr_eval_why why;  // FAILED
+    bool undefined;        // NO_MATCH: the term that decided was no truth, rather than false
     uint64_t fuel_left;
     uint32_t
         regex_limits; // matches since the start, templates' too, that gave Undefined at a limit
@@ -232,6 +233,14 @@ void wr_eval_start(struct wr_eval *e, struct wr_sql_message *m, size_t index,
 
 // Run until an end or a look-up. The answer is also e->state.
 enum wr_eval_state wr_eval_run(struct wr_eval *e) WR_HOT;
+
+// The terms of WHERE: what stands between its topmost ANDs, in order. A program ends at the first
+// that is not true.
+size_t wr_program_term_count(const struct wr_program *p);         // 0: there is no WHERE
+wr_str wr_program_term(const struct wr_program *p, size_t index); // as written; lives as `p`
+// After NO_MATCH: the number of the term that decided, from 0. Looks at the program: not for every
+// message.
+size_t wr_eval_term(const struct wr_eval *e);
 
 // After MATCHED: the outgoing payload (in the arena, or the message's own bytes). `*json` tells
 // whether it is JSON text. WR_ERR_LIMIT when fuel or memory do not suffice: FAILED then, with

@@ -532,12 +532,14 @@ static void text_value(struct run *r, struct work *w, wr_value *v)
         STOP_UNLESS(r->end == WR_EVAL_READY) \
         NEXT();                              \
     }
-#define REQUIRE(op)                      \
-    {                                    \
-        if (compare(r, op, B, C) != 1) { \
-            goto no_match;               \
-        }                                \
-        NEXT();                          \
+#define REQUIRE(op)                   \
+    {                                 \
+        int t = compare(r, op, B, C); \
+        if (t != 1) {                 \
+            r->e->undefined = t != 0; \
+            goto no_match;            \
+        }                             \
+        NEXT();                       \
     }
 #define BINARY(op)                          \
     {                                       \
@@ -620,6 +622,7 @@ WR_HOT static void run(struct run *r, uint32_t pc)
             : if (A->type != WR_UNDEFINED && A->type != WR_NULL){GOTO(ins->c)} NEXT();
         CASE(REQUIRE) : if (!is_true(r, A))
         {
+            r->e->undefined = wr_operator_truth(A, &r->num) != 0;
             goto no_match;
         }
         NEXT();
@@ -721,6 +724,7 @@ WR_HOT static void run(struct run *r, uint32_t pc)
         return;
     }
 no_match:
+    r->e->pc_ = pc;
     if (r->end == WR_EVAL_READY) {
         r->end = limits_ok(r) ? WR_EVAL_NO_MATCH : WR_EVAL_FAILED;
     }

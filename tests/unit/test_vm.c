@@ -477,13 +477,65 @@ static void needs_of_programs(void **state)
     }
 }
 
+// ---- terms of WHERE
+
+static const struct {
+    const char *name, *where, *payload;
+    size_t count, term;
+    const char *text; // of the term that decides
+    bool undefined;
+} terms[] = {
+    {"one", "a > 1", "{\"a\":0}", 1, 0, "a > 1", false},
+    {"one, absent", "a > 1", "{}", 1, 0, "a > 1", true},
+    {"the first of three", "a = 1 AND b = 2 AND c = 3", "{\"a\":0}", 3, 0, "a = 1", false},
+    {"the second", "a = 1 AND (b = 2) AND c = 3", "{\"a\":1,\"b\":3}", 3, 1, "b = 2", false},
+    {"the last, absent", "a = 1 AND (b = 2 AND c = 3)", "{\"a\":1,\"b\":2}", 3, 2, "c = 3", true},
+    {"OR is one term", "a = 1 AND (b = 2 OR c = 3)", "{\"a\":1}", 2, 1, "b = 2 OR c = 3", true},
+    {"a Boolean", "a AND b", "{\"a\":true,\"b\":false}", 2, 1, "b", false},
+    {"text that is a truth", "a AND b", "{\"a\":\"true\",\"b\":\"False\"}", 2, 1, "b", false},
+    {"neither", "a", "{\"a\":1}", 1, 0, "a", true},
+    {"behind variables", "@v = 2 AND b", "{\"b\":false}", 2, 1, "b", false},
+    {"no JSON", "a = 1 AND b = 2", "text", 2, 0, "a = 1", true},
+};
+
+static void term_that_decides(void **state)
+{
+    for (size_t i = 0; i < WR_COUNT(terms); i++) {
+        const char *name = terms[i].name;
+        struct wr_buf sql = {0};
+        wr_buf_addf(&sql, "SET @v = 2 SELECT 1 AS one FROM 'a/b' WHERE %s", terms[i].where);
+        struct bench b;
+        setup(&b, name, wr_buf_terminated(&sql), Z(terms[i].payload), ARENA_LIMIT);
+        CHECK_INT(name, wr_program_term_count(b.p), terms[i].count);
+        CHECK_INT(name, start(&b), WR_EVAL_NO_MATCH);
+        CHECK_INT(name, wr_eval_term(&b.e), terms[i].term);
+        CHECK_STR(name, wr_program_term(b.p, terms[i].term), Z(terms[i].text));
+        CHECK_INT(name, b.e.undefined, terms[i].undefined);
+        teardown(&b);
+        wr_buf_release(&sql);
+    }
+    struct bench b;
+    setup(&b, "no WHERE", "SELECT 1 AS one FROM 'a/b'", S("{}"), ARENA_LIMIT);
+    CHECK_INT("no WHERE", wr_program_term_count(b.p), 0);
+    teardown(&b);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        T(late_answer_resumes),      T(two_messages_interleave),    T(lookup_failures),
-        T(fuel_ends_long_loops),     T(every_allocation_may_fail),  T(damaged_programs_are_refused),
-        T(loops_pass_a_next),        T(depth_of_values_is_limited), T(templates_expand),
-        T(versions_share_a_message), T(explains_the_deciding_term), T(needs_of_programs),
+        T(term_that_decides),
+        T(late_answer_resumes),
+        T(two_messages_interleave),
+        T(lookup_failures),
+        T(fuel_ends_long_loops),
+        T(every_allocation_may_fail),
+        T(damaged_programs_are_refused),
+        T(loops_pass_a_next),
+        T(depth_of_values_is_limited),
+        T(templates_expand),
+        T(versions_share_a_message),
+        T(explains_the_deciding_term),
+        T(needs_of_programs),
     };
     return TEST_MAIN(tests);
 }

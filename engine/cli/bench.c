@@ -172,7 +172,7 @@ static struct sums sums_of(const struct wr_rule_counters *c)
 {
     struct sums s = {.tried = c->topic_match, .matched = c->matched};
     for (int why = 0; why < WR_WHY_COUNT; why++) {
-        s.failed += c->failed[why];
+        s.failed += c->failed[why] + c->templates_failed[why];
     }
     return s;
 }

@@ -85,7 +85,7 @@ static struct sums sums_of(const struct wr_rule *rule)
     }
     for (const struct wr_action_counters *a = c->actions; a; a = a->next) {
         s.records += a->success;
-        s.actions_failed += a->failure;
+        s.actions_failed += wr_action_failures(a);
     }
     return s;
 }

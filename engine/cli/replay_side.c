@@ -110,7 +110,7 @@ static void matched(struct wr_side *s, struct wr_outcome *o)
     for (size_t i = 0; i < count; i++) {
         expand(s, &o->rule->actions[i], &o->actions[i]);
         o->rule->actions[i].counters->success += o->actions[i].params != NULL;
-        o->rule->actions[i].counters->failure += o->actions[i].params == NULL;
+        o->rule->actions[i].counters->failures[WR_FAILURE_TEMPLATE] += o->actions[i].params == NULL;
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include "engine/admin/admin.h"
 #include "engine/observe/prometheus.h"
+#include "sql/base/json.h"
 
 #include "sql/base/banned.h"
 
@@ -15,6 +16,46 @@ static void get_status(struct wr_admin_call *call)
     wr_admin_reply_json(call, 200, wr_buf_str(&text));
     wr_buf_release(&text);
 }
+
+// ---- which term of WHERE decides
+
+// What wr_rule_counters.terms says, as the status does: counted since PUT, or null.
+static void reply_terms(struct wr_admin_call *call, const struct wr_daemon *d)
+{
+    const struct wr_rule *rule = wr_rule_set_find(wr_flow_rules(d->flow), call->labels[0]);
+    struct wr_buf text = {0};
+    if (!rule) {
+        wr_admin_reply_error(call, 404, "there is no rule %.*s", WR_STR_ARG(call->labels[0]));
+        return;
+    }
+    wr_buf_add(&text, WR_STR("{\"rule\":"));
+    wr_json_write_string(&text, rule->name);
+    wr_metrics_write_terms(rule->counters, &text);
+    wr_buf_add(&text, WR_STR("}\n"));
+    wr_admin_reply_json(call, 200, wr_buf_str(&text));
+    wr_buf_release(&text);
+}
+
+static void get_terms(struct wr_admin_call *call)
+{
+    reply_terms(call, call->user);
+}
+
+static void put_terms(struct wr_admin_call *call)
+{
+    struct wr_daemon *d = call->user;
+    wr_flow_count_terms(d->flow, call->labels[0], true);
+    reply_terms(call, d);
+}
+
+static void delete_terms(struct wr_admin_call *call)
+{
+    struct wr_daemon *d = call->user;
+    wr_flow_count_terms(d->flow, call->labels[0], false);
+    reply_terms(call, d);
+}
+
+// ---- health
 
 static void reasons(void *user, struct wr_buf *out)
 {
@@ -62,6 +103,9 @@ static void get_metrics(struct wr_admin_call *call)
 static const struct wr_admin_route routes[] = {
     {"GET", "/metrics", WR_ROLE_NONE, WR_ON_SOCKET | WR_ON_METRICS, get_metrics},
     {"GET", "/weir/v1/status", WR_ROLE_READER, WR_ON_SOCKET, get_status},
+    {"GET", "/weir/v1/rules/{name}/terms", WR_ROLE_READER, WR_ON_SOCKET, get_terms},
+    {"PUT", "/weir/v1/rules/{name}/terms", WR_ROLE_OPERATOR, WR_ON_SOCKET, put_terms},
+    {"DELETE", "/weir/v1/rules/{name}/terms", WR_ROLE_OPERATOR, WR_ON_SOCKET, delete_terms},
 };
 
 wr_err wr_daemon_open_admin(struct wr_daemon *d, struct wr_fault *fault)

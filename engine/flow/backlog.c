@@ -119,6 +119,8 @@ static void on_fetched(struct wr_spool_fetch *spool)
     if (!f->stopped) {
         wr_backlog_take(b, spool);
         pump(b);
+    } else {
+        b->counters->given_back++;
     }
     wr_buf_release(&spool->bytes);
     free(fetch);
@@ -144,6 +146,8 @@ void wr_backlog_take(struct wr_backlog *b, struct wr_spool_fetch *fetched)
     b->counters->damaged++;
     if (damaged) {
         wr_spool_done(f->options.spool, fetched->seq);
+    } else {
+        f->options.metrics->spool_left++;
     }
 }
 

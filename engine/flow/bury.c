@@ -31,7 +31,9 @@ static enum wr_dead_reason reason_of(const struct wr_run *r)
 
 static void on_kept(void *user)
 {
-    wr_run_complete(user);
+    struct wr_run *r = user;
+    r->rule->counters->dead++;
+    wr_run_complete(r);
 }
 
 void wr_run_bury(struct wr_run *r)
@@ -39,6 +41,7 @@ void wr_run_bury(struct wr_run *r)
     struct wr_flow *f = r->flow;
     enum wr_dead_reason reason = reason_of(r);
     if (!f->options.dead) {
+        r->rule->counters->unkept++;
         wr_run_complete(r);
         return;
     }
@@ -64,7 +67,6 @@ void wr_run_bury(struct wr_run *r)
     char id[2 * WR_DELIVERY_ID_LEN + 1];
     wr_delivery_id_text(&r->id, id);
     wr_say_buried(r, wr_dead_word(reason), id);
-    r->rule->counters->dead++;
     r->stage = WR_RUN_BURIED;
     wr_dead_put(f->options.dead, &e, on_kept, r);
 }

@@ -75,6 +75,7 @@ wr_err wr_run_restore(struct wr_flow *f, struct wr_backlog *b, uint64_t seq, str
 // Letters that are redriven and durable in the spool.
 void wr_redriven_durable(struct wr_flow *f, uint64_t seq);
 void wr_redriven_free(struct wr_flow *f);
+size_t wr_redriven_count(const struct wr_flow *f);
 
 // ---- bury.c
 

@@ -51,6 +51,7 @@ static bool statement_is_run(struct wr_run *r)
 void wr_error_action_begin(struct wr_run *r)
 {
     struct wr_arena *arena = &r->message->arena;
+    r->rule->error_action->counters->error_records++;
     struct wr_engine_record *er = wr_arena_alloc(arena, sizeof *er);
     wr_value *value = wr_arena_alloc(arena, sizeof *value);
     struct wr_buf doc;

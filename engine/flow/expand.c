@@ -29,7 +29,7 @@ WR_COLD static void fail(struct wr_engine_record *er, const struct wr_template_u
 // What the template at the cursor came to. False: the action has failed.
 static bool take(struct wr_run *r, struct wr_engine_record *er, const struct wr_template_use *use)
 {
-    wr_run_count(r);
+    wr_run_count(r, r->rule->counters->templates_failed);
     if (r->eval.state != WR_EVAL_MATCHED) {
         fail(er, use, r->eval.fault.text);
         return false;

@@ -186,6 +186,7 @@ static void take(struct wr_flow *f, struct wr_message *m)
     f->options.metrics->messages++;
     f->live_messages++;
     if (WR_UNLIKELY(f->stopped || !f->rules)) {
+        f->options.metrics->dropped[WR_DROP_STOPPING]++;
         return;
     }
     if (WR_UNLIKELY(f->twice && wr_twice_count(f->twice))) {
@@ -286,6 +287,11 @@ struct wr_flow *wr_flow_new(const struct wr_flow_options *options)
                                   .lookup = flow_lookup,
                                   .zone = f->outer.zone ? flow_zone : NULL,
                                   .object = f->outer.object ? flow_object : NULL};
+    if (options->spool) {
+        struct wr_spool_stats stats;
+        wr_spool_stats(options->spool, &stats);
+        f->unread = stats.pending;
+    }
     f->topic_sets = TOPIC_SETS_MIN;
     f->topics = wr_topic_cache_new(f->topic_sets);
     wr_jitter_init(&f->jitter);
@@ -356,9 +362,26 @@ size_t wr_flow_live(const struct wr_flow *f)
     return f->live_messages;
 }
 
+// Takes what waits for another try back; what a sink holds ends with its verdict.
+static void take_back(struct wr_run *r)
+{
+    for (size_t i = 0; i < r->rule->action_count; i++) {
+        struct wr_engine_record *er = &r->records[i];
+        if (wr_engine_record_unwait(er)) {
+            er->action->counters->returned++;
+            r->outstanding--;
+            r->abandoned = true;
+        }
+    }
+    if (r->outstanding == 0) {
+        wr_run_give_back(r);
+    }
+}
+
 // Ends the run unless a sink still holds a record of it.
 static void abandon(struct wr_flow *f, struct wr_run *r)
 {
+    struct wr_rule_counters *c = r->rule->counters;
     switch (r->stage) {
     case WR_RUN_STATEMENT:
     case WR_RUN_TEMPLATES:
@@ -368,28 +391,25 @@ static void abandon(struct wr_flow *f, struct wr_run *r)
         if (r->lane) {
             wr_lane_leave(&f->lanes, r);
         }
-        wr_run_end(r);
+        if (r->stage == WR_RUN_STATEMENT || r->stage == WR_RUN_ENDED) {
+            c->unfinished += r->stage == WR_RUN_STATEMENT;
+            wr_run_end(r);
+        } else {
+            wr_run_give_back(r);
+        }
         return;
     case WR_RUN_BURIED:
         return; // the store tells when it is kept, or will be gone with all of it
     case WR_RUN_SUBMITTED:
-        for (size_t i = 0; i < r->rule->action_count; i++) {
-            if (wr_engine_record_unwait(&r->records[i])) {
-                r->outstanding--;
-                r->abandoned = true;
-            }
-        }
-        if (r->outstanding == 0) {
-            wr_run_end(r);
-        }
+        take_back(r);
         return;
     case WR_RUN_ERROR_STATEMENT:
     case WR_RUN_ERROR_TEMPLATES:
-        wr_run_end(r);
+        wr_run_give_back_error(r);
         return;
     case WR_RUN_ERROR_SUBMITTED:
         if (wr_engine_record_unwait(r->error_record)) {
-            wr_run_end(r);
+            wr_run_give_back_error(r);
         }
         return;
     }
@@ -399,6 +419,7 @@ void wr_flow_stop(struct wr_flow *f)
 {
     f->stopped = true;
     f->kept = f->kept_last = NULL;
+    wr_flow_forget_terms(f);
     for (struct wr_run *r = f->live, *next; r; r = next) {
         next = r->live_next;
         abandon(f, r);

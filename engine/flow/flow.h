@@ -82,6 +82,15 @@ void wr_flow_recover(struct wr_flow *f, void (*done)(void *user), void *user);
 void wr_flow_redrive(struct wr_flow *f, const struct wr_entry *e, void (*kept)(void *user),
                      void *user);
 
+// Bring `now` of the metrics up to date: a look at everything under way. Outside of a message.
+void wr_flow_take_stock(const struct wr_flow *f);
+// That, and wr_metrics_audit().
+wr_err wr_flow_audit(const struct wr_flow *f, struct wr_fault *fault) WR_MUST_CHECK;
+
+// Count from now on, from 0, which term of the rule's WHERE decided (wr_rule_counters.terms), or no
+// more. False: there is no such rule. Costs a look at the program for each message without a match.
+bool wr_flow_count_terms(struct wr_flow *f, wr_str rule, bool on);
+
 // The destinations that failed, with the state of each: as wr_circuits_next().
 bool wr_flow_circuits(const struct wr_flow *f, size_t *at, struct wr_circuit_state *out);
 size_t wr_flow_circuits_open(const struct wr_flow *f); // not closed

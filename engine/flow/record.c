@@ -63,9 +63,14 @@ static void settled_one(struct wr_run *r)
     if (--r->outstanding > 0) {
         return;
     }
+    struct wr_rule_counters *counters = r->rule->counters;
     if (r->abandoned || (r->failed && r->flow->stopped)) {
-        wr_run_end(r); // not finished: the next process goes on with it
-    } else if (!r->failed) {
+        wr_run_give_back(r); // not finished: the next process goes on with it
+        return;
+    }
+    counters->broken += r->failed != 0;
+    if (!r->failed) {
+        counters->delivered++;
         wr_run_complete(r);
     } else if (r->rule->error_action) {
         wr_error_action_begin(r);
@@ -74,18 +79,40 @@ static void settled_one(struct wr_run *r)
     }
 }
 
+static enum wr_failed_of failure_of(enum wr_dead_reason reason)
+{
+    switch (reason) {
+    case WR_DEAD_EXPIRED:
+        return WR_FAILURE_EXPIRED;
+    case WR_DEAD_TEMPLATE:
+        return WR_FAILURE_TEMPLATE;
+    case WR_DEAD_NO_SINK:
+        return WR_FAILURE_NO_SINK;
+    case WR_DEAD_REFUSED:
+    case WR_DEAD_ERROR_REFUSED:
+    case WR_DEAD_ERROR_EXPIRED:
+    case WR_DEAD_ERROR_TEMPLATE:
+    case WR_DEAD_ERROR_DOCUMENT:
+    case WR_DEAD_REASON_COUNT:
+        break;
+    }
+    return WR_FAILURE_REFUSED;
+}
+
 WR_COLD static void count_failure(struct wr_engine_record *er)
 {
     struct wr_run *r = er->run;
     bool last = er->rec.is_error_action;
     r->failed += !last;
-    if (r->flow->stopped) {
-        return; // given back by a sink that closes: whoever delivers it next counts it
+    struct wr_action_counters *counters = er->action->counters;
+    if (r->flow->stopped) { // given back by a sink that closes: whoever delivers it next counts it
+        counters->returned += !last;
+        return;
     }
     if (last) {
-        er->action->counters->error_failure++;
+        counters->error_failure++;
     } else {
-        er->action->counters->failure++;
+        counters->failures[failure_of(er->reason)]++;
     }
     wr_say_action_failed(er);
 }
@@ -97,9 +124,10 @@ static void finish(struct wr_engine_record *er)
     if (!er->rec.is_error_action) {
         settled_one(er->run);
     } else if (!er->failed) {
+        er->run->rule->counters->handled++;
         wr_run_complete(er->run);
     } else if (er->run->flow->stopped) {
-        wr_run_end(er->run);
+        wr_run_give_back_error(er->run);
     } else {
         wr_run_bury(er->run); // there is no second error action
     }
@@ -273,7 +301,9 @@ bool wr_engine_record_unwait(struct wr_engine_record *er)
 void wr_engine_record_start(struct wr_engine_record *er)
 {
     struct wr_flow *f = er->run->flow;
+    er->action->counters->records += !er->rec.is_error_action; // the other is counted with its run
     if (!er->failed && !er->rec.sink) {
+        er->reason = WR_DEAD_NO_SINK;
         wr_engine_record_fail(er, (wr_str){0}, WR_STR("The sink is not open"));
     }
     if (er->failed) {

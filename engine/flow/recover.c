@@ -17,9 +17,8 @@ struct wr_recovery {
     struct wr_spool_fetch fetches[AT_ONCE];
     struct wr_arena arena;
     size_t under_way;
-    uint64_t next; // entries from here on have not been asked for
-    uint64_t last; // what is new has higher numbers
-    uint64_t count;
+    uint64_t next;    // entries from here on have not been asked for
+    uint64_t last;    // what is new has higher numbers
     uv_timer_t first; // the first answer does not come from inside the call
     void (*done)(void *user);
     void *user;
@@ -57,6 +56,7 @@ static void take(struct wr_recovery *r, struct wr_spool_fetch *fetch)
 {
     struct wr_flow *f = r->flow;
     struct wr_fault fault = fetch->fault;
+    f->unread--;
     struct wr_entry e;
     if (!fault.code) {
         fault.code = wr_entry_read(wr_buf_str(&fetch->bytes), &r->arena, &e, &fault);
@@ -67,6 +67,8 @@ static void take(struct wr_recovery *r, struct wr_spool_fetch *fetch)
         f->options.metrics->spool_unreadable++;
         if (fault.code == WR_ERR_CORRUPT) {
             wr_spool_done(f->options.spool, fetch->seq); // its bytes are in damaged/
+        } else {
+            f->options.metrics->spool_left++;
         }
         return;
     }
@@ -74,12 +76,12 @@ static void take(struct wr_recovery *r, struct wr_spool_fetch *fetch)
         wr_twice_add(f->twice, fetch->seq, e.mid, e.message.topic, e.message.payload, e.rule);
     }
     struct wr_backlog *b = wr_backlog_of(f, wr_metrics_rule(f->options.metrics, e.rule));
+    b->counters->recovered++;
     if (wr_backlog_idle(b)) {
         wr_backlog_take(b, fetch);
     } else {
         wr_backlog_push(b, fetch->seq);
     }
-    r->count++;
 }
 
 static void on_fetched(struct wr_spool_fetch *fetch)
@@ -161,6 +163,7 @@ void wr_redriven_durable(struct wr_flow *f, uint64_t seq)
     while (f->redriven && f->redriven->seq <= seq) {
         struct redriven *d = f->redriven;
         f->redriven = d->next;
+        d->backlog->counters->redriven++;
         d->kept(d->user);
         wr_backlog_push(d->backlog, d->seq);
         free(d);
@@ -174,4 +177,13 @@ void wr_redriven_free(struct wr_flow *f)
         f->redriven = d->next;
         free(d);
     }
+}
+
+size_t wr_redriven_count(const struct wr_flow *f)
+{
+    size_t count = 0;
+    for (const struct redriven *d = f->redriven; d; d = d->next) {
+        count++;
+    }
+    return count;
 }

@@ -86,6 +86,7 @@ static bool restore_action(struct wr_run *r, const struct wr_entry *e, size_t i,
     er->delivered = a->state == WR_ENTRY_DELIVERED;
     if (a->state == WR_ENTRY_FAILED) { // before it was kept: a template that did not resolve
         wr_engine_record_fail(er, a->resource, a->message);
+        er->reason = WR_DEAD_TEMPLATE;
     } else if (!known) {
         struct wr_buf text;
         wr_buf_init_arena(&text, arena);
@@ -215,6 +216,7 @@ wr_err wr_run_restore(struct wr_flow *f, struct wr_backlog *b, uint64_t seq, str
     wr_str at;
     wr_err err = hold_bytes(m, bytes, &at) ? wr_entry_read(at, &m->arena, &e, fault) : WR_ERR_LIMIT;
     f->live_messages++;
+    f->options.metrics->restored++;
     m->ack_holds = 2; // nobody waits for an acknowledgement
     if (!err) {
         r = make(f, m, &e);

@@ -54,6 +54,19 @@ void wr_run_end(struct wr_run *r)
     wr_flow_release(f, r->message);
 }
 
+void wr_run_give_back(struct wr_run *r)
+{
+    r->rule->counters->given_back++;
+    wr_run_end(r);
+}
+
+void wr_run_give_back_error(struct wr_run *r)
+{
+    r->rule->counters->broken_back++;
+    r->error_record->action->counters->error_returned++;
+    wr_run_give_back(r);
+}
+
 void wr_run_release_ack(struct wr_run *r)
 {
     if (r->holds_ack) {
@@ -107,38 +120,49 @@ static void suspend(struct wr_run *r)
     }
 }
 
-void wr_run_count(struct wr_run *r)
+void wr_run_count(struct wr_run *r, uint64_t failed[WR_WHY_COUNT])
 {
     r->rule->counters->regex_limits += r->eval.regex_limits;
     r->eval.regex_limits = 0;
-    r->rule->counters->failed[r->eval.why] += r->eval.state == WR_EVAL_FAILED;
+    failed[r->eval.why] += r->eval.state == WR_EVAL_FAILED;
 }
 
 // WHERE was true. False: the result or its records do not fit into the message's memory.
 static bool matched(struct wr_run *r)
 {
-    r->rule->counters->matched++;
-    if (WR_UNLIKELY(wr_log_enabled(WR_LOG_DEBUG))) {
-        wr_say_matched(r);
-    }
+    struct wr_rule_counters *counters = r->rule->counters;
     r->result = r->eval.result;
     size_t count = r->rule->action_count;
     r->records = wr_arena_alloc(&r->message->arena, (count + 1) * sizeof *r->records);
     if (wr_eval_output(&r->eval, &r->body, &r->body_json)) {
-        wr_run_count(r);
+        wr_run_count(r, counters->failed);
         wr_say_evaluation_failed(r, r->eval.fault.text);
         return false;
     }
     if (!r->records) {
-        r->rule->counters->failed[WR_WHY_MEMORY]++;
+        counters->failed[WR_WHY_MEMORY]++;
         wr_say_evaluation_failed(r, "the records do not fit into message_memory");
         return false;
     }
     for (size_t i = 0; i < count; i++) {
         wr_engine_record_init(&r->records[i], r, &r->rule->actions[i]);
     }
+    counters->matched++;
+    if (WR_UNLIKELY(wr_log_enabled(WR_LOG_DEBUG))) {
+        wr_say_matched(r);
+    }
     wr_run_retain(r);
     return true;
+}
+
+static void count_no_match(struct wr_run *r)
+{
+    struct wr_rule_counters *c = r->rule->counters;
+    c->no_match++;
+    c->undefined += r->eval.undefined;
+    if (WR_UNLIKELY(c->terms)) {
+        wr_flow_count_term(r);
+    }
 }
 
 // True when there is a result; else the run has ended or is suspended.
@@ -146,7 +170,7 @@ static bool evaluate(struct wr_run *r)
 {
     enum wr_eval_state state = wr_eval_run(&r->eval);
     if (state != WR_EVAL_SUSPENDED) {
-        wr_run_count(r);
+        wr_run_count(r, r->rule->counters->failed);
     }
     switch (state) {
     case WR_EVAL_MATCHED:
@@ -155,7 +179,7 @@ static bool evaluate(struct wr_run *r)
         }
         break;
     case WR_EVAL_NO_MATCH:
-        r->rule->counters->no_match++;
+        count_no_match(r);
         break;
     case WR_EVAL_FAILED:
         wr_say_evaluation_failed(r, r->eval.fault.text);

@@ -104,6 +104,7 @@ struct wr_flow {
     struct wr_backlog *backlogs;
     struct wr_recovery *recovery; // under way, or NULL
     struct redriven *redriven;    // recover.c's
+    uint64_t unread;              // entries from before that were not looked at yet
     size_t fetching;              // entries that are being read
     size_t durable_live;          // runs that backlogs count
     size_t durable_bytes;         // of their entries
@@ -121,8 +122,9 @@ struct wr_flow {
 // NULL; on return likewise. The caller holds the message, the set and the group.
 void wr_run_start(struct wr_flow *f, struct wr_message *m, struct wr_rule_set *set,
                   struct wr_rule_group *group, size_t index, struct wr_run **spare) WR_HOT;
-// Count what an evaluation that has ended met: limits of regular expressions, and why it failed.
-void wr_run_count(struct wr_run *r);
+// Count what an evaluation that has ended met: limits of regular expressions, and why it failed, in
+// `failed`.
+void wr_run_count(struct wr_run *r, uint64_t failed[WR_WHY_COUNT]);
 // Go on after a look-up was answered.
 void wr_run_advance(struct wr_run *r);
 // Take locks, unless it has them: it outlives the call that started it.
@@ -130,10 +132,20 @@ void wr_run_retain(struct wr_run *r);
 // Give up locks; the run's memory may be gone afterwards. For a run that is finished see
 // wr_run_complete() in durable.h.
 void wr_run_end(struct wr_run *r);
+// The same for a run that is not finished, at the stop: whoever keeps it delivers it again.
+void wr_run_give_back(struct wr_run *r);
+// The same while its error action was under way.
+void wr_run_give_back_error(struct wr_run *r);
 // The message may be acknowledged as far as this run is concerned.
 void wr_run_release_ack(struct wr_run *r);
 // Drops one holder of the message that the flow counts.
 void wr_flow_release(struct wr_flow *f, struct wr_message *m);
+
+// ---- stock.c
+
+// WHERE was not true, and somebody wants to know which term it was.
+void wr_flow_count_term(struct wr_run *r);
+void wr_flow_forget_terms(struct wr_flow *f);
 
 // ---- template expansion (expand.c)
 

@@ -17,9 +17,56 @@ const char *wr_drop_text(enum wr_drop reason)
     return texts[reason];
 }
 
+const char *wr_failure_text(enum wr_failed_of why)
+{
+    static const char *const texts[] = {
+#define FAILURE(name, text) text,
+        WR_FAILURE_MAP(FAILURE)
+#undef FAILURE
+    };
+    return texts[why];
+}
+
+const char *wr_stage_text(enum wr_stage stage)
+{
+    static const char *const texts[] = {
+#define STAGE(name, text) text,
+        WR_STAGE_MAP(STAGE)
+#undef STAGE
+    };
+    return texts[stage];
+}
+
+uint64_t wr_action_failures(const struct wr_action_counters *a)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < WR_FAILURE_COUNT; i++) {
+        sum += a->failures[i];
+    }
+    return sum;
+}
+
+uint64_t wr_rule_failures(const struct wr_rule_counters *r)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < WR_WHY_COUNT; i++) {
+        sum += r->failed[i];
+    }
+    return sum;
+}
+
 struct wr_metrics *wr_metrics_new(void)
 {
     return wr_zalloc(sizeof(struct wr_metrics));
+}
+
+void wr_metrics_forget_terms(struct wr_rule_counters *r)
+{
+    for (size_t i = 0; r->terms && i < r->terms->count; i++) {
+        free(r->terms->at[i].text);
+    }
+    free(r->terms);
+    r->terms = NULL;
 }
 
 void wr_metrics_free(struct wr_metrics *m)
@@ -35,6 +82,7 @@ void wr_metrics_free(struct wr_metrics *m)
             r->actions = a->next;
             free(a);
         }
+        wr_metrics_forget_terms(r);
         free(r);
     }
     free(m);
@@ -72,6 +120,7 @@ struct wr_action_counters *wr_metrics_action(struct wr_rule_counters *r, const c
     return a;
 }
 
+// Members of objects put their comma before themselves.
 static void number(struct wr_buf *out, const char *name, uint64_t n)
 {
     if (out->len && out->at[out->len - 1] != '{') {
@@ -82,41 +131,119 @@ static void number(struct wr_buf *out, const char *name, uint64_t n)
     wr_buf_add_u64(out, n);
 }
 
-static void write_action(struct wr_buf *out, const struct wr_action_counters *a)
+// A member that is left out of brief texts when it is 0.
+static void more(struct wr_buf *out, const char *name, uint64_t n, bool brief)
 {
-    wr_json_write_string(out, wr_str_of(a->kind));
-    wr_buf_add(out, WR_STR(":{"));
+    if (n || !brief) {
+        number(out, name, n);
+    }
+}
+
+static void begin(struct wr_buf *out, const char *name, char bracket)
+{
+    if (out->len && out->at[out->len - 1] != '{') {
+        wr_buf_add_char(out, ',');
+    }
+    wr_json_write_string(out, wr_str_of(name));
+    wr_buf_add_char(out, ':');
+    wr_buf_add_char(out, bracket);
+}
+
+static void write_action(struct wr_buf *out, const struct wr_action_counters *a, bool brief)
+{
+    begin(out, a->kind, '{');
     number(out, "success", a->success);
-    number(out, "failure", a->failure);
+    number(out, "failure", wr_action_failures(a));
     number(out, "retries", a->retries);
     number(out, "errorActionSuccess", a->error_success);
     number(out, "errorActionFailure", a->error_failure);
+    more(out, "records", a->records, brief);
+    more(out, "returned", a->returned, brief);
+    more(out, "inFlight", a->now.records, brief);
+    more(out, "errorRecords", a->error_records, brief);
+    more(out, "errorReturned", a->error_returned, brief);
+    more(out, "errorInFlight", a->now.error_records, brief);
+    if (!brief) {
+        begin(out, "failures", '{');
+        for (int i = 0; i < WR_FAILURE_COUNT; i++) {
+            number(out, wr_failure_text((enum wr_failed_of)i), a->failures[i]);
+        }
+        wr_buf_add_char(out, '}');
+    }
     wr_buf_add_char(out, '}');
 }
 
-void wr_metrics_write_rule(const struct wr_rule_counters *r, struct wr_buf *out)
+static void write_whys(struct wr_buf *out, const char *name, const uint64_t counts[WR_WHY_COUNT])
 {
-    wr_json_write_string(out, wr_str_of(r->name));
-    wr_buf_add(out, WR_STR(":{"));
-    number(out, "topicMatch", r->topic_match);
-    number(out, "matched", r->matched);
-    number(out, "noMatch", r->no_match);
-    number(out, "parseError", r->not_json);
-    number(out, "regexLimits", r->regex_limits);
-    number(out, "dead", r->dead);
-    number(out, "damaged", r->damaged);
-    number(out, "waiting", r->waiting);
-    wr_buf_add(out, WR_STR(",\"failed\":{"));
-#define WHY(name, text) number(out, text, r->failed[WR_WHY_##name]);
+    begin(out, name, '{');
+#define WHY(why, text) number(out, text, counts[WR_WHY_##why]);
     WR_EVAL_WHY_MAP(WHY)
 #undef WHY
     wr_buf_add_char(out, '}');
-    wr_buf_add(out, WR_STR(",\"actions\":{"));
-    for (const struct wr_action_counters *a = r->actions; a; a = a->next) {
-        write_action(out, a);
-        if (a->next) {
-            wr_buf_add_char(out, ',');
+}
+
+void wr_metrics_write_terms(const struct wr_rule_counters *r, struct wr_buf *out)
+{
+    if (!r->terms) {
+        wr_buf_add(out, WR_STR(",\"terms\":null"));
+        return;
+    }
+    begin(out, "terms", '[');
+    for (size_t i = 0; i < r->terms->count; i++) {
+        wr_buf_add(out, i ? WR_STR(",{\"term\":") : WR_STR("{\"term\":"));
+        wr_json_write_string(out, wr_str_of(r->terms->at[i].text));
+        number(out, "false", r->terms->at[i].no);
+        number(out, "undefined", r->terms->at[i].undefined);
+        wr_buf_add_char(out, '}');
+    }
+    wr_buf_add_char(out, ']');
+}
+
+static void write_results(struct wr_buf *out, const struct wr_rule_counters *r, bool brief)
+{
+    more(out, "recovered", r->recovered, brief);
+    more(out, "redriven", r->redriven, brief);
+    more(out, "delivered", r->delivered, brief);
+    more(out, "broken", r->broken, brief);
+    more(out, "handled", r->handled, brief);
+    number(out, "dead", r->dead);
+    more(out, "unkept", r->unkept, brief);
+    number(out, "damaged", r->damaged);
+    more(out, "givenBack", r->given_back, brief);
+    more(out, "brokenBack", r->broken_back, brief);
+    number(out, "waiting", r->waiting);
+    more(out, "fetching", r->now.fetching, brief);
+    if (!brief) {
+        begin(out, "inFlight", '{');
+        for (int i = 0; i < WR_STAGE_COUNT; i++) {
+            number(out, wr_stage_text((enum wr_stage)i), r->now.stages[i]);
         }
+        wr_buf_add_char(out, '}');
+    }
+}
+
+void wr_metrics_write_rule(const struct wr_rule_counters *r, bool brief, struct wr_buf *out)
+{
+    begin(out, r->name, '{');
+    number(out, "topicMatch", r->topic_match);
+    number(out, "matched", r->matched);
+    number(out, "noMatch", r->no_match);
+    number(out, "undefined", r->undefined);
+    number(out, "parseError", r->not_json);
+    number(out, "regexLimits", r->regex_limits);
+    more(out, "evaluating", r->now.evaluating, brief);
+    more(out, "unfinished", r->unfinished, brief);
+    write_results(out, r, brief);
+    write_whys(out, "failed", r->failed);
+    if (!brief) {
+        write_whys(out, "templatesFailed", r->templates_failed);
+    }
+    if (r->terms && !brief) {
+        wr_metrics_write_terms(r, out);
+    }
+    begin(out, "actions", '{');
+    for (const struct wr_action_counters *a = r->actions; a; a = a->next) {
+        write_action(out, a, brief);
     }
     wr_buf_add(out, WR_STR("}}"));
 }
@@ -147,11 +274,13 @@ void wr_metrics_write(const struct wr_metrics *m, struct wr_buf *out)
     number(out, "noRule", m->no_rule);
     number(out, "ruleNotFound", m->rule_not_found);
     number(out, "evaluated", m->evaluated);
+    number(out, "restored", m->restored);
     number(out, "settled", m->settled);
     number(out, "records", m->records);
     number(out, "suspended", m->suspended);
     number(out, "recognised", m->recognised);
     number(out, "spoolUnreadable", m->spool_unreadable);
+    number(out, "spoolLeft", m->spool_left);
     number(out, "topicCacheHits", m->cache_hits);
     number(out, "topicCacheMisses", m->cache_misses);
     number(out, "reloads", m->reloads);
@@ -166,12 +295,9 @@ void wr_metrics_write(const struct wr_metrics *m, struct wr_buf *out)
 
 void wr_metrics_write_rules(const struct wr_metrics *m, struct wr_buf *out)
 {
-    wr_buf_add(out, WR_STR(",\"rules\":{"));
+    begin(out, "rules", '{');
     for (const struct wr_rule_counters *r = m->rules; r; r = r->next) {
-        wr_metrics_write_rule(r, out);
-        if (r->next) {
-            wr_buf_add_char(out, ',');
-        }
+        wr_metrics_write_rule(r, false, out);
     }
     wr_buf_add_char(out, '}');
 }

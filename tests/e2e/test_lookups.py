@@ -162,7 +162,9 @@ def test_failures():
                   document["failures"][0]["errorMessage"], document["failures"][0]["errorMessage"])
         rows = weir.fresh_status()["rules"]
         tap.equal({n: rows[n]["failed"]["lookup"] for n in rules},
-                  {**{n: 1 for n in cases}, "caught": 0, "template": 1}, "failed by look-up")
+                  {**{n: 1 for n in cases}, "caught": 0, "template": 0}, "failed by look-up")
+        tap.equal({n: rows[n]["templatesFailed"]["lookup"] for n in rules},
+                  {**{n: 0 for n in cases}, "caught": 0, "template": 1}, "templates that failed by look-up")
         tap.equal(sum(v["failed"] for v in totals["lookups"].values()), len(cases) + 3, "look-ups failed")
     # Lines of the log are rate limited: each in a weir of its own.
     for name in ("nofunction", "badname", "error", "notable"):

@@ -140,6 +140,8 @@ class Weir:
         if self.process and self.process.alive():
             tap.equal(self.process.stop(timeout=support.TIMEOUT), want,
                       "exit status after SIGTERM; it said:\n" + self.log[-2000:])
+            tap.check("the counters do not add up" not in self.log, "the funnel's sums: " + "\n".join(
+                x for x in self.log.splitlines() if "do not add up" in x))
 
     def kill(self):
         """SIGKILL, to weir alone: its functions must notice by themselves."""

@@ -137,9 +137,20 @@ static inline struct wr_message *bed_message(struct bed *b, const char *topic, c
     return m;
 }
 
+// The funnel's sums hold at any instant: every step of every test asks.
+static inline void bed_audit(const struct bed *b)
+{
+    struct wr_fault fault = {0};
+    if (wr_flow_audit(b->flow, &fault)) {
+        fprintf(stderr, "the counters do not add up: %s\n", fault.text);
+        abort();
+    }
+}
+
 static inline void bed_send(struct bed *b, const char *topic, const char *payload)
 {
     wr_flow_batch(b->flow, &b->source, bed_message(b, topic, payload), 1);
+    bed_audit(b);
 }
 
 // Turn the loop until `count` messages in all are settled, at most about two seconds.
@@ -148,6 +159,7 @@ static inline void bed_wait(struct bed *b, size_t count)
     uint64_t end = uv_hrtime() + UINT64_C(2000000000);
     while (b->settled < count && uv_hrtime() < end) {
         uv_run(&b->loop, UV_RUN_ONCE);
+        bed_audit(b);
     }
 }
 
@@ -157,8 +169,11 @@ static inline void bed_nothing(void *user)
 
 static inline void bed_close(struct bed *b)
 {
+    bed_audit(b);
     wr_flow_stop(b->flow);
+    bed_audit(b);
     wr_sinks_close(b->sinks, bed_nothing, NULL);
+    bed_audit(b);
     wr_flow_free(b->flow, bed_nothing, NULL);
     uv_run(&b->loop, UV_RUN_DEFAULT);
     wr_assert(uv_loop_close(&b->loop) == 0);

@@ -85,6 +85,7 @@ static void turn_until(const bool *done)
     uint64_t end = uv_hrtime() + UINT64_C(5000000000);
     while (!*done && uv_hrtime() < end) {
         uv_run(&p.b.loop, UV_RUN_ONCE);
+        bed_audit(&p.b);
     }
     assert_true(*done);
 }
@@ -118,7 +119,9 @@ static void on_dead_closed(void *user)
 // As SIGTERM does it when the drain is over.
 static void stop(void)
 {
+    bed_audit(&p.b);
     wr_flow_stop(p.b.flow);
+    bed_audit(&p.b);
     wr_sinks_close(p.b.sinks, bed_nothing, NULL);
     p.closed = false;
     wr_dead_close(p.dead, on_dead_closed, NULL);
@@ -134,6 +137,7 @@ static void turn_until_settled(size_t count)
     uint64_t end = uv_hrtime() + UINT64_C(5000000000);
     while (p.b.settled < count && uv_hrtime() < end) {
         uv_run(&p.b.loop, UV_RUN_ONCE);
+        bed_audit(&p.b);
     }
     assert_int_equal(p.b.settled, count);
 }
@@ -143,6 +147,7 @@ static void turn_until_submits(size_t count)
     uint64_t end = uv_hrtime() + UINT64_C(5000000000);
     while (fake.submits < count && uv_hrtime() < end) {
         uv_run(&p.b.loop, UV_RUN_ONCE);
+        bed_audit(&p.b);
     }
     assert_int_equal(fake.submits, count);
 }
@@ -160,6 +165,7 @@ static void turn_until_dead(uint64_t count)
     uint64_t end = uv_hrtime() + UINT64_C(5000000000);
     while ((wr_dead_count(p.dead) < count || in_spool() > 0) && uv_hrtime() < end) {
         uv_run(&p.b.loop, UV_RUN_ONCE);
+        bed_audit(&p.b);
     }
     assert_int_equal(wr_dead_count(p.dead), count);
     assert_int_equal(in_spool(), 0);
@@ -428,6 +434,7 @@ static void test_an_action_that_is_not_known_any_more(void **state)
                          .actions = &action};
     wr_entry_write(wr_spool_begin(p.spool), &e);
     wr_spool_end(p.spool);
+    wr_flow_stop(p.b.flow); // that entry was put in behind its back
     stop();
     start(plain, 1, "d");
     turn_until_dead(1);

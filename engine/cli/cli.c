@@ -332,11 +332,12 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  weir admin /weir/v1/status\n"
      "  weir admin /metrics --state-dir /var/lib/weir\n",
      false, wr_cli_admin},
-    {"help", "[COMMAND | functions [NAME] | options [NAME] | sql]",
+    {"help", "[COMMAND | functions [NAME] | options [NAME] | metrics | sql]",
      "this list, one command, or what SQL and weir.yaml know",
      "  COMMAND              its options and examples\n"
      "  functions [NAME]     the functions of SQL; of one, or of a family: more\n"
      "  options [NAME]       the options of weir.yaml\n"
+     "  metrics              what /metrics of a running weir shows\n"
      "  sql                  the grammar\n"
      "  --json               functions, options: for programs\n"
      "  --markdown           functions FAMILY, options, sql: what the pages of docs/ hold\n"
@@ -392,6 +393,7 @@ static const struct {
     {"functions", wr_help_functions},
     {"options", wr_help_options},
     {"sql", wr_help_sql},
+    {"metrics", wr_help_metrics},
 };
 
 static int unknown(const char *name)

@@ -9,6 +9,8 @@
 int wr_help_functions(int argc, char **argv);
 // [NAME] | --markdown | --json: the options of weir.yaml, engine/config.h.
 int wr_help_options(int argc, char **argv);
+// [--markdown]: the metrics of /metrics, engine/observe/metric_table.h.
+int wr_help_metrics(int argc, char **argv);
 // [--markdown]: the grammar of SQL.
 int wr_help_sql(int argc, char **argv);
 

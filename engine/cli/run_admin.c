@@ -2,6 +2,7 @@
 #include "engine/cli/run_parts.h"
 
 #include "engine/admin/admin.h"
+#include "engine/admin/page.h"
 #include "engine/observe/prometheus.h"
 #include "sql/base/json.h"
 
@@ -83,12 +84,24 @@ static void reasons(void *user, struct wr_buf *out)
 static void get_metrics(struct wr_admin_call *call)
 {
     const struct wr_daemon *d = call->user;
+    struct wr_mqtt_stats mqtt = d->last_stats;
+    if (d->source) {
+        wr_mqtt_source_stats(d->source, &mqtt);
+    }
+    const struct wr_page_view view = {
+        .metrics = d->metrics,
+        .flow = d->flow,
+        .sinks = d->sinks,
+        .spool = d->stores.spool,
+        .dead = d->stores.dead,
+        .pulse = &d->pulse,
+        .mqtt = &mqtt,
+        .connected = d->connected,
+        .subscribed = d->connected && d->subscribed,
+    };
     struct wr_buf text = {0};
-    const struct wr_prom_label version = {"version", WR_STR(WR_VERSION)};
-    wr_prom_family(&text, "weir_build_info", "gauge", "Which weir this is; always 1.");
-    wr_prom_u64(&text, "weir_build_info", &version, 1, 1);
-    wr_prom_family(&text, "weir_messages_received_total", "counter", "Messages from sources.");
-    wr_prom_u64(&text, "weir_messages_received_total", NULL, 0, d->metrics->messages);
+    wr_flow_take_stock(d->flow);
+    wr_page_write(&view, &text);
     wr_daemon_add_local_metrics(d, &text);
     size_t count;
     const struct wr_http1_header *headers = wr_admin_headers(&count);
@@ -113,6 +126,7 @@ wr_err wr_daemon_open_admin(struct wr_daemon *d, struct wr_fault *fault)
     const struct wr_admin_options options = {
         .loop = &d->loop, .config = d->config, .state_dir = d->state.path};
     wr_err err = wr_admin_open(&options, &d->admin, fault);
+    wr_pulse_start(&d->pulse, &d->loop, d->stores.spool);
     if (!err) {
         d->health = (struct wr_health_host){.user = d, .reasons = reasons};
         wr_health_add(d->admin, &d->health);
@@ -125,5 +139,6 @@ void wr_daemon_close_admin(struct wr_daemon *d, void (*done)(void *user))
 {
     struct wr_admin *admin = d->admin;
     d->admin = NULL;
+    wr_pulse_stop(&d->pulse);
     wr_admin_close(admin, done, d);
 }

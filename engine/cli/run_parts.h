@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include "engine/admin/admin.h"
+#include "engine/admin/pulse.h"
 #include "engine/cli/state_dir.h"
 #include "engine/cli/stores.h"
 #include "engine/config.h"
@@ -39,6 +40,7 @@ struct wr_daemon {
     struct wr_publisher *publisher;
     struct wr_admin *admin;
     struct wr_health_host health;
+    struct wr_pulse pulse;
     struct wr_mqtt_stats last_stats; // once the source is closed
     struct wr_sql_host sql;
     struct wr_objects *objects;

@@ -185,6 +185,7 @@ static void take(struct wr_flow *f, struct wr_message *m)
 {
     f->options.metrics->messages++;
     f->live_messages++;
+    m->received_us = f->batch_us;
     if (WR_UNLIKELY(f->stopped || !f->rules)) {
         f->options.metrics->dropped[WR_DROP_STOPPING]++;
         return;
@@ -222,9 +223,32 @@ static void flush(struct wr_flow *f)
     }
 }
 
+void wr_flow_reached(struct wr_flow *f, enum wr_latency what, const struct wr_message *m)
+{
+    if (WR_LIKELY(f->batch_us && m->received_us == f->batch_us)) {
+        f->batch_counts[what]++;
+        return;
+    }
+    int64_t now = f->clock_us ? f->clock_us : wr_mono_now().us;
+    wr_histogram_add(&f->options.metrics->latency[what], now - m->received_us, 1);
+}
+
+static void end_batch(struct wr_flow *f)
+{
+    int64_t took = wr_mono_now().us - f->batch_us;
+    f->batch_us = 0;
+    for (int i = 0; i < WR_LATENCY_COUNT; i++) {
+        if (f->batch_counts[i]) {
+            wr_histogram_add(&f->options.metrics->latency[i], took, f->batch_counts[i]);
+            f->batch_counts[i] = 0;
+        }
+    }
+}
+
 void wr_flow_batch(void *flow, struct wr_source *source, struct wr_message *messages, size_t count)
 {
     struct wr_flow *f = flow;
+    f->batch_us = wr_mono_now().us;
     while (messages) {
         struct wr_message *m = messages;
         messages = m->next; // the message may be back in its pool below
@@ -233,6 +257,7 @@ void wr_flow_batch(void *flow, struct wr_source *source, struct wr_message *mess
         wr_message_unhold(m);
         wr_flow_release(f, m);
     }
+    end_batch(f);
     flush(f);
 }
 
@@ -352,7 +377,9 @@ void wr_flow_durable(void *flow, uint64_t seq)
 {
     struct wr_flow *f = flow;
     if (!f->stopped) {
+        f->clock_us = wr_mono_now().us; // one look for the group
         wr_keep_durable(f, seq);
+        f->clock_us = 0;
         wr_redriven_durable(f, seq);
     }
 }

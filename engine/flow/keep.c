@@ -73,6 +73,7 @@ static void admit(struct wr_run *r)
 {
     struct wr_flow *f = r->flow;
     r->backlog = wr_backlog_of(f, r->rule->counters);
+    wr_flow_reached(f, WR_LATENCY_DURABLE, r->message);
     wr_run_release_ack(r);
     if (wr_backlog_admit(r->backlog, r->entry_bytes)) {
         wr_run_submit(r);
@@ -107,6 +108,9 @@ void wr_run_complete(struct wr_run *r)
         r->seq = 0;
     }
     r->backlog = NULL;
+    if (r->stage != WR_RUN_ENDED) {
+        wr_flow_reached(f, WR_LATENCY_SETTLED, r->message);
+    }
     wr_run_release_ack(r);
     wr_run_end(r);
     if (b) {

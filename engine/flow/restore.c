@@ -7,6 +7,7 @@
 
 #include "engine/flow/source.h"
 #include "engine/observe/log.h"
+#include "sql/base/clock.h"
 #include "sql/base/json.h"
 
 #include "sql/base/banned.h"
@@ -163,6 +164,8 @@ static struct wr_run *make(struct wr_flow *f, struct wr_message *m, const struct
     m->qos = e->qos;
     m->retain = e->retain;
     m->hops = e->hops;
+    int64_t age_ms = wr_wall_ms() - (int64_t)e->received_ms; // the wall clock may have jumped
+    m->received_us = wr_mono_now().us - (age_ms > 0 ? age_ms * 1000 : 0);
     struct wr_run *r = wr_arena_alloc(&m->arena, sizeof *r);
     if (!r) {
         return NULL;

@@ -79,8 +79,10 @@ static void leave(struct wr_run *r)
 {
     if (r->stage != WR_RUN_READY) {
         wr_run_complete(r);
-    } else if (r->flow->options.spool && !r->flow->options.spool_is_old &&
-               r->rule->action_count > 0) {
+        return;
+    }
+    wr_flow_reached(r->flow, WR_LATENCY_EVALUATED, r->message);
+    if (r->flow->options.spool && !r->flow->options.spool_is_old && r->rule->action_count > 0) {
         wr_run_keep(r);
     } else {
         wr_run_submit(r);

@@ -110,6 +110,11 @@ struct wr_flow {
     size_t durable_bytes;         // of their entries
     struct wr_sink_load *loads;   // by kind
     size_t live_messages;
+    // Latencies. What a batch comes to at once is counted, and timed together when the batch is
+    // through: two looks at the clock for all of it.
+    int64_t batch_us; // of wr_mono: the batch in hand; 0: none
+    uint64_t batch_counts[WR_LATENCY_COUNT];
+    int64_t clock_us;      // the clock for what is in hand; 0: it must be read
     uint32_t until_sample; // messages, the one to be timed included; 0: none is
     bool stopped;
     void (*done)(void *user);
@@ -138,6 +143,8 @@ void wr_run_give_back(struct wr_run *r);
 void wr_run_give_back_error(struct wr_run *r);
 // The message may be acknowledged as far as this run is concerned.
 void wr_run_release_ack(struct wr_run *r);
+// A result of the message has come so far.
+void wr_flow_reached(struct wr_flow *f, enum wr_latency what, const struct wr_message *m);
 // Drops one holder of the message that the flow counts.
 void wr_flow_release(struct wr_flow *f, struct wr_message *m);
 

@@ -181,6 +181,11 @@ static void write_state(const struct wr_aws_state *state, struct wr_buf *out)
                 (unsigned long long)state->refused);
 }
 
+const struct wr_aws *wr_sinks_aws_opened(const struct wr_sinks *s)
+{
+    return s->shared.aws;
+}
+
 void wr_sinks_write_aws(const struct wr_sinks *s, struct wr_buf *out)
 {
     if (!s->shared.aws) {

@@ -49,6 +49,8 @@ size_t wr_sinks_memory(const struct wr_sinks *s, size_t kind);
 struct wr_aws *wr_sinks_aws(struct wr_sinks *s, struct wr_fault *fault);
 // What can be known of the section aws without asking anybody: files, endpoints, roles.
 wr_err wr_sinks_check_aws(const struct wr_config *c, struct wr_fault *fault) WR_MUST_CHECK;
+// The client if it is open; NULL.
+const struct wr_aws *wr_sinks_aws_opened(const struct wr_sinks *s);
 // `,"aws":[{…}]`: the state of each set of credentials; nothing without a client.
 void wr_sinks_write_aws(const struct wr_sinks *s, struct wr_buf *out);
 

@@ -46,6 +46,7 @@ const char *wr_mqtt_source_client_id(const struct wr_source *source);
 // Counters for `weir run`'s status and for tests.
 struct wr_mqtt_stats {
     uint64_t received, duplicates_dropped, acknowledged, connects, holds_broken;
+    uint64_t open;             // of QoS 1 and not acknowledged yet; now
     uint64_t retained_dropped; // what a new subscription is told is no publication
 };
 void wr_mqtt_source_stats(const struct wr_source *source, struct wr_mqtt_stats *out);

@@ -589,5 +589,6 @@ void wr_mqtt_source_stats(const struct wr_source *source, struct wr_mqtt_stats *
 {
     const struct mqtt_source *s = (const struct mqtt_source *)source;
     *out = s->stats;
+    out->open = s->open;
     out->connects = s->client ? wr_client_connects(s->client) : 0;
 }

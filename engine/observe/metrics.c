@@ -37,6 +37,16 @@ const char *wr_stage_text(enum wr_stage stage)
     return texts[stage];
 }
 
+const char *wr_latency_text(enum wr_latency what)
+{
+    static const char *const texts[] = {
+#define LATENCY(name, text) text,
+        WR_LATENCY_MAP(LATENCY)
+#undef LATENCY
+    };
+    return texts[what];
+}
+
 uint64_t wr_action_failures(const struct wr_action_counters *a)
 {
     uint64_t sum = 0;

@@ -26,6 +26,7 @@
 #ifndef WR_ENGINE_OBSERVE_METRICS_H
 #define WR_ENGINE_OBSERVE_METRICS_H
 
+#include "engine/observe/histogram.h"
 #include "sql/base/buf.h"
 #include "sql/base/err.h"
 #include "sql/base/str.h"
@@ -152,7 +153,22 @@ struct wr_rule_counters {
     struct wr_rule_counters *next;
 };
 
+// From the receipt of a message until a result of it … LATENCY(name, text)
+#define WR_LATENCY_MAP(LATENCY)                                        \
+    LATENCY(EVALUATED, "evaluated") /* is there, its parameters too */ \
+    LATENCY(DURABLE, "durable")     /* is in the spool, on disk */     \
+    LATENCY(SETTLED, "settled")     /* is delivered, or a dead letter */
+
+enum wr_latency {
+#define LATENCY(name, text) WR_LATENCY_##name,
+    WR_LATENCY_MAP(LATENCY)
+#undef LATENCY
+        WR_LATENCY_COUNT
+};
+const char *wr_latency_text(enum wr_latency what);
+
 struct wr_metrics {
+    struct wr_histogram latency[WR_LATENCY_COUNT];
     uint64_t messages;       // handed over by sources
     uint64_t no_rule;        // no enabled rule has the topic
     uint64_t rule_not_found; // Basic Ingest to an unknown or disabled rule

@@ -1,6 +1,9 @@
 // Families and samples as text.
 #include "engine/observe/prometheus.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "sql/base/banned.h"
 
 // HELP escapes backslash and line feed; the value of a label the quotation mark too.
@@ -55,7 +58,12 @@ void wr_prom_double(struct wr_buf *out, const char *name, const struct wr_prom_l
     if (value >= 0 && value < 1e15 && value == (double)(uint64_t)value) {
         wr_buf_add_u64(out, (uint64_t)value);
     } else {
-        wr_buf_addf(out, "%.17g", value);
+        char text[40];
+        snprintf(text, sizeof text, "%.15g", value);
+        if (strtod(text, NULL) != value) {
+            snprintf(text, sizeof text, "%.17g", value);
+        }
+        wr_buf_add(out, wr_str_of(text));
     }
     wr_buf_add_char(out, '\n');
 }

@@ -65,7 +65,7 @@ def wanted(weir):
     names = re.search(r"a family: (.*)$", made(weir, ["help", "functions"])[-1])[1].split()
     sinks = [sink["name"] for sink in json.loads("\n".join(made(weir, ["sinks", "--json"])))]
     return [f"help functions --markdown {name}" for name in names] + [
-        "help options --markdown", "help sql --markdown", "check --codes --markdown", "sinks --markdown"] + [
+        "help options --markdown", "help sql --markdown", "help metrics --markdown", "check --codes --markdown", "sinks --markdown"] + [
         f"sinks --markdown {name}" for name in sinks]
 
 
@@ -119,6 +119,10 @@ made text
 and more
 <!-- end -->
 <!-- made by: weir help sql --markdown -->
+made text
+and more
+<!-- end -->
+<!-- made by: weir help metrics --markdown -->
 made text
 and more
 <!-- end -->

@@ -1,5 +1,6 @@
 // The funnel's sums: they hold for what belongs together, and one too many anywhere is found and
-// named. That the flow keeps them is asked in every test of test_flow.c and test_durable.c.
+// named. That the flow keeps them is asked in every test of test_flow.c and test_durable.c. And how
+// metrics are written for Prometheus.
 #include "engine/observe/metrics.h"
 
 #include "tests/support/test.h"
@@ -138,8 +139,68 @@ static void test_sums(void **state)
     wr_metrics_free(m);
 }
 
+static void test_escapes(void **state)
+{
+    struct wr_buf out = {0};
+    const struct wr_prom_label labels[] = {{"a", WR_STR("plain")}, {"b", WR_STR("q\"b\\n\n.")}};
+    wr_prom_family(&out, "x_total", "counter", "A \"help\" with \\ and\nlines.");
+    wr_prom_u64(&out, "x_total", labels, 2, UINT64_MAX);
+    wr_prom_u64(&out, "x_total", NULL, 0, 0);
+    CHECK_STR("escapes", wr_buf_str(&out),
+              S("# HELP x_total A \"help\" with \\\\ and\\nlines.\n"
+                "# TYPE x_total counter\n"
+                "x_total{a=\"plain\",b=\"q\\\"b\\\\n\\n.\"} 18446744073709551615\n"
+                "x_total 0\n"));
+    static const struct {
+        double value;
+        const char *want;
+    } doubles[] = {{0, "d 0\n"},        {3, "d 3\n"},
+                   {0.1, "d 0.1\n"},    {1e15, "d 1e+15\n"},
+                   {-2.5, "d -2.5\n"},  {0.1 + 0.2, "d 0.30000000000000004\n"},
+                   {1e-6, "d 1e-06\n"}, {1795782725.18, "d 1795782725.18\n"}};
+    for (size_t i = 0; i < WR_COUNT(doubles); i++) {
+        wr_buf_clear(&out);
+        wr_prom_double(&out, "d", NULL, 0, doubles[i].value);
+        CHECK_STR("a number", wr_buf_str(&out), Z(doubles[i].want));
+    }
+    wr_buf_release(&out);
+}
+
+static void test_histogram(void **state)
+{
+    // (time, the number of its bucket): bounds are inclusive.
+    static const struct {
+        int64_t us;
+        size_t bucket;
+    } cases[] = {{-5, 0},   {0, 0},          {1, 0},          {2, 0},         {31, 0},
+                 {32, 0},   {33, 1},         {64, 1},         {65, 2},        {1024, 5},
+                 {1025, 6}, {134217728, 22}, {134217729, 23}, {INT64_MAX, 23}};
+    for (size_t i = 0; i < WR_COUNT(cases); i++) {
+        struct wr_histogram h = {0};
+        wr_histogram_add(&h, cases[i].us, 3);
+        for (size_t k = 0; k <= WR_HISTOGRAM_BUCKETS; k++) {
+            CHECK_INT("bucket", h.counts[k], k == cases[i].bucket ? 3 : 0);
+        }
+        CHECK_INT("count", wr_histogram_count(&h), 3);
+    }
+    struct wr_histogram h = {0};
+    wr_histogram_add(&h, 50, 2);
+    wr_histogram_add(&h, INT64_C(200000000), 1);
+    struct wr_buf out = {0};
+    const struct wr_prom_label label = {"k", WR_STR("v")};
+    wr_histogram_write(&h, "h_seconds", &label, &out);
+    const char *first = "h_seconds_bucket{k=\"v\",le=\"3.2e-05\"} 0\n"
+                        "h_seconds_bucket{k=\"v\",le=\"6.4e-05\"} 2\n";
+    const char *last = "h_seconds_bucket{k=\"v\",le=\"134.217728\"} 2\n"
+                       "h_seconds_bucket{k=\"v\",le=\"+Inf\"} 3\n"
+                       "h_seconds_sum{k=\"v\"} 200.0001\nh_seconds_count{k=\"v\"} 3\n";
+    CHECK("the first buckets", wr_str_starts(wr_buf_str(&out), Z(first)));
+    CHECK("the last ones, sum and count", wr_str_ends(wr_buf_str(&out), Z(last)));
+    wr_buf_release(&out);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {T(test_sums)};
+    const struct CMUnitTest tests[] = {T(test_sums), T(test_escapes), T(test_histogram)};
     return TEST_MAIN(tests);
 }

@@ -634,6 +634,7 @@ void wr_config_free(struct wr_config *c)
     if (!c) {
         return;
     }
+    wr_config_free(c->adopted_);
     wr_arena_release(c->arena_);
     free(c->arena_);
     free(c);

@@ -83,6 +83,7 @@ struct wr_config {
     struct wr_config_sinks *sinks_; // sinks.<kind>.<setting>, aws.<setting>
     struct wr_config_kinds *kinds_; // the forms that were chosen
     struct wr_arena *arena_;
+    struct wr_config *adopted_; // whose values of live options these are; NULL: our own
 };
 
 // A table entry, for `weir help options`, docs and tests; those of the section aws stand last.
@@ -108,6 +109,15 @@ const struct wr_config_option *wr_config_option_at(size_t index);
 wr_err wr_config_load(const char *file, int *arg_count, char **args, struct wr_config **out,
                       struct wr_fault *fault) WR_MUST_CHECK;
 void wr_config_free(struct wr_config *c);
+
+// What differs in `next`: options, then settings of sinks and of the section aws
+// ("sinks.s3.fsync"), each once. `live`: wr_config_adopt() takes it. Values are not told: some are
+// secrets.
+void wr_config_changes(const struct wr_config *now, const struct wr_config *next,
+                       void (*changed)(void *user, const char *name, bool live), void *user);
+// Take `next`: `now` gets the values of its live options, and keeps all else. Texts of live options
+// that were read from `now` before are gone afterwards. Thread: the owner's.
+void wr_config_adopt(struct wr_config *now, struct wr_config *next);
 
 // A duration as weir.yaml takes it ("90s", "7d"), in milliseconds; for options of commands.
 wr_err wr_config_duration(wr_str text, int64_t *ms, struct wr_fault *fault) WR_MUST_CHECK;

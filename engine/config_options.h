@@ -38,11 +38,11 @@
       "Messages the broker may send before the first is acknowledged (MQTT 5).")                   \
     X(mqtt_share_group, "mqtt.share_group", STRING, RESTART, "", "", "",                           \
       "Subscribe as $share/GROUP/…, so that several weirs share the messages.")                    \
-    X(mqtt_connect_timeout_ms, "mqtt.connect_timeout", DURATION, RESTART, "10s", "100ms..10m",     \
-      "ms", "How long one attempt to connect may take.")                                           \
-    X(mqtt_reconnect_min_ms, "mqtt.reconnect_min", DURATION, RESTART, "200ms", "10ms..1h", "ms",   \
+    X(mqtt_connect_timeout_ms, "mqtt.connect_timeout", DURATION, LIVE, "10s", "100ms..10m", "ms",  \
+      "How long one attempt to connect may take.")                                                 \
+    X(mqtt_reconnect_min_ms, "mqtt.reconnect_min", DURATION, LIVE, "200ms", "10ms..1h", "ms",      \
       "Pause before the first attempt to connect again; doubles.")                                 \
-    X(mqtt_reconnect_max_ms, "mqtt.reconnect_max", DURATION, RESTART, "30s", "10ms..1h", "ms",     \
+    X(mqtt_reconnect_max_ms, "mqtt.reconnect_max", DURATION, LIVE, "30s", "10ms..1h", "ms",        \
       "Longest pause between attempts to connect.")                                                \
     X(mqtt_hold_max_ms, "mqtt.hold_max", DURATION, RESTART, "10s", "10ms..6h", "ms",               \
       "Longest hold of acknowledgements, at most a third of mqtt.keepalive.")                      \
@@ -50,9 +50,9 @@
       "Messages read before they are settled together.")                                           \
     X(mqtt_basic_ingest, "mqtt.basic_ingest", BOOL, RESTART, "true", "", "",                       \
       "Subscribe to $aws/rules/# too (Basic Ingest).")                                             \
-    X(rules_dir, "rules.dir", PATH, RESTART, "rules", "", "",                                      \
+    X(rules_dir, "rules.dir", PATH, LIVE, "rules", "", "",                                         \
       "Folder of the rule documents (*.json).")                                                    \
-    X(rules_watch, "rules.watch", BOOL, RESTART, "true", "", "",                                   \
+    X(rules_watch, "rules.watch", BOOL, LIVE, "true", "", "",                                      \
       "Reload rules when the folder changes.")                                                     \
     X(state_dir, "state_dir", PATH, RESTART, "", "", "",                                           \
       "Folder for state; without one " WR_CONFIG_STATE_DIR                                         \
@@ -64,17 +64,17 @@
       "When a message is acknowledged: once what actions get of it is on disk, once they have "    \
       "it, "                                                                                       \
       "or at once (a crash loses messages).")                                                      \
-    X(spool_max, "spool.max", SIZE, RESTART, "1G", "64M..16384G", "bytes",                         \
+    X(spool_max, "spool.max", SIZE, LIVE, "1G", "64M..16384G", "bytes",                            \
       "Room for what is acknowledged and not delivered; over it nothing more is taken.")           \
     X(spool_segment, "spool.segment", SIZE, RESTART, "16M", "1M..1G", "bytes",                     \
       "Size of one file of the spool; it goes when all in it is delivered.")                       \
-    X(spool_in_flight, "spool.in_flight", INT, RESTART, "1000", "1..1000000", "",                  \
+    X(spool_in_flight, "spool.in_flight", INT, LIVE, "1000", "1..1000000", "",                     \
       "Messages of one rule in memory; more of it wait in the spool.")                             \
-    X(dead_max, "dead.max", SIZE, RESTART, "1G", "64M..16384G", "bytes",                           \
+    X(dead_max, "dead.max", SIZE, LIVE, "1G", "64M..16384G", "bytes",                              \
       "Room for dead letters; over it nothing more is taken.")                                     \
-    X(limits, "limits", CHOICE, RESTART, "weir", "weir|aws", "",                                   \
+    X(limits, "limits", CHOICE, LIVE, "weir", "weir|aws", "",                                      \
       "aws: topics and payloads over AWS's limits are not evaluated.")                             \
-    X(payload_max, "payload_max", SIZE, RESTART, "1M", "1..256M", "bytes",                         \
+    X(payload_max, "payload_max", SIZE, LIVE, "1M", "1..256M", "bytes",                            \
       "Largest payload that is evaluated; 128k with limits: aws.")                                 \
     X(message_memory, "message_memory", SIZE, RESTART, "64M", "64k..16G", "bytes",                 \
       "Memory the evaluation of one message may take.")                                            \
@@ -84,28 +84,27 @@
       "What accountid() gives: 12 digits.")                                                        \
     X(region, "region", STRING, RESTART, "us-east-1", "", "",                                      \
       "Region in ARNs and error documents.")                                                       \
-    X(templates_undefined, "templates.undefined", CHOICE, RESTART, "empty", "empty|fail", "",      \
+    X(templates_undefined, "templates.undefined", CHOICE, LIVE, "empty", "empty|fail", "",         \
       "An Undefined or Null in a template inserts nothing, or fails the action.")                  \
-    X(retry_attempts, "retry.attempts", INT, RESTART, "3", "1..1000", "",                          \
+    X(retry_attempts, "retry.attempts", INT, LIVE, "3", "1..1000", "",                             \
       "Tries of one action, the first included.")                                                  \
-    X(retry_budget_ms, "retry.budget", DURATION, RESTART, "30s", "0..1d", "ms",                    \
+    X(retry_budget_ms, "retry.budget", DURATION, LIVE, "30s", "0..1d", "ms",                       \
       "Longest time for all tries of one action together.")                                        \
-    X(retry_base_ms, "retry.base", DURATION, RESTART, "50ms", "1ms..1h", "ms",                     \
+    X(retry_base_ms, "retry.base", DURATION, LIVE, "50ms", "1ms..1h", "ms",                        \
       "Pause before the second try; doubles.")                                                     \
-    X(retry_throttled_base_ms, "retry.throttled_base", DURATION, RESTART, "1s", "1ms..1h", "ms",   \
+    X(retry_throttled_base_ms, "retry.throttled_base", DURATION, LIVE, "1s", "1ms..1h", "ms",      \
       "The same after an answer that asks to slow down.")                                          \
-    X(retry_cap_ms, "retry.cap", DURATION, RESTART, "20s", "1ms..1h", "ms",                        \
+    X(retry_cap_ms, "retry.cap", DURATION, LIVE, "20s", "1ms..1h", "ms",                           \
       "Longest pause between tries.")                                                              \
-    X(retry_circuit, "retry.circuit", INT, RESTART, "10", "0..1000000", "",                        \
+    X(retry_circuit, "retry.circuit", INT, LIVE, "10", "0..1000000", "",                           \
       "Failures of a destination in a row, after which one record at a time is tried; 0: never.")  \
-    X(drain_ms, "drain", DURATION, RESTART, "10s", "0..1h", "ms",                                  \
+    X(drain_ms, "drain", DURATION, LIVE, "10s", "0..1h", "ms",                                     \
       "How long SIGTERM waits for actions under way.")                                             \
-    X(lookups_lambda_timeout_ms, "lookups.lambda_timeout", DURATION, RESTART, "2000ms",            \
-      "1ms..30s", "ms",                                                                            \
-      "How long aws_lambda() waits for an answer, the start of a process included.")               \
-    X(lookups_timeout_ms, "lookups.timeout", DURATION, RESTART, "2000ms", "1ms..30s", "ms",        \
+    X(lookups_lambda_timeout_ms, "lookups.lambda_timeout", DURATION, LIVE, "2000ms", "1ms..30s",   \
+      "ms", "How long aws_lambda() waits for an answer, the start of a process included.")         \
+    X(lookups_timeout_ms, "lookups.timeout", DURATION, LIVE, "2000ms", "1ms..30s", "ms",           \
       "How long the other look-up functions wait for an answer.")                                  \
-    X(lookups_max, "lookups.max", INT, RESTART, "500", "1..100000", "",                            \
+    X(lookups_max, "lookups.max", INT, LIVE, "500", "1..100000", "",                               \
       "Look-ups waiting at once, from which on no more messages are read.")                        \
     X(lookups_mode, "lookups.mode", CHOICE, RESTART, "auto", "auto|local|aws", "",                 \
       "Who answers look-ups: local forms, AWS's services; auto: AWS with mode: aws, else local.")  \
@@ -127,7 +126,7 @@
     X(lookups_secrets_dir, "lookups.secrets_dir", PATH, RESTART, "", "", "",                       \
       "Folder of get_secret(): ID.json, / and : in the id as %2F and %3A; default "                \
       "STATE/lookups/secrets.")                                                                    \
-    X(lookups_secret_cache_ms, "lookups.secret_cache", DURATION, RESTART, "15m", "0..15m", "ms",   \
+    X(lookups_secret_cache_ms, "lookups.secret_cache", DURATION, LIVE, "15m", "0..15m", "ms",      \
       "How long a secret is kept before it is asked for, or its file looked at, again; 0: never.") \
     X(lookups_registry_dir, "lookups.registry_dir", PATH, RESTART, "", "", "",                     \
       "Folder of get_registry_data(): DescribeThing/THING.json, "                                  \
@@ -142,11 +141,11 @@
     X(metrics_listen, "metrics.listen", STRING, RESTART, "127.0.0.1:9464", "", "",                 \
       "Address and port of /metrics, /healthz and /readyz; a port alone: on 127.0.0.1; 0: any "    \
       "free one; \"\": none.")                                                                     \
-    X(log_level, "log.level", CHOICE, RESTART, "info", "error|warn|info|debug", "",                \
+    X(log_level, "log.level", CHOICE, LIVE, "info", "error|warn|info|debug", "",                   \
       "Least grave lines shown.")                                                                  \
-    X(log_format, "log.format", CHOICE, RESTART, "auto", "auto|logfmt|json", "",                   \
+    X(log_format, "log.format", CHOICE, LIVE, "auto", "auto|logfmt|json", "",                      \
       "Form of the log's lines; auto: logfmt, and a plain form on a terminal.")                    \
-    X(log_payloads, "log.payloads", BOOL, RESTART, "false", "", "",                                \
+    X(log_payloads, "log.payloads", BOOL, LIVE, "false", "", "",                                   \
       "Show the begin of payloads in lines about messages that failed.")
 
 // The index of each option.

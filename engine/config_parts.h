@@ -96,6 +96,9 @@ wr_err wr_config_sinks_inherit(struct wr_config_sinks *s, const char *name, cons
 wr_err wr_config_sinks_check(const struct wr_config_sinks *s, struct wr_fault *fault) WR_MUST_CHECK;
 const struct wr_settings *wr_config_sinks_find(struct wr_config_sinks *s,
                                                const struct wr_sink_impl *impl);
+// Settings that are in one of both only, or differ: "sinks.s3.fsync". None of them is live.
+void wr_config_sinks_changes(const struct wr_config_sinks *now, const struct wr_config_sinks *next,
+                             void (*changed)(void *user, const char *name, bool live), void *user);
 const struct wr_settings *wr_config_sinks_aws(const struct wr_config_sinks *s);
 // The rows of the section aws as options of the file: 0, 1, …; then NULL.
 const struct wr_config_option *wr_config_sinks_shown(size_t index);

@@ -578,6 +578,36 @@ const struct wr_settings *wr_config_sinks_aws(const struct wr_config_sinks *s)
     return s->first; // added first
 }
 
+// ---- two readings
+
+// Whether `s` says the same of `e`'s setting.
+static bool same_setting(const struct wr_settings *s, const struct entry *e)
+{
+    const struct entry *other = find_entry(s, e->name);
+    return other && strcmp(other->text, e->text) == 0;
+}
+
+void wr_config_sinks_changes(const struct wr_config_sinks *now, const struct wr_config_sinks *next,
+                             void (*changed)(void *user, const char *name, bool live), void *user)
+{
+    const struct wr_settings *b = next->first; // both lists are made alike
+    for (const struct wr_settings *a = now->first; a && b; a = a->next, b = b->next) {
+        struct wr_buf name = {0};
+        for (int side = 0; side < 2; side++) {
+            for (const struct entry *e = side ? b->first : a->first; e; e = e->next) {
+                bool told = side && find_entry(a, e->name);
+                if (told || same_setting(side ? a : b, e)) {
+                    continue;
+                }
+                wr_buf_clear(&name);
+                wr_buf_addf(&name, "%s%s.%s", a->prefix, a->name, e->name);
+                changed(user, wr_buf_terminated(&name), false);
+            }
+        }
+        wr_buf_release(&name);
+    }
+}
+
 // The row of that very name in one of its tables.
 static const struct wr_option *exact(const struct wr_settings *s, const char *name)
 {

@@ -38,14 +38,16 @@ static void describe(const struct wr_config_option *o)
     if (*o->fallback) {
         printf(", default %s", o->fallback);
     }
-    printf("\n      %s\n", o->help);
+    printf("%s\n      %s\n", o->live ? ", live" : "", o->help);
 }
 
 void wr_help_list_options(void)
 {
     printf(
         "\noptions of weir.yaml (in the file mqtt.url: as option --mqtt-url, in the environment\n"
-        "WEIR_MQTT_URL; later wins: default, file, environment, option):\n\n");
+        "WEIR_MQTT_URL; later wins: default, file, environment, option; live: SIGHUP takes another "
+        "value\n"
+        "of it, the others after a restart):\n\n");
     for (size_t i = 0; i < wr_config_option_count(); i++) {
         describe(wr_config_option_at(i));
     }
@@ -62,7 +64,7 @@ static void cell(const char *text)
 
 static void markdown(void)
 {
-    printf("| option | type | default | what it is |\n|---|---|---|---|\n");
+    printf("| option | type | default | live | what it is |\n|---|---|---|---|---|\n");
     for (size_t i = 0; i < wr_config_option_count(); i++) {
         const struct wr_config_option *o = wr_config_option_at(i);
         const char *unit = unit_of(o);
@@ -70,6 +72,7 @@ static void markdown(void)
         cell(o->range);
         printf("%s%s%s | ", *o->range ? "`" : "", *unit ? " " : "", unit);
         printf(*o->fallback ? "`%s` | " : "%s | ", o->fallback);
+        printf("%s", o->live ? "yes | " : " | ");
         cell(o->help);
         printf(" |\n");
     }

@@ -7,6 +7,7 @@
 #include "engine/cli/run_parts.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,11 +20,6 @@
 
 #define DRAIN_LOOK_MS 5
 
-struct arguments {
-    const char *config_file, *status_file;
-    bool check, help;
-};
-
 // ---- arguments
 
 static void usage(FILE *to)
@@ -33,7 +29,8 @@ static void usage(FILE *to)
           "  --check             read configuration and rules, report, and end\n"
           "  --status-file FILE  write the counters there as JSON, every second\n"
           "  --OPTION VALUE      any option of weir.yaml, such as --mqtt-url, --rules-dir\n"
-          "SIGHUP reloads the rules, SIGUSR1 logs the counters, SIGTERM drains and stops.\n",
+          "SIGHUP reloads configuration and rules, SIGUSR1 logs the counters, SIGTERM drains and "
+          "stops.\n",
           to);
 }
 
@@ -55,7 +52,7 @@ static const char *option_value(int argc, char **argv, int *i, const char *name)
 }
 
 // Takes our own options out; the rest are for the configuration.
-static void take_arguments(int *argc, char **argv, struct arguments *out)
+static void take_arguments(int *argc, char **argv, struct wr_daemon_arguments *out)
 {
     int kept = 0;
     for (int i = 0; i < *argc; i++) {
@@ -190,7 +187,7 @@ static wr_err start(struct wr_daemon *d, struct wr_fault *fault)
     wr_err err = wr_daemon_open_stores(d, fault);
     wr_daemon_open_flow(d);
     if (!err) {
-        err = wr_daemon_open_rules(d, fault);
+        err = wr_daemon_open_rules(d, d->config->rules_dir, d->config->rules_watch, fault);
     }
     if (!err) {
         err = wr_daemon_open_sources(d, fault);
@@ -215,9 +212,9 @@ static void daemon_release(struct wr_daemon *d)
     wr_objects_free(d->objects);
 }
 
-static int run(struct wr_config *config, const char *status_file)
+static int run(struct wr_config *config, const struct wr_daemon_arguments *arguments)
 {
-    struct wr_daemon d = {.config = config, .status_file = status_file, .started = wr_mono_now()};
+    struct wr_daemon d = {.config = config, .arguments = arguments, .started = wr_mono_now()};
     struct wr_fault fault = {0};
     if (wr_state_dir_open(config->state_dir, &d.state, &fault)) {
         return wr_daemon_complain(&fault, 1);
@@ -256,19 +253,12 @@ static int run(struct wr_config *config, const char *status_file)
     return code;
 }
 
-int wr_cli_run(int argc, char **argv)
+// With what is left of the arguments: all of it must be options of the configuration.
+static int with_config(const struct wr_daemon_arguments *arguments, int count, char **rest)
 {
-    struct arguments arguments = {0};
-    int count = argc > 0 ? argc - 1 : 0;
-    char **rest = argv + (argc > 0);
-    take_arguments(&count, rest, &arguments);
-    if (arguments.help) {
-        usage(stdout);
-        return 0;
-    }
     struct wr_config *config;
     struct wr_fault fault = {0};
-    if (wr_config_load(arguments.config_file, &count, rest, &config, &fault)) {
+    if (wr_config_load(arguments->config_file, &count, rest, &config, &fault)) {
         return wr_daemon_complain(&fault, 2);
     }
     if (count > 0) {
@@ -276,9 +266,27 @@ int wr_cli_run(int argc, char **argv)
         return wr_cli_wrong("run", "unknown argument ", rest[0]);
     }
     wr_daemon_setup_log(config);
-    int code = arguments.check ? wr_daemon_check(config) : run(config, arguments.status_file);
+    int code = arguments->check ? wr_daemon_check(config) : run(config, arguments);
     if (!wr_cli_at_once) {
         wr_config_free(config);
     }
+    return code;
+}
+
+int wr_cli_run(int argc, char **argv)
+{
+    struct wr_daemon_arguments arguments = {0};
+    int count = argc > 0 ? argc - 1 : 0;
+    char **rest = argv + (argc > 0);
+    take_arguments(&count, rest, &arguments);
+    if (arguments.help) {
+        usage(stdout);
+        return 0;
+    }
+    arguments.count = count;
+    arguments.options = wr_alloc(((size_t)count + 1) * sizeof *rest);
+    memcpy(arguments.options, rest, (size_t)count * sizeof *rest);
+    int code = with_config(&arguments, count, rest);
+    free(arguments.options);
     return code;
 }

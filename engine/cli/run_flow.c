@@ -90,7 +90,7 @@ static void on_rules(void *user, struct wr_rule_set *set)
     d->metrics->reloads += wr_flow_rules(d->flow) != NULL;
     wr_flow_set_rules(d->flow, set);
     wr_log(WR_LOG_INFO, "rules", "rules from %s: %zu, topic filters: %zu, documents refused: %llu",
-           d->config->rules_dir, wr_rule_set_count(set), filters,
+           d->rules_dir, wr_rule_set_count(set), filters,
            (unsigned long long)d->metrics->refused_documents);
     if (d->source && d->recovered) {
         wr_daemon_want_filters(d);
@@ -131,23 +131,10 @@ static bool lookup_is_aws(const struct wr_config *c, enum wr_lookup_kind kind)
     return strcmp(strcmp(mode, "auto") == 0 ? c->mode : mode, "aws") == 0;
 }
 
-void wr_daemon_open_flow(struct wr_daemon *d)
+// What the configuration says to the look-ups, now.
+static struct wr_lookups_options lookups_options(struct wr_daemon *d)
 {
     const struct wr_config *c = d->config;
-    bool aws = strcmp(c->limits, "aws") == 0;
-    const struct wr_sinks_options sinks = {.loop = &d->loop,
-                                           .config = c,
-                                           .kinds = wr_config_kinds(c),
-                                           .state_dir = d->state.path,
-                                           .publish = publish,
-                                           .publish_user = d,
-                                           .hops_lost = strcmp(c->mqtt_version, "5") != 0,
-                                           .aws_limits = aws};
-    d->sinks = wr_sinks_new(&sinks);
-    d->sql = (struct wr_sql_host){.account_id = wr_str_of(c->account_id), .zone = wr_zones_find};
-    d->objects = wr_objects_new(d->state.path);
-    d->sql.user = d->objects;
-    d->sql.object = wr_objects_find;
     struct wr_lookups_options lookups = {
         .loop = &d->loop,
         .metrics = d->metrics,
@@ -168,9 +155,16 @@ void wr_daemon_open_flow(struct wr_daemon *d)
     for (int i = 0; i < WR_LOOKUP_KINDS; i++) {
         lookups.aws[i] = lookup_is_aws(c, (enum wr_lookup_kind)i);
     }
-    d->lookups = wr_lookups_new(&lookups);
+    return lookups;
+}
+
+// The same to the flow.
+static struct wr_flow_options flow_options(struct wr_daemon *d)
+{
+    const struct wr_config *c = d->config;
+    bool aws = strcmp(c->limits, "aws") == 0;
     size_t payload_max = (size_t)c->payload_max;
-    const struct wr_flow_options flow = {
+    return (struct wr_flow_options){
         .loop = &d->loop,
         .metrics = d->metrics,
         .sinks = d->sinks,
@@ -191,23 +185,66 @@ void wr_daemon_open_flow(struct wr_daemon *d)
                   .cap_ms = c->retry_cap_ms,
                   .circuit = (unsigned)c->retry_circuit},
     };
+}
+
+void wr_daemon_open_flow(struct wr_daemon *d)
+{
+    const struct wr_config *c = d->config;
+    const struct wr_sinks_options sinks = {.loop = &d->loop,
+                                           .config = c,
+                                           .kinds = wr_config_kinds(c),
+                                           .state_dir = d->state.path,
+                                           .publish = publish,
+                                           .publish_user = d,
+                                           .hops_lost = strcmp(c->mqtt_version, "5") != 0,
+                                           .aws_limits = strcmp(c->limits, "aws") == 0};
+    d->sinks = wr_sinks_new(&sinks);
+    d->sql = (struct wr_sql_host){.account_id = wr_str_of(c->account_id), .zone = wr_zones_find};
+    d->objects = wr_objects_new(d->state.path);
+    d->sql.user = d->objects;
+    d->sql.object = wr_objects_find;
+    const struct wr_lookups_options lookups = lookups_options(d);
+    d->lookups = wr_lookups_new(&lookups);
+    const struct wr_flow_options flow = flow_options(d);
     d->flow = wr_flow_new(&flow);
 }
 
-wr_err wr_daemon_open_rules(struct wr_daemon *d, struct wr_fault *fault)
+void wr_daemon_tune(struct wr_daemon *d)
+{
+    const struct wr_lookups_options lookups = lookups_options(d);
+    const struct wr_flow_options flow = flow_options(d);
+    wr_lookups_tune(d->lookups, &lookups);
+    wr_flow_tune(d->flow, &flow);
+    wr_stores_tune(&d->stores, d->config);
+}
+
+wr_err wr_daemon_open_rules(struct wr_daemon *d, const char *dir, bool watch,
+                            struct wr_fault *fault)
 {
     const struct wr_config *c = d->config;
     const struct wr_folder_options options = {
         .loop = &d->loop,
-        .dir = c->rules_dir,
-        .watch = c->rules_watch,
+        .dir = dir,
+        .watch = watch,
         .rule = {.kinds = wr_config_kinds(c), .metrics = d->metrics, .fuel = (uint64_t)c->fuel},
         .accept = open_sinks_of,
         .changed = on_rules,
         .user = d,
     };
-    d->folder = wr_folder_open(&options);
-    return wr_folder_load(d->folder, true, NULL, fault);
+    struct wr_folder *folder = wr_folder_open(&options), *before = d->folder;
+    const char *dir_before = d->rules_dir;
+    d->rules_dir = dir;
+    wr_err err = wr_folder_load(folder, true, NULL, fault);
+    if (err && before) {
+        d->rules_dir = dir_before;
+        wr_folder_close(folder, NULL, NULL);
+        return err;
+    }
+    d->folder = folder;
+    if (before) {
+        wr_folder_close(before, NULL, NULL); // its rules go with the last message under way
+    }
+    return err;
 }
 
 void wr_daemon_recover(struct wr_daemon *d)

@@ -23,10 +23,19 @@
 
 enum { WR_DAEMON_SIGNALS = 4 };
 
+// The command line, as it was given.
+struct wr_daemon_arguments {
+    const char *config_file, *status_file;
+    int count; // of the options of the configuration
+    char **options;
+    bool check, help;
+};
+
 struct wr_daemon {
     uv_loop_t loop;
+    const struct wr_daemon_arguments *arguments;
     struct wr_config *config;
-    const char *status_file;
+    const char *rules_dir; // of `folder`
     struct wr_state_dir state;
     struct wr_metrics *metrics;
     struct wr_message_pool *pool;
@@ -73,6 +82,8 @@ int wr_daemon_check(const struct wr_config *config);
 
 // Level, form and payloads of the log.
 void wr_daemon_setup_log(const struct wr_config *config);
+// SIGHUP: configuration and rules are read again. Nothing changes when the configuration is wrong.
+void wr_daemon_reload(struct wr_daemon *d);
 
 // ---- run_flow.c
 
@@ -80,8 +91,12 @@ void wr_daemon_setup_log(const struct wr_config *config);
 wr_err wr_daemon_open_stores(struct wr_daemon *d, struct wr_fault *fault) WR_MUST_CHECK;
 // Sinks, look-ups, flow. Cannot fail.
 void wr_daemon_open_flow(struct wr_daemon *d);
-// The folder of rules, read once; each accepted rule opens its sinks.
-wr_err wr_daemon_open_rules(struct wr_daemon *d, struct wr_fault *fault) WR_MUST_CHECK;
+// The folder of rules, read once; each accepted rule opens its sinks. In place of another one,
+// which stays when this one cannot be read. `dir` is lent for as long.
+wr_err wr_daemon_open_rules(struct wr_daemon *d, const char *dir, bool watch,
+                            struct wr_fault *fault) WR_MUST_CHECK;
+// What the configuration says now to those of them that take it while they run.
+void wr_daemon_tune(struct wr_daemon *d);
 // The next process may not take what was kept until now for something that was not acknowledged.
 // False: that cannot be noted, and weir ends.
 bool wr_daemon_note_acknowledged(struct wr_daemon *d);

@@ -24,23 +24,13 @@ static void on_loop_handle_closed(uv_handle_t *handle)
 {
 }
 
-static void reload(struct wr_daemon *d)
-{
-    struct wr_fault fault = {0};
-    size_t refused;
-    wr_log(WR_LOG_INFO, "run", "reload");
-    if (wr_folder_load(d->folder, true, &refused, &fault)) {
-        wr_log(WR_LOG_ERROR, "rules", "%s; the rules stay as they are", fault.text);
-    }
-}
-
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct wr_daemon *d = handle->data;
     switch (number) {
     case SIGHUP:
         if (!d->stopping) {
-            reload(d);
+            wr_daemon_reload(d);
         }
         return;
     case SIGUSR1:
@@ -74,7 +64,7 @@ void wr_daemon_open_handles(struct wr_daemon *d)
     uv_timer_init(&d->loop, &d->flush_timer);
     uv_timer_start(&d->flush_timer, on_flush_timer, FLUSH_MS, FLUSH_MS);
     d->status_timer.data = d->drain_timer.data = d;
-    if (d->status_file) {
+    if (d->arguments->status_file) {
         uv_timer_start(&d->status_timer, on_status_timer, STATUS_MS, STATUS_MS);
     }
     d->handles_open = true;

@@ -113,13 +113,13 @@ void wr_daemon_write_status(const struct wr_daemon *d, struct wr_buf *out)
 void wr_daemon_save_status(const struct wr_daemon *d)
 {
     static struct wr_log_limit limit;
-    if (!d->status_file) {
+    if (!d->arguments->status_file) {
         return;
     }
     struct wr_buf text = {0};
     struct wr_fault fault;
     wr_daemon_write_status(d, &text);
-    if (wr_file_replace(d->status_file, wr_buf_str(&text), &fault)) {
+    if (wr_file_replace(d->arguments->status_file, wr_buf_str(&text), &fault)) {
         wr_log_limited(&limit, WR_LOG_WARN, "status", "%s", fault.text);
     }
     wr_buf_release(&text);

@@ -95,6 +95,16 @@ wr_err wr_stores_open(struct wr_stores *s, uv_loop_t *loop, const struct wr_conf
     return wr_spool_open(&spool, &s->spool, fault);
 }
 
+void wr_stores_tune(struct wr_stores *s, const struct wr_config *config)
+{
+    if (s->spool) {
+        wr_spool_set_max(s->spool, (uint64_t)config->spool_max);
+    }
+    if (s->dead) {
+        wr_dead_set_max(s->dead, (uint64_t)config->dead_max);
+    }
+}
+
 bool wr_stores_busy(const struct wr_stores *s)
 {
     return s->dead_full || (s->keeps && s->spool && wr_spool_busy(s->spool));

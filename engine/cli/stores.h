@@ -30,6 +30,8 @@ struct wr_stores {
 wr_err wr_stores_open(struct wr_stores *s, uv_loop_t *loop, const struct wr_config *config,
                       const char *state_dir, const struct wr_stores_events *events,
                       struct wr_fault *fault) WR_MUST_CHECK;
+// The limits that the configuration has now.
+void wr_stores_tune(struct wr_stores *s, const struct wr_config *config);
 // Nothing more should be taken from the broker for now.
 bool wr_stores_busy(const struct wr_stores *s);
 // Append `,"spool":{…},"deadLetters":{…}`.

@@ -195,6 +195,11 @@ void wr_dead_stats(const struct wr_dead *d, struct wr_spool_stats *stats)
     wr_spool_stats(d->spool, stats);
 }
 
+void wr_dead_set_max(struct wr_dead *d, uint64_t max_bytes)
+{
+    wr_spool_set_max(d->spool, max_bytes);
+}
+
 // ---- open and close
 
 wr_err wr_dead_open(const struct wr_dead_options *options, struct wr_dead **out,

@@ -93,6 +93,8 @@ void wr_dead_done(struct wr_dead *d, uint64_t seq);
 
 uint64_t wr_dead_count(const struct wr_dead *d);
 void wr_dead_stats(const struct wr_dead *d, struct wr_spool_stats *stats);
+// As wr_spool_set_max().
+void wr_dead_set_max(struct wr_dead *d, uint64_t max_bytes);
 
 // No walk is under way.
 void wr_dead_close(struct wr_dead *d, void (*closed)(void *user), void *user);

@@ -343,6 +343,15 @@ static void fit_topic_cache(struct wr_flow *f, const struct wr_rule_set *set)
     }
 }
 
+void wr_flow_tune(struct wr_flow *f, const struct wr_flow_options *options)
+{
+    f->options.payload_max = options->payload_max;
+    f->options.aws_limits = options->aws_limits;
+    f->options.undefined_fails = options->undefined_fails;
+    f->options.retry = options->retry;
+    f->options.in_flight_max = options->in_flight_max;
+}
+
 void wr_flow_set_rules(struct wr_flow *f, struct wr_rule_set *set)
 {
     fit_topic_cache(f, set);

@@ -53,6 +53,10 @@ struct wr_flow_options {
 // until then.
 struct wr_flow *wr_flow_new(const struct wr_flow_options *options);
 
+// From the next message on: payload_max, aws_limits, undefined_fails, retry and in_flight_max of
+// these options; the others stay.
+void wr_flow_tune(struct wr_flow *f, const struct wr_flow_options *options);
+
 // Use these rules from the next message on; messages under way keep theirs. Locks `set`.
 void wr_flow_set_rules(struct wr_flow *f, struct wr_rule_set *set);
 struct wr_rule_set *wr_flow_rules(const struct wr_flow *f); // borrowed; NULL before the first

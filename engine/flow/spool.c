@@ -324,6 +324,14 @@ void wr_spool_flush(struct wr_spool *s)
     post(s, &s->write);
 }
 
+void wr_spool_set_max(struct wr_spool *s, uint64_t max_bytes)
+{
+    s->options.max_bytes = max_bytes;
+    if (s->limit_full) {
+        wr_spool_flush(s);
+    }
+}
+
 struct wr_buf *wr_spool_begin(struct wr_spool *s)
 {
     struct wr_spool_group *g = s->filling;

@@ -97,6 +97,8 @@ struct wr_buf *wr_spool_begin(struct wr_spool *s);
 uint64_t wr_spool_end(struct wr_spool *s);
 // Write what was added, now or when the group before it is written. At the end of each batch.
 void wr_spool_flush(struct wr_spool *s);
+// Another limit for all segments together; what waits for room goes on if there is now.
+void wr_spool_set_max(struct wr_spool *s, uint64_t max_bytes);
 // Over WR_SPOOL_GROUP_MAX, or full: do not read on; the next `durable` or `full` says when.
 bool wr_spool_busy(const struct wr_spool *s);
 

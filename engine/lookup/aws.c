@@ -73,6 +73,16 @@ void wr_aws_lookups_free(struct wr_aws_lookups *a)
     free(a);
 }
 
+void wr_aws_lookups_set_cache(struct wr_aws_lookups *a, int64_t secret_cache_ms)
+{
+    a->secret_cache_ms = secret_cache_ms;
+    for (size_t i = 0; secret_cache_ms == 0 && i < WR_LOOKUP_SECRETS_KEPT; i++) {
+        wipe(&a->secrets[i].body);
+        wr_buf_release(&a->secrets[i].name);
+        a->secrets[i] = (struct secret){0};
+    }
+}
+
 void wr_aws_lookups_use(struct wr_aws_lookups *a, struct wr_aws *aws)
 {
     a->aws = aws;

@@ -13,6 +13,8 @@
 struct wr_aws_lookups;
 
 struct wr_aws_lookups *wr_aws_lookups_new(uv_loop_t *loop, size_t max, int64_t secret_cache_ms);
+// How long a secret is kept from now on, also one that is kept already.
+void wr_aws_lookups_set_cache(struct wr_aws_lookups *a, int64_t secret_cache_ms);
 // Nothing is under way. Secrets are wiped.
 void wr_aws_lookups_free(struct wr_aws_lookups *a);
 

@@ -103,6 +103,14 @@ struct wr_docs *wr_docs_new(const struct wr_docs_options *options)
     return d;
 }
 
+void wr_docs_set_fresh(struct wr_docs *d, int64_t fresh_ms)
+{
+    d->options.fresh_ms = fresh_ms;
+    for (size_t i = 0; d->options.secret && fresh_ms == 0 && i < WR_DOCS_KEPT; i++) {
+        forget(&d->kept[i]);
+    }
+}
+
 void wr_docs_free(struct wr_docs *d)
 {
     wr_assert(d->under_way == 0);

@@ -27,6 +27,8 @@ struct wr_docs_options {
 // Give. Without a read under way: wr_docs_free().
 struct wr_docs *wr_docs_new(const struct wr_docs_options *options);
 void wr_docs_free(struct wr_docs *d);
+// Another fresh_ms; also for what is kept.
+void wr_docs_set_fresh(struct wr_docs *d, int64_t fresh_ms);
 
 // One read. Embedded by the caller; lent until `done`.
 struct wr_doc_read {

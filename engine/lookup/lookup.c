@@ -256,6 +256,16 @@ struct wr_lookups *wr_lookups_new(const struct wr_lookups_options *options)
     return all;
 }
 
+void wr_lookups_tune(struct wr_lookups *all, const struct wr_lookups_options *options)
+{
+    all->options.lambda_timeout_ms = options->lambda_timeout_ms;
+    all->options.timeout_ms = options->timeout_ms;
+    all->options.waiting_max = options->waiting_max;
+    wr_docs_set_fresh(all->secrets, options->secret_cache_ms);
+    wr_aws_lookups_set_cache(all->aws, options->secret_cache_ms);
+    tell_pace(all);
+}
+
 const struct wr_flow_host *wr_lookups_host(const struct wr_lookups *all)
 {
     return &all->host;

@@ -42,6 +42,9 @@ struct wr_lookups_options {
 // until then.
 struct wr_lookups *wr_lookups_new(const struct wr_lookups_options *options);
 
+// From the next look-up on: the time-outs, waiting_max and secret_cache_ms of these options.
+void wr_lookups_tune(struct wr_lookups *l, const struct wr_lookups_options *options);
+
 // For wr_flow_options.host; as long as `l`.
 const struct wr_flow_host *wr_lookups_host(const struct wr_lookups *l);
 

@@ -122,7 +122,7 @@ def test_no_credentials():
         broker.publish("a/one", "{}")
         state = wait_for(lambda: (s := weir.totals().get("aws")) and s[0]["health"] == "failed" and s[0], "the state")
         tap.check(state["failed"] >= 1 and state["why"], str(state))
-        wait_for(lambda: "aws: " in weir.log, "a line in the log")
+        wait_for(lambda: "room=aws" in weir.log, "a line in the log")
         tap.equal(stub.requests, [], "nothing was sent")
 
 

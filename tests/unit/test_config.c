@@ -296,6 +296,61 @@ static void test_table(void **state)
     assert_null(wr_config_option_at(wr_config_option_count()));
 }
 
+// ---- another reading
+
+static void note(void *user, const char *name, bool live)
+{
+    wr_buf_addf(user, "%s%s ", name, live ? "+" : "");
+}
+
+static void test_changes(void **state)
+{
+    static const struct {
+        const char *now, *next, *want;
+    } pairs[] = {
+        {"", "", ""},
+        {"drain: 10s\n", "drain: 10000ms\n", ""},
+        {"", "drain: 11s\nlog: {level: warn}\n", "drain+ log.level+ "},
+        {"mqtt: {url: \"mqtts://a\", verify: false}\n", "mqtt: {url: \"mqtt://b\"}\n",
+         "mqtt.url mqtt.verify "},
+        {"limits: aws\n", "", "limits+ payload_max+ "},
+        {"sinks: {s3: {fsync: true, lanes: 3}}\n", "sinks: {s3: {lanes: 4}}\n",
+         "sinks.s3.fsync sinks.s3.lanes "},
+        {"", "sinks: {lambda: {functions: {f: {command: x}}}}\n",
+         "sinks.lambda.functions.f.command "},
+    };
+    for (size_t i = 0; i < WR_COUNT(pairs); i++) {
+        struct wr_fault fault = {0};
+        struct wr_config *now = load(pairs[i].now, &fault), *next = load(pairs[i].next, &fault);
+        struct wr_buf names = {0};
+        assert_non_null(now);
+        assert_non_null(next);
+        wr_config_changes(now, next, note, &names);
+        CHECK_STR(pairs[i].next, wr_buf_str(&names), Z(pairs[i].want));
+        wr_buf_release(&names);
+        wr_config_free(now);
+        wr_config_free(next);
+    }
+}
+
+static void test_adopt(void **state)
+{
+    struct wr_fault fault = {0};
+    struct wr_config *c = load("ack: settled\nrules: {dir: a}\n", &fault);
+    const char *names[] = {"b", "c", "d"};
+    for (size_t i = 0; i < WR_COUNT(names); i++) {
+        char text[128];
+        snprintf(text, sizeof text, "rules: {dir: %s}\ndrain: %zus\nregion: eu-west-1\n", names[i],
+                 i);
+        wr_config_adopt(c, load(text, &fault));
+        CHECK("live text", wr_str_ends(Z(c->rules_dir), Z(names[i])));
+        CHECK_INT("live number", c->drain_ms, (int64_t)i * 1000);
+        CHECK_STR("not live", Z(c->ack), S("settled"));
+        CHECK_STR("not live", Z(c->region), S("us-east-1"));
+    }
+    wr_config_free(c);
+}
+
 // ---- sinks
 
 static void test_settings(void **state)
@@ -501,6 +556,8 @@ int main(void)
         T(test_values),
         T(test_paths_of_a_file_elsewhere),
         T(test_table),
+        T(test_changes),
+        T(test_adopt),
         T(test_settings),
         T(test_sink_tables),
         T(test_environment),

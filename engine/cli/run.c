@@ -245,6 +245,7 @@ static int run(struct wr_config *config, const struct wr_daemon_arguments *argum
         wr_cli_at_once = true; // handles are open still; the system takes them
         return 1;
     }
+    wr_notify_close(&d.notify);
     wr_mqtt_cleanup();
     daemon_release(&d);
     uv_loop_close(&d.loop);

@@ -101,8 +101,11 @@ static void on_recovered(void *user)
 {
     struct wr_daemon *d = user;
     d->recovered = true;
-    if (d->source && !d->stopping) {
-        wr_daemon_want_filters(d);
+    if (!d->stopping) {
+        if (d->source) {
+            wr_daemon_want_filters(d);
+        }
+        wr_daemon_notify_ready(d);
     }
 }
 

@@ -4,8 +4,8 @@
 //   run.c          arguments, order of start and stop    run_check.c    --check
 //   run_flow.c     stores, sinks, look-ups, flow, rules  run_sources.c  where messages come from
 //   run_signals.c  signals and timers                    run_status.c   the counters
-//   run_admin.c    what it answers about itself           run_config.c   what the configuration
-//   says
+//   run_admin.c    what it answers about itself          run_config.c   the log's setup, reload
+//   run_notify.c   what the service manager is told
 #ifndef WR_ENGINE_CLI_RUN_PARTS_H
 #define WR_ENGINE_CLI_RUN_PARTS_H
 
@@ -13,6 +13,7 @@
 
 #include "engine/admin/admin.h"
 #include "engine/admin/pulse.h"
+#include "engine/cli/notify.h"
 #include "engine/cli/state_dir.h"
 #include "engine/cli/stores.h"
 #include "engine/config.h"
@@ -54,7 +55,10 @@ struct wr_daemon {
     struct wr_sql_host sql;
     struct wr_objects *objects;
     uv_signal_t signals[WR_DAEMON_SIGNALS];
-    uv_timer_t status_timer, drain_timer, flush_timer;
+    uv_timer_t status_timer, drain_timer, tick_timer, watchdog_timer;
+    struct wr_notify notify;
+    uint64_t status_told_ms; // to the service manager; of uv_now()
+    bool told_ready;
     wr_mono started, drain_end;
     bool handles_open, ran, connected, stopping, forced;
     bool recovered; // what the spool had from before is taken up: the source may start
@@ -123,6 +127,15 @@ wr_err wr_daemon_open_admin(struct wr_daemon *d, struct wr_fault *fault) WR_MUST
 void wr_daemon_add_local_metrics(const struct wr_daemon *d, struct wr_buf *out);
 // `done` gets the daemon, once all are closed; at once when none is open.
 void wr_daemon_close_admin(struct wr_daemon *d, void (*done)(void *user));
+
+// ---- run_notify.c: what the service manager is told
+
+// Before anything that takes long; opens its timer.
+void wr_daemon_notify_open(struct wr_daemon *d);
+void wr_daemon_notify_ready(struct wr_daemon *d); // the first time, and after a reload
+void wr_daemon_notify_reloading(struct wr_daemon *d);
+void wr_daemon_notify_stopping(struct wr_daemon *d);
+void wr_daemon_notify_tick(struct wr_daemon *d); // every second
 
 // ---- run_signals.c
 

@@ -8,16 +8,17 @@
 #include "sql/base/banned.h"
 
 #define STATUS_MS 1000
-#define FLUSH_MS  1000 // as often as a limited line of the log may come
+#define TICK_MS   1000 // as often as a limited line of the log may come
 
 static void on_status_timer(uv_timer_t *timer)
 {
     wr_daemon_save_status(timer->data);
 }
 
-static void on_flush_timer(uv_timer_t *timer)
+static void on_tick_timer(uv_timer_t *timer)
 {
     wr_log_flush(false);
+    wr_daemon_notify_tick(timer->data);
 }
 
 static void on_loop_handle_closed(uv_handle_t *handle)
@@ -30,7 +31,9 @@ static void on_signal(uv_signal_t *handle, int number)
     switch (number) {
     case SIGHUP:
         if (!d->stopping) {
+            wr_daemon_notify_reloading(d);
             wr_daemon_reload(d);
+            wr_daemon_notify_ready(d);
         }
         return;
     case SIGUSR1:
@@ -48,6 +51,7 @@ static void on_signal(uv_signal_t *handle, int number)
     }
     wr_log(WR_LOG_INFO, "run", "stopping: %zu messages to settle, at most %lld ms",
            wr_flow_live(d->flow), (long long)d->config->drain_ms);
+    wr_daemon_notify_stopping(d);
     wr_daemon_stop(d);
 }
 
@@ -61,12 +65,14 @@ void wr_daemon_open_handles(struct wr_daemon *d)
     }
     uv_timer_init(&d->loop, &d->status_timer);
     uv_timer_init(&d->loop, &d->drain_timer);
-    uv_timer_init(&d->loop, &d->flush_timer);
-    uv_timer_start(&d->flush_timer, on_flush_timer, FLUSH_MS, FLUSH_MS);
+    uv_timer_init(&d->loop, &d->tick_timer);
+    d->tick_timer.data = d;
+    uv_timer_start(&d->tick_timer, on_tick_timer, TICK_MS, TICK_MS);
     d->status_timer.data = d->drain_timer.data = d;
     if (d->arguments->status_file) {
         uv_timer_start(&d->status_timer, on_status_timer, STATUS_MS, STATUS_MS);
     }
+    wr_daemon_notify_open(d);
     d->handles_open = true;
 }
 
@@ -81,5 +87,6 @@ void wr_daemon_close_handles(struct wr_daemon *d)
     }
     uv_close((uv_handle_t *)&d->status_timer, on_loop_handle_closed);
     uv_close((uv_handle_t *)&d->drain_timer, on_loop_handle_closed);
-    uv_close((uv_handle_t *)&d->flush_timer, on_loop_handle_closed);
+    uv_close((uv_handle_t *)&d->tick_timer, on_loop_handle_closed);
+    uv_close((uv_handle_t *)&d->watchdog_timer, on_loop_handle_closed);
 }

@@ -6,6 +6,7 @@ import time
 
 import support
 from support import Broker, tap, wait_for
+from test_spool import Gate
 from weir import Weir, binary, function, republish, rule, s3
 
 KEEP = rule("SELECT * FROM 'a/#'", s3("box", "${newuuid()}"))
@@ -133,23 +134,20 @@ def test_rules_dir():
 
 def test_spool_limit():
     """a spool at its limit takes messages again when a reload raises spool.max"""
-    gate_dir = support.temp_dir()
-    hang = "while read -r line; do while [ ! -e %s/open ]; do sleep 0.05; done; echo '{}'; done" % gate_dir
-    support.write_file(os.path.join(gate_dir, "f.sh"), hang)
-    sinks = {"lambda": {"functions": {"gate": {"command": f"bash {gate_dir}/f.sh", "timeout": "10m"}}}}
-    rules = {"slow": rule("SELECT * FROM 'a'", function("gate"))}
-    with Broker() as broker, Weir(broker, rules, {"sinks": sinks, "spool": {"max": "64M"}, "drain": "0"}) as weir:
-        payload = json.dumps({"x": "y" * 200000})
-        for _ in range(400):
-            broker.publish("a", payload)
+    gate, sent = Gate(), 0
+    rules = {"slow": rule("SELECT n, hang FROM 'a'", function("gate"))}
+    with Broker() as broker, Weir(broker, rules, gate.config(spool={"max": "64M"})) as weir:
+        while sent < 400:
+            broker.publish("a", json.dumps({"n": sent, "hang": 1, "x": "y" * 400000}))
+            sent += 1
             if "nothing more is taken from the broker" in weir.log:
                 break
         weir.process.wait_line("nothing more is taken from the broker")
         seen = len(weir.process.err_lines)
-        reload(weir, {"sinks": sinks, "spool": {"max": "256M"}, "drain": "0"})
+        reload(weir, gate.config(spool={"max": "256M"}))
         weir.process.wait_line("there is room again", start=seen)
-        support.write_file(os.path.join(gate_dir, "open"), "")
-        wait_for(lambda: weir.totals()["spool"]["entries"] == 0, "everything", timeout=60)
+        gate.open()
+        wait_for(lambda: gate.answered(weir) == {n: 1 for n in range(sent)}, "every answer, once", every=0.2)
 
 
 def test_many_reloads():

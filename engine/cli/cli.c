@@ -331,13 +331,16 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  weir admin /weir/v1/status\n"
      "  weir admin /metrics --state-dir /var/lib/weir\n",
      false, wr_cli_admin},
-    {"help", "[COMMAND | functions [NAME] | options [NAME] | metrics | sql]",
+    {"help",
+     "[COMMAND | functions [NAME] | options [NAME] | metrics | sql | completion SHELL | man]",
      "this list, one command, or what SQL and weir.yaml know",
      "  COMMAND              its options and examples\n"
      "  functions [NAME]     the functions of SQL; of one, or of a family: more\n"
      "  options [NAME]       the options of weir.yaml\n"
      "  metrics              what /metrics of a running weir shows\n"
      "  sql                  the grammar\n"
+     "  completion bash|zsh  completions for the shell\n"
+     "  man [weir.yaml]      the man pages weir(1) and weir.yaml(5)\n"
      "  --json               functions, options: for programs\n"
      "  --markdown           functions FAMILY, options, sql: what the pages of docs/ hold\n"
      "\n"
@@ -389,7 +392,9 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } topics[] = {
+    {"completion", wr_help_completion},
     {"functions", wr_help_functions},
+    {"man", wr_help_man},
     {"options", wr_help_options},
     {"sql", wr_help_sql},
     {"metrics", wr_help_metrics},

@@ -13,6 +13,10 @@ int wr_help_options(int argc, char **argv);
 int wr_help_metrics(int argc, char **argv);
 // [--markdown]: the grammar of SQL.
 int wr_help_sql(int argc, char **argv);
+// bash | zsh: completions for the shell.
+int wr_help_completion(int argc, char **argv);
+// [weir | weir.yaml]: the man pages weir(1) and weir.yaml(5).
+int wr_help_man(int argc, char **argv);
 
 // Every option of weir.yaml, for the help of commands that take them.
 void wr_help_list_options(void);

@@ -349,7 +349,8 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  weir help functions trim\n"
      "  weir help options mqtt.url\n",
      false, wr_cli_help},
-    {"version", "", "the version of weir", "", false, wr_cli_version},
+    {"version", "[--json]", "which weir this is, and with which libraries it runs",
+     "  --json               for programs\n", false, wr_cli_version},
     {0},
 };
 
@@ -440,15 +441,6 @@ int wr_cli_help(int argc, char **argv)
         return unknown(argv[1]);
     }
     describe(c);
-    return WR_EXIT_OK;
-}
-
-int wr_cli_version(int argc, char **argv)
-{
-    if (argc > 1) {
-        return wr_cli_wrong("version", "unexpected argument ", argv[1]);
-    }
-    puts("weir " WR_VERSION);
     return WR_EXIT_OK;
 }
 

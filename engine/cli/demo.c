@@ -77,7 +77,10 @@ static wr_err find_examples(struct demo *d, const char *asked, struct wr_fault *
     const char *slash = strrchr(d->self, '/');
     snprintf(beside, sizeof beside, "%.*s/../examples", slash ? (int)(slash - d->self) : 1,
              slash ? d->self : ".");
-    const char *const places[] = {asked ? asked : "examples", beside, "/usr/share/weir/examples"};
+    char installed[PATH_BYTES];
+    snprintf(installed, sizeof installed, "%.*s/../share/weir/examples",
+             slash ? (int)(slash - d->self) : 1, slash ? d->self : ".");
+    const char *const places[] = {asked ? asked : "examples", beside, installed};
     for (size_t i = 0; i < (asked ? 1 : WR_COUNT(places)); i++) {
         if (is_examples(places[i])) {
             char *whole = realpath(places[i], NULL);

@@ -140,9 +140,10 @@ void wr_backlog_take(struct wr_backlog *b, struct wr_spool_fetch *fetched)
     }
     // What is damaged is set aside. Anything else may do better at the next start.
     bool damaged = fault->code == WR_ERR_CORRUPT;
-    wr_log(WR_LOG_ERROR, "flow", "rule %s: entry %llu of the spool: %s%s", b->counters->name,
-           (unsigned long long)fetched->seq, fault->text,
-           damaged ? "" : "; it stays in the spool for the next start");
+    static struct wr_log_limit limit;
+    wr_log_limited(&limit, WR_LOG_ERROR, "flow", "rule %s: entry %llu of the spool: %s%s",
+                   b->counters->name, (unsigned long long)fetched->seq, fault->text,
+                   damaged ? "" : "; it stays in the spool for the next start");
     b->counters->damaged++;
     if (damaged) {
         wr_spool_done(f->options.spool, fetched->seq);

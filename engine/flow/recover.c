@@ -62,8 +62,9 @@ static void take(struct wr_recovery *r, struct wr_spool_fetch *fetch)
         fault.code = wr_entry_read(wr_buf_str(&fetch->bytes), &r->arena, &e, &fault);
     }
     if (fault.code) {
-        wr_log(WR_LOG_ERROR, "flow", "entry %llu of the spool: %s", (unsigned long long)fetch->seq,
-               fault.text);
+        static struct wr_log_limit limit;
+        wr_log_limited(&limit, WR_LOG_ERROR, "flow", "entry %llu of the spool: %s",
+                       (unsigned long long)fetch->seq, fault.text);
         f->options.metrics->spool_unreadable++;
         if (fault.code == WR_ERR_CORRUPT) {
             wr_spool_done(f->options.spool, fetch->seq); // its bytes are in damaged/

@@ -78,8 +78,9 @@ static bool restore_action(struct wr_run *r, const struct wr_entry *e, size_t i,
         .path = impl->name,
     };
     if (known && wr_sinks_require(f->options.sinks, kind, &fault)) {
-        wr_log(WR_LOG_ERROR, "flow", "rule %.*s, found in the spool: %s", WR_STR_ARG(e->rule),
-               fault.text);
+        static struct wr_log_limit limit; // a spool full of them is one trouble
+        wr_log_limited(&limit, WR_LOG_ERROR, "flow", "rule %.*s, found in the spool: %s",
+                       WR_STR_ARG(e->rule), fault.text);
     }
     wr_engine_record_init(er, r, to);
     er->rec.dialect = e->dialect;

@@ -150,6 +150,72 @@ def test_spool_limit():
         wait_for(lambda: gate.answered(weir) == {n: 1 for n in range(sent)}, "every answer, once", every=0.2)
 
 
+def stopped_with_dead_sink(end):
+    """Messages are acknowledged while their sink is dead; weir ends somehow; when the sink is back, it has all."""
+    count = 50
+    rules = {"keep": rule("SELECT n FROM 'a'", s3("box", "${n}"))}
+    patient = {"retry": {"attempts": 1000, "budget": "1d", "base": "50ms", "throttled_base": "100ms", "cap": "200ms"}, "drain": "1s"}
+    with Broker() as broker, Weir(broker, rules, patient) as weir:
+        bucket = os.path.join(weir.state_dir, "local", "s3", "box")
+        support.write_file(bucket, "in the way")
+        broker.publish_lines("a", (json.dumps({"n": n}) for n in range(count)))
+        wait_for(lambda: broker.log.count(f"Received PUBACK from {weir.client_id}") == count, "acknowledgements")
+        end(weir)
+        tap.equal(weir.process.alive(), False, "it has ended")
+        weir.start()
+        t = weir.totals()
+        tap.equal(t["spool"]["recovered"], count, f"all is in the spool still: {t['spool']}")
+        os.unlink(bucket)
+        wait_for(lambda: len(weir.objects("box")) == count, lambda: f"{count} objects: {len(weir.objects('box'))}")
+        tap.equal(weir.objects("box"), {str(n): b'{"n":%d}' % n for n in range(count)}, "objects")
+        wait_for(lambda: weir.totals()["spool"]["entries"] == 0, "an empty spool")
+        tap.equal(weir.totals()["messages"], 0, "nothing came from the broker again")
+
+
+def begin_stop(weir):
+    weir.process.signal(signal.SIGTERM)
+    weir.process.wait_line("stopping:")
+
+
+def test_stop_with_dead_sink():
+    """SIGTERM while a sink is dead: drains within its limit, the rest is in the spool and delivered once the sink is back"""
+    def end(weir):
+        began = time.monotonic()
+        weir.stop()
+        took = time.monotonic() - began
+        tap.check(0.9 < took < 5, f"{took} s, drain is 1 s")
+        tap.check(any("the spool keeps them" in x["msg"] for x in weir.said()), "it says so")
+    stopped_with_dead_sink(end)
+
+
+def test_kill_while_draining():
+    """kill -9 in the middle of a drain: nothing is lost"""
+    def end(weir):
+        begin_stop(weir)
+        weir.kill()
+    stopped_with_dead_sink(end)
+
+
+def test_second_sigterm():
+    """a second SIGTERM while it drains: ends at once, status 1, nothing is lost"""
+    def end(weir):
+        begin_stop(weir)
+        began = time.monotonic()
+        weir.process.signal(signal.SIGTERM)
+        tap.equal(weir.process.wait(), 1, "exit status")
+        tap.check(time.monotonic() - began < 0.8, "at once: drain is 1 s")
+    stopped_with_dead_sink(end)
+
+
+def test_kill_after_second_sigterm():
+    """kill -9 right after the second SIGTERM: nothing is lost"""
+    def end(weir):
+        begin_stop(weir)
+        weir.process.signal(signal.SIGTERM)
+        weir.kill()
+    stopped_with_dead_sink(end)
+
+
 def test_many_reloads():
     """200 reloads under traffic: nothing is lost, nothing grows"""
     with Broker() as broker, Weir(broker, {"keep": KEEP}) as weir:

@@ -70,6 +70,9 @@ RULES = [
     # Message files are gzip by name.
     ("engine/cli/message_file.c", ENGINE, ["zlib"]),
     ("engine/cli/message_writer.c", ENGINE, ["zlib"]),
+    # `weir version` asks every library which one it is.
+    ("engine/cli/version.c", ENGINE, ["uv", "mosquitto", "jansson", "yaml", "pcre2", "curl", "openssl", "sqlite",
+      "zlib", "expat", "rdkafka"]),
     # The admin socket's client speaks HTTP.
     ("engine/cli/admin_client.c", ENGINE, ["curl", "jansson"]),
     # `weir explain` and `weir eval` show programs, so the commands see how they and faults are explained; `weir

@@ -36,7 +36,7 @@ enum wr_option_type {
 #define WR_OPT_IGNORED  16u  // accepted, checked, and without effect here (roleArn)
 #define WR_OPT_KEYS     32u  // PAIRS: templates are accepted in the keys too
 #define WR_OPT_NESTED   64u  // refused without it once the object it is a member of is given
-#define WR_OPT_SECRET   128u // a setting that must not be printed
+#define WR_OPT_SECRET   128u // must not be printed: a setting; of PAIRS the values
 
 // One thing a sink can be told. A table has at most WR_OPTIONS_MAX entries and ends with a zeroed
 // one. Names of nested members are dotted: "putItem.tableName", "headers.userProperties".
@@ -171,6 +171,9 @@ struct wr_sink_host {
     // until the sink is closed. NULL with a fault; the members are NULL where there are none.
     struct wr_aws *(*aws)(const struct wr_sink_host *host, struct wr_fault *fault);
     struct wr_http *(*http)(const struct wr_sink_host *host, struct wr_fault *fault);
+    // NULL, but in mode record. For requests that are not HTTP: keep this one, `json` being its
+    // members without braces. NULL, or why it could not be kept (borrowed until the next call).
+    const char *(*record)(const struct wr_sink_host *host, wr_str json);
     // One line, no newline. Not on the message path.
     void (*log)(const struct wr_sink_host *host, enum wr_log_level level, const char *format, ...);
     // NULL where there is no broker. `done` may be called from inside.

@@ -95,13 +95,16 @@ static void add_time(struct wr_buf *b, const char *name, int64_t ms)
     wr_buf_add_char(b, '"');
 }
 
-static void add_pairs(struct wr_buf *b, const struct wr_param *p)
+// What a template got from get_secret() is there, and stays there.
+static const wr_str hidden = WR_STR_INIT("(not shown)");
+
+static void add_pairs(struct wr_buf *b, const struct wr_param *p, bool secret)
 {
     wr_buf_add_char(b, '[');
     for (size_t i = 0; i < p->count; i++) {
         wr_buf_add(b, i ? WR_STR(",{") : WR_STR("{"));
         add_text(b, "key", p->keys[i]);
-        add_text(b, "value", p->values[i]);
+        add_text(b, "value", secret ? hidden : p->values[i]);
         wr_buf_add_char(b, '}');
     }
     wr_buf_add_char(b, ']');
@@ -117,7 +120,7 @@ static void add_param(struct wr_buf *b, const struct wr_sink_impl *impl, wr_str 
     const char *word = wr_buf_terminated(&key);
     if (p->count || type == WR_OPT_PAIRS || type == WR_OPT_LIST) {
         add_name(b, word, "");
-        add_pairs(b, p);
+        add_pairs(b, p, at >= 0 && (impl->options[at].flags & WR_OPT_SECRET));
     } else if (type == WR_OPT_BOOL) {
         add_name(b, word, "");
         wr_buf_add(b, p->number ? WR_STR("true") : WR_STR("false"));

@@ -96,6 +96,11 @@ static void publish_recorded(struct slot *slot, const struct wr_publish *p)
     p->done(p->user, why ? WR_ERR_IO : WR_OK, why);
 }
 
+static const char *host_record(const struct wr_sink_host *host, wr_str json)
+{
+    return wr_recorder_keep_members(slot_of(host)->own.recorder, json);
+}
+
 static void host_publish(const struct wr_sink_host *host, const struct wr_publish *publish)
 {
     struct wr_sinks *s = sinks_of(host);
@@ -325,6 +330,7 @@ wr_err wr_sinks_require(struct wr_sinks *s, size_t kind, struct wr_fault *fault)
     wr_err err = WR_OK;
     if (slot->mode == WR_MODE_RECORD && !slot->own.recorder) {
         err = wr_recorder_open(s->options.state_dir, sink->impl->name, &slot->own.recorder, fault);
+        slot->host.record = host_record;
     }
     err = err ? err : sink->impl->open(sink, settings, fault);
     if (err) {

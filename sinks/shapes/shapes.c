@@ -10,7 +10,7 @@
     SHAPE(wr_sink_dynamodb_v2)       \
     SHAPE(wr_sink_lambda)            \
     SHAPE(wr_sink_republish)         \
-    SHAPE(wr_shape_kafka)            \
+    SHAPE(wr_sink_kafka)             \
     SHAPE(wr_sink_sqs)               \
     SHAPE(wr_sink_sns)               \
     SHAPE(wr_sink_kinesis)           \

@@ -31,16 +31,32 @@ struct wr_config {
     int64_t mqtt_connect_timeout_ms; // mqtt.connect_timeout: default 10 s
     int64_t mqtt_reconnect_min_ms;   // mqtt.reconnect_min: default 200 ms
     int64_t mqtt_reconnect_max_ms;   // mqtt.reconnect_max: default 30 s
-    int64_t mqtt_hold_max_ms; // mqtt.hold_max: default 10 s, at most a third of the keepalive
-    int64_t mqtt_batch;       // mqtt.batch: messages read before they are settled, default 256
-    bool mqtt_basic_ingest;   // mqtt.basic_ingest: subscribe to $aws/rules/#, default true
-    const char *rules_dir;    // rules.dir: default "rules"
-    bool rules_watch;         // rules.watch: reload when the folder changes, default true
-    const char *state_dir;    // state_dir: default /var/lib/weir if writable, else ./weir-data
-    const char *mode;         // mode: "local" (default) | "aws" | "record" | "blackhole"
-    const char *ack;          // ack: "durable" (default) | "settled" | "received"
-    const char *limits;       // limits: "weir" | "aws" (sql.md 14)
-    int64_t payload_max;      // payload_max: bytes, default 1 MiB; limits: aws makes it 128 KiB
+    int64_t mqtt_hold_max_ms;    // mqtt.hold_max: default 10 s, at most a third of the keepalive
+    int64_t mqtt_batch;          // mqtt.batch: messages read before they are settled, default 256
+    bool mqtt_basic_ingest;      // mqtt.basic_ingest: subscribe to $aws/rules/#, default true
+    const char *source;          // source: "mqtt" (default) | "kafka" | "both"
+    const char *kafka_bootstrap; // kafka.bootstrap: required with source kafka, both
+    const char *kafka_topics;    // kafka.topics: likewise
+    const char *kafka_group;     // kafka.group: default "weir"
+    const char *kafka_topic_header;      // kafka.topic_header: default "mqtt.topic"
+    const char *kafka_topic_map;         // kafka.topic_map: default "{topic}"
+    const char *kafka_start;             // kafka.start: "earliest" (default) | "latest"
+    const char *kafka_assignor;          // kafka.assignor: default "cooperative-sticky"
+    int64_t kafka_in_flight;             // kafka.in_flight: default 4096
+    int64_t kafka_commit_interval_ms;    // kafka.commit_interval: default 1 s
+    int64_t kafka_session_timeout_ms;    // kafka.session_timeout: default 10 s
+    int64_t kafka_revoke_wait_ms;        // kafka.revoke_wait: default 10 s
+    const char *kafka_security_protocol; // kafka.security_protocol: default "PLAINTEXT"
+    const char *kafka_sasl_mechanism;    // kafka.sasl_mechanism: default "PLAIN"
+    const char *kafka_username, *kafka_password_file;
+    const char *kafka_ca_file, *kafka_cert_file, *kafka_key_file;
+    const char *rules_dir; // rules.dir: default "rules"
+    bool rules_watch;      // rules.watch: reload when the folder changes, default true
+    const char *state_dir; // state_dir: default /var/lib/weir if writable, else ./weir-data
+    const char *mode;      // mode: "local" (default) | "aws" | "record" | "blackhole"
+    const char *ack;       // ack: "durable" (default) | "settled" | "received"
+    const char *limits;    // limits: "weir" | "aws" (sql.md 14)
+    int64_t payload_max;   // payload_max: bytes, default 1 MiB; limits: aws makes it 128 KiB
     int64_t
         message_memory; // message_memory: bytes one message's evaluation may take, default 64 MiB
     int64_t fuel;       // fuel: steps one evaluation may take

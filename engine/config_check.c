@@ -99,6 +99,38 @@ static wr_err check_mqtt(const struct check *l, struct wr_fault *fault)
     return check_tls(l, fault);
 }
 
+static wr_err check_kafka(const struct check *l, struct wr_fault *fault)
+{
+    const struct wr_config *c = l->config;
+    if (strcmp(c->source, "mqtt") == 0) {
+        return WR_OK;
+    }
+    static const size_t required[] = {WR_AT_kafka_bootstrap, WR_AT_kafka_topics, WR_AT_kafka_group};
+    const char *const values[] = {c->kafka_bootstrap, c->kafka_topics, c->kafka_group};
+    for (size_t i = 0; i < WR_COUNT(required); i++) {
+        if (!*values[i]) {
+            wr_err err =
+                wr_fault_set(fault, WR_ERR_MISSING, "%s: missing, required with source: %s",
+                             names[required[i]], c->source);
+            return wr_config_blame(&l->origins[WR_AT_source], err, fault);
+        }
+    }
+    if (strncmp(c->kafka_security_protocol, "SASL_", 5) == 0 &&
+        (!*c->kafka_username || !*c->kafka_password_file)) {
+        return clash(l, WR_AT_kafka_security_protocol, fault,
+                     "found without kafka.username and kafka.password_file");
+    }
+    if (!*c->kafka_cert_file != !*c->kafka_key_file) {
+        return clash(l, *c->kafka_cert_file ? WR_AT_kafka_cert_file : WR_AT_kafka_key_file, fault,
+                     "found one of kafka.cert_file and kafka.key_file, expected both");
+    }
+    if (c->kafka_commit_interval_ms > c->kafka_session_timeout_ms) {
+        return clash(l, set_one(l, WR_AT_kafka_commit_interval_ms, WR_AT_kafka_session_timeout_ms),
+                     fault, "kafka.commit_interval is more than kafka.session_timeout");
+    }
+    return WR_OK;
+}
+
 static bool all_of(const char *text, const char *allowed)
 {
     return strspn(text, allowed) == strlen(text);
@@ -144,5 +176,6 @@ wr_err wr_config_check(const struct wr_config *c, const struct wr_config_origin 
 {
     const struct check l = {c, origins};
     wr_err err = check_mqtt(&l, fault);
+    err = err ? err : check_kafka(&l, fault);
     return err ? err : check_rest(&l, fault);
 }

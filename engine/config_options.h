@@ -51,6 +51,45 @@
     X(mqtt_basic_ingest, "mqtt.basic_ingest", BOOL, RESTART, "true", "", "",                       \
       "Subscribe to $aws/rules/# too (Basic Ingest).")                                             \
     X(rules_dir, "rules.dir", PATH, LIVE, "rules", "", "",                                         \
+    X(source, "source", CHOICE, RESTART, "mqtt", "mqtt|kafka|both", "",                            \
+      "Where messages come from.")                                                                 \
+    X(kafka_bootstrap, "kafka.bootstrap", STRING, RESTART, "", "", "",                             \
+      "Source Kafka: brokers, host:port,host:port.")                                               \
+    X(kafka_topics, "kafka.topics", STRING, RESTART, "", "", "",                                   \
+      "Topics to read, with commas between them; ^… is a regular expression.")                     \
+    X(kafka_group, "kafka.group", STRING, RESTART, "weir", "", "",                                 \
+      "Consumer group; weirs of one group share the partitions.")                                  \
+    X(kafka_topic_header, "kafka.topic_header", STRING, RESTART, "mqtt.topic", "", "",             \
+      "Header that holds the MQTT topic of a message.")                                            \
+    X(kafka_topic_map, "kafka.topic_map", STRING, RESTART, "{topic}", "", "",                      \
+      "MQTT topic of messages without it: {topic}, {levels}, {key}, {partition} and text.")        \
+    X(kafka_start, "kafka.start", CHOICE, RESTART, "earliest", "earliest|latest", "",              \
+      "Where a group without committed offsets begins.")                                           \
+    X(kafka_assignor, "kafka.assignor", CHOICE, RESTART, "cooperative-sticky",                     \
+      "cooperative-sticky|range|roundrobin", "",                                                   \
+      "How the group shares partitions; the same for all of it.")                                  \
+    X(kafka_in_flight, "kafka.in_flight", INT, RESTART, "4096", "1..100000", "",                   \
+      "Messages handed out and not settled, from which on no more are read.")                      \
+    X(kafka_commit_interval_ms, "kafka.commit_interval", DURATION, RESTART, "1s", "10ms..10m",     \
+      "ms", "How often the offsets of acknowledged messages are committed.")                       \
+    X(kafka_session_timeout_ms, "kafka.session_timeout", DURATION, RESTART, "10s", "1s..30m",      \
+      "ms",                                                                                        \
+      "After so long without a sign of life the group gives this weir's partitions to others.")    \
+    X(kafka_revoke_wait_ms, "kafka.revoke_wait", DURATION, RESTART, "10s", "0..4m", "ms",          \
+      "How long a partition that goes to another waits until its messages are acknowledged.")      \
+    X(kafka_security_protocol, "kafka.security_protocol", CHOICE, RESTART, "PLAINTEXT",            \
+      "PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL", "", "How the brokers are spoken to.")               \
+    X(kafka_sasl_mechanism, "kafka.sasl_mechanism", CHOICE, RESTART, "PLAIN",                      \
+      "PLAIN|SCRAM-SHA-256|SCRAM-SHA-512", "", "With SASL: how weir proves who it is.")            \
+    X(kafka_username, "kafka.username", STRING, RESTART, "", "", "", "User name for SASL.")        \
+    X(kafka_password_file, "kafka.password_file", PATH, RESTART, "", "", "",                       \
+      "File whose first line is the password.")                                                    \
+    X(kafka_ca_file, "kafka.ca_file", PATH, RESTART, "", "", "",                                   \
+      "Certificates (PEM) that may sign the brokers'; without one the system's.")                  \
+    X(kafka_cert_file, "kafka.cert_file", PATH, RESTART, "", "", "", "Client certificate (PEM).")  \
+    X(kafka_key_file, "kafka.key_file", PATH, RESTART, "", "", "",                                 \
+      "Key of the client certificate (PEM).")                                                      \
+    X(rules_dir, "rules.dir", PATH, RESTART, "rules", "", "",                                      \
       "Folder of the rule documents (*.json).")                                                    \
     X(rules_watch, "rules.watch", BOOL, LIVE, "true", "", "",                                      \
       "Reload rules when the folder changes.")                                                     \

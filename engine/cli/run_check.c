@@ -1,6 +1,8 @@
 // `weir run --check`: reads the rules as a start would, and reports.
 #include "engine/cli/run_parts.h"
 
+#include <string.h>
+
 #include <stdio.h>
 
 #include "engine/observe/log.h"
@@ -48,7 +50,9 @@ int wr_daemon_check(const struct wr_config *config)
     struct wr_fault fault = {0};
     size_t refused = 0;
     int code = 0;
-    if (wr_config_has_mode(config, WR_MODE_AWS) && wr_sinks_check_aws(config, &fault)) {
+    if (strcmp(config->source, "mqtt") != 0 && wr_kafka_source_check(config, &fault)) {
+        code = wr_daemon_complain(&fault, 2);
+    } else if (wr_config_has_mode(config, WR_MODE_AWS) && wr_sinks_check_aws(config, &fault)) {
         code = wr_daemon_complain(&fault, 2);
     } else if (wr_folder_load(folder, true, &refused, &fault)) {
         code = wr_daemon_complain(&fault, 2);

@@ -59,6 +59,9 @@ static void on_broken(void *user, const struct wr_fault *fault)
 static void publish(void *user, const struct wr_publish *p)
 {
     struct wr_daemon *d = user;
+    if (!d->publisher && !d->source && d->kafka && !d->stopping) {
+        (void)!wr_daemon_open_publisher(d);
+    }
     if (!d->publisher) {
         p->done(p->user, WR_ERR_BUSY, "the publishing connection is not open");
         return;
@@ -92,7 +95,7 @@ static void on_rules(void *user, struct wr_rule_set *set)
     wr_log(WR_LOG_INFO, "rules", "rules from %s: %zu, topic filters: %zu, documents refused: %llu",
            d->rules_dir, wr_rule_set_count(set), filters,
            (unsigned long long)d->metrics->refused_documents);
-    if (d->source && d->recovered) {
+    if ((d->source || d->kafka) && d->recovered) {
         wr_daemon_want_filters(d);
     }
 }
@@ -102,7 +105,7 @@ static void on_recovered(void *user)
     struct wr_daemon *d = user;
     d->recovered = true;
     if (!d->stopping) {
-        if (d->source) {
+        if (d->source || d->kafka) {
             wr_daemon_want_filters(d);
         }
         wr_daemon_notify_ready(d);

@@ -18,6 +18,7 @@
 #include "engine/cli/stores.h"
 #include "engine/config.h"
 #include "engine/flow/flow.h"
+#include "engine/kafka/kafka.h"
 #include "engine/lookup/lookup.h"
 #include "engine/mqtt/mqtt.h"
 #include "engine/rules/folder.h"
@@ -46,12 +47,14 @@ struct wr_daemon {
     struct wr_twice *twice; // NULL without a spool
     struct wr_flow *flow;
     struct wr_folder *folder;
-    struct wr_source *source;
+    struct wr_source *source; // MQTT; NULL: not asked for
+    struct wr_source *kafka;  // likewise
     struct wr_publisher *publisher;
     struct wr_admin *admin;
     struct wr_health_host health;
     struct wr_pulse pulse;
-    struct wr_mqtt_stats last_stats; // once the source is closed
+    struct wr_mqtt_stats last_stats;  // once the source is closed
+    struct wr_kafka_stats last_kafka; // likewise
     struct wr_sql_host sql;
     struct wr_objects *objects;
     uv_signal_t signals[WR_DAEMON_SIGNALS];
@@ -117,6 +120,9 @@ void wr_daemon_want_filters(struct wr_daemon *d);
 void wr_daemon_update_pace(struct wr_daemon *d);
 // Each adds one to `waiting` and ends with wr_daemon_input_closed().
 void wr_daemon_close_sources(struct wr_daemon *d);
+// For a weir without the source MQTT: the publishing connection, once it is needed. False: the
+// fault is logged.
+bool wr_daemon_open_publisher(struct wr_daemon *d);
 
 // ---- run_admin.c
 

@@ -2,16 +2,26 @@
 // tells them what the rules want and when to slow down.
 #include "engine/cli/run_parts.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "engine/observe/log.h"
 
 #include "sql/base/banned.h"
 
 void wr_daemon_update_pace(struct wr_daemon *d)
 {
     enum wr_pace pace = wr_stores_busy(&d->stores) ? WR_PACE_STOP : d->lookups_pace;
-    if (pace != d->pace && d->source) {
-        d->pace = pace;
+    if (pace == d->pace) {
+        return;
+    }
+    d->pace = pace;
+    if (d->source) {
         d->source->impl->pace(d->source, pace);
+    }
+    if (d->kafka) {
+        d->kafka->impl->pace(d->kafka, pace);
     }
 }
 
@@ -27,6 +37,9 @@ static void on_batch(void *user, struct wr_source *source, struct wr_message *me
 static void on_source_state(void *user, struct wr_source *source, bool up, const char *why)
 {
     struct wr_daemon *d = user;
+    if (source != d->source) {
+        return; // Kafka has counters of its own
+    }
     d->connected = up;
     if (up && why && strcmp(why, "subscribed") == 0) {
         d->subscribed = true;
@@ -64,10 +77,15 @@ void wr_daemon_want_filters(struct wr_daemon *d)
 {
     size_t count;
     const wr_str *filters = wr_rule_set_filters(wr_flow_rules(d->flow), &count);
-    d->source->impl->want(d->source, filters, count);
+    if (d->source) {
+        d->source->impl->want(d->source, filters, count);
+    }
+    if (d->kafka) {
+        d->kafka->impl->want(d->kafka, filters, count);
+    }
 }
 
-wr_err wr_daemon_open_sources(struct wr_daemon *d, struct wr_fault *fault)
+static wr_err open_mqtt(struct wr_daemon *d, struct wr_fault *fault)
 {
     const struct wr_config *c = d->config;
     const struct wr_source_events events = {
@@ -88,6 +106,40 @@ wr_err wr_daemon_open_sources(struct wr_daemon *d, struct wr_fault *fault)
     return err;
 }
 
+static wr_err open_kafka(struct wr_daemon *d, struct wr_fault *fault)
+{
+    const struct wr_source_events events = {.batch = on_batch, .state = on_source_state, .user = d};
+    return wr_kafka_source_open(&d->loop, d->config, d->pool, &events, &d->kafka, fault);
+}
+
+wr_err wr_daemon_open_sources(struct wr_daemon *d, struct wr_fault *fault)
+{
+    const char *source = d->config->source;
+    wr_err err = strcmp(source, "kafka") != 0 ? open_mqtt(d, fault) : WR_OK;
+    if (!err && strcmp(source, "mqtt") != 0) {
+        err = open_kafka(d, fault);
+    }
+    return err;
+}
+
+bool wr_daemon_open_publisher(struct wr_daemon *d)
+{
+    static struct wr_log_limit limit;
+    struct wr_fault fault;
+    char id[64];
+    if (*d->config->mqtt_client_id) {
+        snprintf(id, sizeof id, "%s", d->config->mqtt_client_id);
+    } else {
+        snprintf(id, sizeof id, "weir-%lx-%llx", (long)getpid(), (unsigned long long)wr_wall_ms());
+    }
+    if (wr_publisher_open(&d->loop, d->config, id, &d->publisher, &fault)) {
+        d->publisher = NULL;
+        wr_log_limited(&limit, WR_LOG_ERROR, "run", "%s", fault.text);
+        return false;
+    }
+    return true;
+}
+
 static void on_source_closed(void *user)
 {
     struct wr_daemon *d = user;
@@ -97,10 +149,22 @@ static void on_source_closed(void *user)
     wr_daemon_input_closed(d);
 }
 
+static void on_kafka_closed(void *user)
+{
+    struct wr_daemon *d = user;
+    wr_kafka_source_stats(d->kafka, &d->last_kafka);
+    d->kafka = NULL;
+    wr_daemon_input_closed(d);
+}
+
 void wr_daemon_close_sources(struct wr_daemon *d)
 {
     if (d->source) {
         d->waiting++;
         d->source->impl->close(d->source, (int)d->config->drain_ms, on_source_closed, d);
+    }
+    if (d->kafka) {
+        d->waiting++;
+        d->kafka->impl->close(d->kafka, (int)d->config->drain_ms, on_kafka_closed, d);
     }
 }

@@ -1,6 +1,7 @@
 // The counters of a running weir: into its status file, into the log.
 #include "engine/cli/run_parts.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "engine/observe/log.h"
@@ -22,6 +23,24 @@ static void write_mqtt(const struct wr_daemon *d, struct wr_buf *out)
                 (unsigned long long)stats.received, (unsigned long long)stats.duplicates_dropped,
                 (unsigned long long)stats.acknowledged, (unsigned long long)stats.connects,
                 (unsigned long long)stats.holds_broken);
+}
+
+// Only where Kafka is a source.
+static void write_kafka(const struct wr_daemon *d, struct wr_buf *out)
+{
+    struct wr_kafka_stats s = d->last_kafka;
+    if (strcmp(d->config->source, "mqtt") == 0) {
+        return;
+    }
+    if (d->kafka) {
+        wr_kafka_source_stats(d->kafka, &s);
+    }
+    wr_buf_addf(out,
+                ",\"kafka\":{\"assigned\":%zu,\"received\":%llu,\"acknowledged\":%llu,"
+                "\"dropped\":%llu,\"rebalances\":%llu,\"givenUp\":%llu,\"pauses\":%llu}",
+                s.assigned, (unsigned long long)s.received, (unsigned long long)s.acknowledged,
+                (unsigned long long)s.dropped, (unsigned long long)s.rebalances,
+                (unsigned long long)s.given_up, (unsigned long long)s.pauses);
 }
 
 // `,"circuits":[…]`: destinations that failed.
@@ -73,6 +92,7 @@ static void write_totals(const struct wr_daemon *d, struct wr_buf *out)
                 wr_flow_circuits_open(d->flow));
     write_audit(d, out);
     write_mqtt(d, out);
+    write_kafka(d, out);
     wr_sinks_write_aws(d->sinks, out);
     wr_stores_write(&d->stores, out);
 }

@@ -77,6 +77,16 @@ struct wr_message *wr_message_new(struct wr_message_pool *pool)
     return m;
 }
 
+unsigned wr_message_hops(wr_str text)
+{
+    unsigned hops = 0;
+    for (size_t i = 0; i < text.len && text.at[i] >= '0' && text.at[i] <= '9' && hops < WR_HOPS_MAX;
+         i++) {
+        hops = hops * 10 + (unsigned)(text.at[i] - '0');
+    }
+    return hops < WR_HOPS_MAX ? hops : WR_HOPS_MAX;
+}
+
 void wr_message_lock(struct wr_message *m)
 {
     wr_assert(m->locks > 0);

@@ -7,6 +7,9 @@
 
 #include "sql/sql.h"
 
+// User property: how often weir has republished the message (actions.md 4.5).
+#define WR_HOPS_PROPERTY "weir-hops"
+
 struct wr_message_pool;
 struct wr_source;
 
@@ -36,6 +39,9 @@ struct wr_message_pool *wr_message_pool_new(size_t limit, size_t keep);
 void wr_message_pool_free(struct wr_message_pool *pool);
 // With one lock, the caller's. sql zeroed, format_indicator -1.
 struct wr_message *wr_message_new(struct wr_message_pool *pool);
+// What a weir-hops property says; at most WR_HOPS_MAX.
+#define WR_HOPS_MAX 1000000
+unsigned wr_message_hops(wr_str text);
 void wr_message_lock(struct wr_message *m);
 // One reason less not to acknowledge it; the last one tells the source. A message is made with one,
 // the caller's.

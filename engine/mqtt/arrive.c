@@ -8,17 +8,6 @@
 
 #include "sql/base/banned.h"
 
-#define HOPS_MAX 1000000 // what a weir-hops property may say; more is taken for this
-
-void wr_spill_free(struct wr_spill *spill)
-{
-    while (spill) {
-        struct wr_spill *next = spill->next;
-        free(spill);
-        spill = next;
-    }
-}
-
 void wr_arrive_look(const mosquitto_property *props, struct wr_arrival *out)
 {
     out->id_count = 0;
@@ -35,28 +24,6 @@ void wr_arrive_look(const mosquitto_property *props, struct wr_arrival *out)
     }
 }
 
-static void *room(struct wr_message *m, size_t size, struct wr_spill **spill)
-{
-    void *at = wr_arena_alloc(&m->arena, size);
-    if (at) {
-        return at;
-    }
-    m->arena.over = false; // nothing is missing: it is elsewhere
-    struct wr_spill *s = wr_alloc(sizeof *s + size);
-    s->next = *spill;
-    *spill = s;
-    return s->bytes;
-}
-
-static wr_str keep(struct wr_message *m, const void *at, size_t len, struct wr_spill **spill)
-{
-    char *to = room(m, len ? len : 1, spill); // not NULL: absent texts are
-    if (len) {
-        memcpy(to, at, len);
-    }
-    return (wr_str){to, len};
-}
-
 static wr_str keep_string(struct wr_message *m, const mosquitto_property *p, int kind,
                           struct wr_spill **spill)
 {
@@ -64,7 +31,7 @@ static wr_str keep_string(struct wr_message *m, const mosquitto_property *p, int
     if (!mosquitto_property_read_string(p, kind, &text, false) || !text) {
         return (wr_str){NULL, 0};
     }
-    wr_str kept = keep(m, text, strlen(text), spill);
+    wr_str kept = wr_spill_keep(m, text, strlen(text), spill);
     free(text);
     return kept;
 }
@@ -77,18 +44,9 @@ static wr_str keep_binary(struct wr_message *m, const mosquitto_property *p, int
     if (!mosquitto_property_read_binary(p, kind, &bytes, &len, false)) {
         return (wr_str){NULL, 0};
     }
-    wr_str kept = keep(m, bytes, len, spill);
+    wr_str kept = wr_spill_keep(m, bytes, len, spill);
     free(bytes);
     return kept;
-}
-
-static unsigned parse_hops(const char *text)
-{
-    unsigned hops = 0;
-    for (; *text >= '0' && *text <= '9' && hops < HOPS_MAX; text++) {
-        hops = hops * 10 + (unsigned)(*text - '0');
-    }
-    return hops < HOPS_MAX ? hops : HOPS_MAX;
 }
 
 // Our own property is taken out, the others keep their order.
@@ -103,10 +61,11 @@ static void keep_user_property(struct wr_message *m, const mosquitto_property *p
         return;
     }
     if (wr_str_eq(wr_str_of(key), WR_STR(WR_HOPS_PROPERTY))) {
-        m->hops = parse_hops(value);
+        m->hops = wr_message_hops(wr_str_of(value));
     } else {
-        list[m->sql.user_property_count++] = (struct wr_user_property){
-            keep(m, key, strlen(key), spill), keep(m, value, strlen(value), spill)};
+        list[m->sql.user_property_count++] =
+            (struct wr_user_property){wr_spill_keep(m, key, strlen(key), spill),
+                                      wr_spill_keep(m, value, strlen(value), spill)};
     }
     free(key);
     free(value);
@@ -119,7 +78,7 @@ static void fill_properties(struct wr_message *m, const mosquitto_property *prop
     for (const mosquitto_property *p = props; p; p = mosquitto_property_next(p)) {
         user += mosquitto_property_identifier(p) == MQTT_PROP_USER_PROPERTY;
     }
-    struct wr_user_property *list = user ? room(m, user * sizeof *list, spill) : NULL;
+    struct wr_user_property *list = user ? wr_spill_room(m, user * sizeof *list, spill) : NULL;
     m->sql.user_properties = list;
     for (const mosquitto_property *p = props; p; p = mosquitto_property_next(p)) {
         int kind = mosquitto_property_identifier(p);
@@ -164,8 +123,8 @@ void wr_arrive_fill(struct wr_message *m, const struct mosquitto_message *from,
     *spill = NULL;
     size_t len = from->payloadlen > 0 ? (size_t)from->payloadlen : 0;
     wr_assert(len <= WR_MQTT_PAYLOAD_MAX); // no packet can hold more
-    m->sql.topic = keep(m, from->topic, strlen(from->topic), spill);
-    m->sql.payload = keep(m, from->payload, len, spill);
+    m->sql.topic = wr_spill_keep(m, from->topic, strlen(from->topic), spill);
+    m->sql.payload = wr_spill_keep(m, from->payload, len, spill);
     m->sql.timestamp_ms = timestamp_ms;
     m->sql.over_mqtt = true;
     write_uuid(m->trace_id_, chance);

@@ -4,21 +4,13 @@
 #define WR_ENGINE_MQTT_ARRIVE_H
 
 #include "engine/flow/message.h"
+#include "engine/flow/spill.h"
 #include "engine/loop/backoff.h"
 
 #include <mosquitto.h>
 
-#define WR_HOPS_PROPERTY \
-    "weir-hops" // user property: how often weir has republished (actions.md 4.5)
 #define WR_MQTT_PAYLOAD_MAX 268435455 // MQTT: a whole packet's length is four bytes of seven bits
 #define WR_ARRIVE_IDS_MAX   16        // subscription identifiers read of one copy
-
-// Bytes that did not fit in a message's arena; the source frees them when the message is settled.
-struct wr_spill {
-    struct wr_spill *next;
-    max_align_t bytes[];
-};
-void wr_spill_free(struct wr_spill *spill);
 
 // What the source decides on before it takes a message.
 struct wr_arrival {

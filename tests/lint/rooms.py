@@ -5,9 +5,9 @@ usage: rooms.py ROOT [--self-test]
 
 Between rooms: the table RULES, first row that fits the file's path decides. Inside engine there is an order,
 LEVELS: a file includes its own level and lower ones. Two things lie on the floor of engine, so that every
-folder of it may use them: engine/config.h and engine/observe/*. `flow`, `registry`, `mqtt` and `lookup` share a
-level: mqtt includes flow's message.h and source.h, which say what a source is; the reverse is not wanted
-(ONE_WAY).
+folder of it may use them: engine/config.h and engine/observe/*. `flow`, `registry`, `mqtt`, `kafka` and `lookup` share a
+level: mqtt and kafka include flow's message.h and source.h, which say what a source is; the reverse is not
+wanted (ONE_WAY).
 """
 import fnmatch, pathlib, re, sys, tempfile
 
@@ -93,7 +93,7 @@ RULES = [
 LEVELS = [
     (0, ["engine/config*", "engine/observe/*"]),
     (1, ["engine/rules/*", "engine/loop/*"]),
-    (2, ["engine/flow/*", "engine/registry/*", "engine/mqtt/*", "engine/lookup/*"]),
+    (2, ["engine/flow/*", "engine/registry/*", "engine/mqtt/*", "engine/kafka/*", "engine/lookup/*"]),
     (3, ["engine/admin/*"]),
     (4, ["engine/cli/*"]),
     (5, ["engine/main.c"]),
@@ -102,7 +102,9 @@ LEVELS = [
 # lookup answers flow's host interface; neither it nor mqtt knows the other.
 ONE_WAY = [("engine/flow/*", "engine/mqtt/*"), ("engine/flow/*", "engine/registry/*"),
            ("engine/flow/*", "engine/lookup/*"), ("engine/mqtt/*", "engine/lookup/*"),
-           ("engine/lookup/*", "engine/mqtt/*"),
+           ("engine/lookup/*", "engine/mqtt/*"), ("engine/flow/*", "engine/kafka/*"),
+           ("engine/kafka/*", "engine/mqtt/*"), ("engine/mqtt/*", "engine/kafka/*"),
+           ("engine/lookup/*", "engine/kafka/*"), ("engine/kafka/*", "engine/lookup/*"),
            ("engine/rules/*", "engine/flow/*"), ("engine/loop/*", "engine/rules/*")]
 
 

@@ -88,3 +88,18 @@ class Cluster:
 
     def __exit__(self, *_):
         self.stop()
+
+
+class Proxy:
+    """TLS and SASL in front of a cluster of one broker (support/kafka_proxy.py); `lines`: who came."""
+
+    def __init__(self, cluster, *options):
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support", "kafka_proxy.py")
+        self.process = Process(["/usr/bin/python3", script, cluster.bootstrap.rsplit(":", 1)[1], *options],
+                               name="kafka_proxy")
+        wait_for(lambda: self.process.lines, "the proxy's port")
+        self.bootstrap = f"127.0.0.1:{self.process.lines[0]}"
+
+    @property
+    def lines(self):
+        return self.process.lines[1:]

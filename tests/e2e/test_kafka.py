@@ -3,6 +3,7 @@ refused, the spool over a kill, and the local form without a broker.
 
     test_kafka.py WEIR KAFKA_MOCK [test_NAME]...
 """
+import base64
 import collections
 import json
 import os
@@ -195,6 +196,88 @@ def test_secrets_are_not_shown():
                             "error document": json.dumps({k: v.decode() for k, v in weir.objects("errors").items()})}.items():
             tap.check(secret not in text, f"the secret is in the {where}: {text}")
         tap.check("errorMessage" in weir.objects("errors")["e"].decode(), "there is an error document")
+
+
+def stores(folder):
+    """A server's certificate, and a client's in a PKCS#12 store with the password "changeit"."""
+    ca = support.make_ca(folder)
+    server, client = support.make_certificate(folder, "server", ca), support.make_certificate(folder, "kiln", ca)
+    store = os.path.join(folder, "kiln.p12")
+    code, _, err = support.run(["openssl", "pkcs12", "-export", "-in", client[0], "-inkey", client[1], "-certfile", ca[0],
+                                "-out", store, "-passout", "pass:changeit"])
+    tap.equal(code, 0, err)
+    return ca, server, store
+
+
+def read_bytes(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def test_mutual_tls():
+    """kafka: SSL with key store and trust store from secrets; a store that nobody trusts is refused by the broker"""
+    role = "arn:aws:iam::123456789012:role/r"
+    folder = support.temp_dir()
+    ca, server, store = stores(folder)
+    other = stores(support.temp_dir())[2]
+    with kafka.Cluster() as cluster, Broker() as broker:
+        proxy = kafka.Proxy(cluster, "--cert", server[0], "--key", server[1], "--client-ca", ca[0])
+        ssl = {"bootstrap.servers": proxy.bootstrap, "security.protocol": "SSL",
+               "ssl.keystore": f"${{get_secret('keystore', 'SecretBinary', '{role}')}}",
+               "ssl.keystore.password": f"${{get_secret('password', 'SecretString', '{role}')}}",
+               "ssl.truststore": f"${{get_secret('truststore', 'SecretString', '{role}')}}"}
+        stranger = {**ssl, "ssl.keystore": base64.b64encode(read_bytes(other)).decode(), "ssl.keystore.password": "changeit"}
+        rules = {"good": rule("SELECT n FROM 'd'", action("good", ssl)),
+                 "bad": rule("SELECT n FROM 'd'", action("bad", stranger), error=s3("errors", "bad")),
+                 "locked": rule("SELECT n FROM 'd'", action("t", {**stranger, "ssl.keystore.password": "wrong"}),
+                                error=s3("errors", "locked"))}
+        settings = {"retry": {"attempts": 1}, "sinks": {"kafka": {"mode": "aws", "timeout": "8s"}}}
+        with Weir(broker, rules, settings, start=False) as weir:
+            for name, secret in {"keystore": {"SecretBinary": base64.b64encode(read_bytes(store)).decode()},
+                                 "password": {"SecretString": "changeit"},
+                                 "truststore": {"SecretString": support.read_file(ca[0])}}.items():
+                support.write_file(os.path.join(weir.state_dir, "lookups", "secrets", name + ".json"),
+                                   json.dumps(secret), 0o600)
+            weir.start()
+            broker.publish("d", '{"n": 1}')
+            weir.wait_settled(1)
+            tap.equal([m.value for m in cluster.read("good")], ['{"n":1}'], "the record of the client that is trusted")
+            tap.check("in kiln" in proxy.lines, proxy.lines)
+            tap.check(any(line.startswith("refused") for line in proxy.lines), proxy.lines)
+            errors = {k: json.loads(v)["failures"][0]["errorMessage"] for k, v in weir.objects("errors").items()}
+            tap.check("Error Code: _MSG_TIMED_OUT" in errors["bad"], errors["bad"])
+            tap.check("clientProperties.ssl.keystore: the PKCS#12 store cannot be unlocked, is the password right?"
+                      in errors["locked"], errors["locked"])
+
+
+def test_sasl():
+    """kafka: SASL_SSL with PLAIN and SCRAM-SHA-512; a wrong password is an error that says so"""
+    folder = support.temp_dir()
+    ca, server, _ = stores(folder)
+    tls = ("--cert", server[0], "--key", server[1])
+    trust = base64.b64encode(read_bytes(ca[0])).decode()
+    with kafka.Cluster() as cluster, Broker() as broker:
+        plain = kafka.Proxy(cluster, *tls, "--plain", "weir:s3cret")
+        scram = kafka.Proxy(cluster, *tls, "--scram", "weir:s3cret")
+
+        def properties(proxy, kind, mechanism, password):
+            return {"bootstrap.servers": proxy.bootstrap, "security.protocol": "SASL_SSL", "sasl.mechanism": mechanism,
+                    f"sasl.{kind}.username": "weir", f"sasl.{kind}.password": password, "ssl.truststore": trust}
+        rules = {"plain": rule("SELECT n FROM 'd'", action("plain", properties(plain, "plain", "PLAIN", "s3cret"))),
+                 "scram": rule("SELECT n FROM 'd'", action("scram", properties(scram, "scram", "SCRAM-SHA-512", "s3cret"))),
+                 "wrong": rule("SELECT n FROM 'd'", action("wrong", properties(scram, "scram", "SCRAM-SHA-512", "wr0ng")),
+                               error=s3("errors", "wrong"))}
+        settings = {"retry": {"attempts": 1}, "sinks": {"kafka": {"mode": "aws", "timeout": "8s"}}}
+        with Weir(broker, rules, settings) as weir:
+            broker.publish("d", '{"n": 1}')
+            weir.wait_settled(1)
+            tap.equal([[m.value for m in cluster.read(t)] for t in ("plain", "scram")], [['{"n":1}']] * 2, "records")
+            tap.check("in weir" in plain.lines and "in weir" in scram.lines, (plain.lines, scram.lines))
+            tap.check("refused SCRAM: a wrong password" in scram.lines, scram.lines)
+            error = json.loads(weir.objects("errors")["wrong"])["failures"][0]["errorMessage"]
+            tap.check("_MSG_TIMED_OUT" in error, error)
+            for secret in ("s3cret", "wr0ng"):
+                tap.check(secret not in weir.log, f"{secret} in the log")
 
 
 def test_stop_while_the_cluster_is_away():

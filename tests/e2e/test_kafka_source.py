@@ -234,6 +234,23 @@ def test_large_and_odd_messages():
         tap.equal(weir.objects("raw"), {"big": big.encode(), "text": b"not JSON"}, "objects")
 
 
+def test_security():
+    """source kafka: SASL_SSL with a certificate authority and a password of files"""
+    folder = support.temp_dir()
+    ca = support.make_ca(folder)
+    server = support.make_certificate(folder, "server", ca)
+    password = support.write_file(folder + "/password", "s3cret\n", 0o600)
+    rules = {"keep": rule("SELECT n FROM 'in'", s3("seen", "${n}"))}
+    with kafka.Cluster(topics=[("in", 1)]) as cluster:
+        proxy = kafka.Proxy(cluster, "--cert", server[0], "--key", server[1], "--plain", "weir:s3cret")
+        cluster.produce("in", numbers(0, 3))
+        more = {"kafka": {"bootstrap": proxy.bootstrap, "security_protocol": "SASL_SSL", "sasl_mechanism": "PLAIN",
+                          "username": "weir", "password_file": password, "ca_file": ca[0]}}
+        with Reader(cluster, rules, more) as weir:
+            wait_for(lambda: weir.keys("seen") == ["0", "1", "2"], "three messages")
+            tap.check("in weir" in proxy.lines, proxy.lines)
+
+
 def test_bad_configuration():
     """source kafka: what cannot work ends with 2, the place and the remedy"""
     cases = [

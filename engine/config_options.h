@@ -50,7 +50,6 @@
       "Messages read before they are settled together.")                                           \
     X(mqtt_basic_ingest, "mqtt.basic_ingest", BOOL, RESTART, "true", "", "",                       \
       "Subscribe to $aws/rules/# too (Basic Ingest).")                                             \
-    X(rules_dir, "rules.dir", PATH, LIVE, "rules", "", "",                                         \
     X(source, "source", CHOICE, RESTART, "mqtt", "mqtt|kafka|both", "",                            \
       "Where messages come from.")                                                                 \
     X(kafka_bootstrap, "kafka.bootstrap", STRING, RESTART, "", "", "",                             \
@@ -89,7 +88,7 @@
     X(kafka_cert_file, "kafka.cert_file", PATH, RESTART, "", "", "", "Client certificate (PEM).")  \
     X(kafka_key_file, "kafka.key_file", PATH, RESTART, "", "", "",                                 \
       "Key of the client certificate (PEM).")                                                      \
-    X(rules_dir, "rules.dir", PATH, RESTART, "rules", "", "",                                      \
+    X(rules_dir, "rules.dir", PATH, LIVE, "rules", "", "",                                         \
       "Folder of the rule documents (*.json).")                                                    \
     X(rules_watch, "rules.watch", BOOL, LIVE, "true", "", "",                                      \
       "Reload rules when the folder changes.")                                                     \

@@ -462,6 +462,7 @@ static void test_refused_at_the_start_is_for_the_error_action(void **state)
                          .actions = actions};
     wr_entry_write(wr_spool_begin(p.spool), &e);
     wr_spool_end(p.spool);
+    wr_flow_stop(p.b.flow); // that entry was put in behind its back
     stop();
     start(with_error, 1, "d");
     turn_until_submits(1); // once for both

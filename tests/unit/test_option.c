@@ -19,6 +19,17 @@ static bool is_choice(const char *choices, const char *text)
     return false;
 }
 
+// As weir.yaml would have it: durations and sizes with their units.
+static int64_t number_of(const struct wr_option *o)
+{
+    char *unit;
+    int64_t n = strtoll(o->fallback, &unit, 10);
+    return strcmp(unit, "s") == 0   ? n * 1000
+           : strcmp(unit, "m") == 0 ? n * 60000
+           : strcmp(unit, "M") == 0 ? n << 20
+                                    : n;
+}
+
 static void check_table(const char *sink, const struct wr_option *options)
 {
     for (int i = 0; options && options[i].name; i++) {
@@ -31,8 +42,8 @@ static void check_table(const char *sink, const struct wr_option *options)
         CHECK(name, !o->choices || !o->fallback || is_choice(o->choices, o->fallback));
         CHECK(name, o->min <= o->max || (o->max == 0 && o->type != WR_OPT_INT)); // 0: no limit
         CHECK(name, !(o->flags & WR_OPT_REQUIRED) || !o->fallback);
-        CHECK(name, o->type != WR_OPT_INT || !o->fallback ||
-                        (atoll(o->fallback) >= o->min && atoll(o->fallback) <= o->max));
+        int64_t fallback = o->type == WR_OPT_INT && o->fallback ? number_of(o) : o->min;
+        CHECK(name, o->type != WR_OPT_INT || (fallback >= o->min && fallback <= o->max));
     }
 }
 

@@ -242,8 +242,10 @@ static void test_many_files_in_order(void **state)
     struct bed *b = bed_new();
     bed_open(b, (struct wr_append_options){.open_max = 3, .sync = true});
     static char names[40][8], texts[2000][16];
+    for (int i = 0; i < 40; i++) {
+        snprintf(names[i], sizeof names[0], "f%d", i);
+    }
     for (int i = 0; i < 2000; i++) {
-        snprintf(names[i % 40], sizeof names[0], "f%d", i % 40);
         snprintf(texts[i], sizeof texts[0], "%d\n", i);
         add(b, Z(names[i % 40]), (wr_str){0}, Z(texts[i]));
     }

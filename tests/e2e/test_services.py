@@ -10,6 +10,7 @@ import os
 import re
 import sqlite3
 import time
+import urllib.parse
 import urllib.request
 
 import aws
@@ -63,7 +64,8 @@ ACTIONS = {
 
 def config(stub, kind):
     """Clusters have no endpoint that all share: theirs is the kind's."""
-    return {"sinks": {kind: {"endpoint": stub.url}}} if kind in ("openSearch", "elasticsearch") else {}
+    return {"aws": {"timeout": "1s"},
+            **({"sinks": {kind: {"endpoint": stub.url}}} if kind in ("openSearch", "elasticsearch") else {})}
 
 
 def errors_of(subscriber, count):
@@ -89,7 +91,7 @@ def one_kind(kind):
         send("good")
         tap.equal(weir.counters("keep")["actions"][kind]["success"], 1, f"{kind}: delivered; {weir.log[-500:]}")
         for name, fault in (("throttled", {"kind": "throttle"}), ("broken", {"kind": "status", "status": 503}),
-                            ("reset", {"kind": "reset"}), ("cut", {"kind": "cut"}), ("hanging", {"kind": "hang", "seconds": 4})):
+                            ("reset", {"kind": "reset"}), ("cut", {"kind": "cut"}), ("hanging", {"kind": "hang", "seconds": 2})):
             before = len(stub.seen(service, operation))
             stub.fail(service=service, operation=operation, times=1, **fault)
             send(name)
@@ -277,11 +279,38 @@ def test_logs_streams_and_rejections():
         broker.publish("b/there", '{"n": 3}')
         weir.wait_settled(4)
         tap.equal(len(Broker.messages(errors)), 2, "accepted already is a delivery")
+        stub.fail("status", service="logs", status=400, times=1, body=b'{"__type":"InvalidSequenceTokenException","message":"no",'
+                  b'"expectedSequenceToken":"49"}')  # as old imitations answer
+        broker.publish("b/there", '{"n": 4}')
+        weir.wait_settled(5)
+        tap.equal([json.loads(r["body"]).get("sequenceToken") for r in stub.seen("logs")[-2:]], [None, "49"], "the token that it wants")
         days = 24 * 3600 * 1000
         before = len(stub.seen("logs"))
         broker.publish("m/span", json.dumps([{"timestamp": now - k * days, "message": str(k)} for k in range(3)]))
-        weir.wait_settled(5)
+        weir.wait_settled(6)
         tap.equal([r["status"] for r in stub.seen("logs")[before:]], [200, 200], "two days in two requests, sorted")
+        all_signed(stub)
+
+
+def test_metric_query():
+    """cloudwatchMetric: the query protocol of old, and its error documents"""
+    rules = {"keep": rule("SELECT t FROM 'a/+'", ACTIONS["cloudwatchMetric"][0], error=republish("errors"))}
+    with Broker() as broker, aws.Stub() as stub, broker.subscriber("errors") as errors, \
+            aws.weir(broker, stub, rules, {"sinks": {"cloudwatchMetric": {"protocol": "query"}}}) as weir:
+        broker.publish("a/x y", '{"t": -2.50}')
+        weir.wait_settled(1)
+        first = stub.seen("monitoring", "PutMetricData")[0]
+        form = dict(urllib.parse.parse_qsl(first["body"]))
+        tap.check(re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", form.pop("MetricData.member.1.Timestamp")), first["body"])
+        tap.equal(form, {"Action": "PutMetricData", "Version": "2010-08-01", "Namespace": "plant", "MetricData.member.1.MetricName": "x y",
+                         "MetricData.member.1.Value": "-2.5", "MetricData.member.1.Unit": "None"}, "the form")
+        stub.fail("error", service="monitoring", status=400, code="InvalidParameterValue", message="too <large> & old", times=1)
+        broker.publish("a/bad", '{"t": 1}')
+        weir.wait_settled(2)
+        (_, failure), = errors_of(errors, 1)
+        tap.check("was too <large> & old (Service: AmazonCloudWatch; Status Code: 400; Error Code: InvalidParameterValue" in
+                  failure["errorMessage"], failure["errorMessage"])
+        all_signed(stub)
 
 
 def test_strange_answers():

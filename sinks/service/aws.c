@@ -47,23 +47,35 @@ static void take(struct wr_service_call *call, struct wr_service_entry *e)
     call->bytes += e->weight;
 }
 
-// Entries that wait, as far as they fit. False: none waits.
-static bool collect(struct wr_service_call *call)
+// Entries of one record that wait, as far as they fit. False: the request is full.
+static bool collect_record(struct wr_service_call *call, struct wr_service_ask *ask)
 {
-    call->count = 0;
-    call->bytes = 0;
-    bool full = false;
-    for (struct wr_record *rec = call->batch->records; rec && !full; rec = rec->sink_next) {
-        struct wr_service_ask *ask = ask_of(rec);
-        for (uint32_t i = 0; i < ask->count && !full; i++) {
-            struct wr_service_entry *e = &ask->entries[i];
-            if (e->stand == WR_SERVICE_WAITS) {
-                full = !fits(call, e);
-                if (!full) {
-                    take(call, e);
-                }
+    size_t before = call->count;
+    bool room = true;
+    for (uint32_t i = 0; i < ask->count && room; i++) {
+        struct wr_service_entry *e = &ask->entries[i];
+        if (e->stand == WR_SERVICE_WAITS) {
+            room = fits(call, e);
+            if (room) {
+                take(call, e);
             }
         }
+    }
+    if (call->count > before) {
+        call->records++;
+        ask->tries++;
+    }
+    return room && (call->most == 0 || call->records < call->most);
+}
+
+// False: none waits.
+static bool collect(struct wr_service_call *call)
+{
+    call->count = call->records = 0;
+    call->bytes = 0;
+    bool room = true;
+    for (struct wr_record *rec = call->batch->records; rec && room; rec = rec->sink_next) {
+        room = collect_record(call, ask_of(rec));
     }
     return call->count > 0;
 }
@@ -104,10 +116,6 @@ static bool send_next(struct wr_service_call *call)
     if (service->sort) {
         service->sort(call);
     }
-    for (size_t i = 0; i < call->count; i++) {
-        struct wr_service_ask *ask = call->entries[i]->ask;
-        ask->tries += i == 0 || call->entries[i - 1]->ask != ask;
-    }
     call->step = 0;
     wr_buf_clear(&call->note);
     send_again(call);
@@ -123,18 +131,19 @@ static void on_send(void *user, struct wr_batch_call *batch)
         call->state = state;
     }
     call->batch = batch;
+    call->most = 0;
     for (struct wr_record *rec = batch->records; rec; rec = rec->sink_next) {
         struct wr_service_ask *ask = ask_of(rec);
-        ask->trouble = (wr_str){0};
-        ask->refused = ask->throttled = false;
+        ask->trouble = ask->refused ? ask->trouble : (wr_str){0}; // what was refused stays so
+        ask->throttled = false;
         ask->retry_at_ms = 0;
         for (uint32_t i = 0; i < ask->count; i++) {
-            if (ask->entries[i].stand != WR_SERVICE_THERE) {
+            if (ask->entries[i].stand == WR_SERVICE_LATER) {
                 ask->entries[i].stand = WR_SERVICE_WAITS;
             }
         }
     }
-    wr_assert(send_next(call)); // a record in a queue has an entry that is not there
+    wr_assert(send_next(call)); // a record in a queue has an entry that waits
 }
 
 // ---- what became of entries
@@ -248,7 +257,7 @@ static void settle(struct wr_service_aws *state, struct wr_record *rec)
         wr_record_settle(rec, WR_DELIVERED, NULL);
         return;
     }
-    // What was refused stays so: it is said when the rest is there, or given up.
+    // Of a refusal it is said when the rest is there, or given up.
     struct wr_why why = {
         .resource = rec->params[rec->sink->impl->resource_option].text,
         .message = ask->trouble,
@@ -279,17 +288,35 @@ static bool may_be_one_entry(const struct wr_aws_answer *answer)
            !wr_str_starts(answer->code, WR_STR("InvalidSignature"));
 }
 
-// The whole request failed. True: the call has been dealt with.
+// What of the request's records waits still goes with them.
+static void refuse_rest(struct wr_service_call *call)
+{
+    for (size_t i = 0; i < call->count; i++) {
+        struct wr_service_ask *ask = call->entries[i]->ask;
+        for (uint32_t k = 0; k < ask->count; k++) {
+            if (ask->entries[k].stand == WR_SERVICE_WAITS) {
+                ask->entries[k].stand = WR_SERVICE_NEVER;
+            }
+        }
+    }
+}
+
+// The whole request failed. True: go on with what waits. A request of several records that one of
+// them may have spoilt is sent again in halves, so that in the end only the guilty one is refused.
+// A record is not taken apart: AWS too takes all of it or nothing.
 static bool fail_all(struct wr_service_call *call, const struct wr_aws_answer *answer)
 {
-    if (may_be_one_entry(answer) && wr_batch_again(call->batch)) {
-        wr_batch_done(call->batch);
+    if (call->records > 1 && may_be_one_entry(answer)) {
+        call->most = call->records / 2;
         return true;
     }
     for (size_t i = 0; i < call->count; i++) {
         fail(call, call->entries[i], answer);
     }
-    return false;
+    if (answer->class == WR_AWS_PERMANENT) {
+        refuse_rest(call);
+    }
+    return answer->class == WR_AWS_PERMANENT; // else it is not the time for more of it
 }
 
 // A 200 with more in it: what `read` finds has failed. False: nobody can tell from this answer
@@ -342,10 +369,9 @@ static void on_answer(struct wr_aws_call *aws, const struct wr_aws_answer *answe
                 return;
             }
             mark_there(call);
-        } else if (fail_all(call, answer)) {
-            return;
-        } else if (answer->class != WR_AWS_PERMANENT) {
-            finish(call); // throttled, or away: not the time for more of it
+            call->most *= 2;
+        } else if (!fail_all(call, answer)) {
+            finish(call);
             return;
         }
         break;

@@ -80,6 +80,8 @@ struct wr_service_call {
     struct wr_service_aws *state;
     struct wr_service_entry **entries; // of this request
     size_t count, cap_;
+    size_t records; // that they are of
+    size_t most;    // records of the next request: fewer after a refusal; 0: no limit
     size_t bytes;
     int64_t low_ms, high_ms; // earliest and latest time_ms of the entries
     int step;                // the kind's: 0 for each new request

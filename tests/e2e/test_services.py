@@ -252,6 +252,20 @@ def test_only_failed_entries_again():
         tap.equal(sum(ids.count(i) == 2 for i in set(ids)), 2, "sent twice")
 
 
+def test_refused_beside_retried():
+    """iotEvents, batchMode: an entry that was refused is not sent again with one that was throttled, and fails the record"""
+    action = act("iotEvents", inputName="input", batchMode=True)
+    with Broker() as broker, aws.Stub() as stub, broker.subscriber("errors") as errors, aws.weir(broker, stub, batch_rule(action)) as weir:
+        stub.fail("partial", service="ioteventsdata", indexes=[0, 2], codes=["ResourceNotFoundException", "ThrottlingException"], times=1,
+                  message="in this answer")
+        broker.publish("b/x", '[{"n": 0}, {"n": 1}, {"n": 2}]')
+        weir.wait_settled(1)
+        sent = [[json.loads(base64.b64decode(m["payload"]))["n"] for m in json.loads(r["body"])["messages"]] for r in stub.seen("ioteventsdata")]
+        tap.equal(sent, [[0, 1, 2], [2]], "what was sent")
+        (_, failure), = errors_of(errors, 1)
+        tap.check("Error Code: ResourceNotFoundException" in failure["errorMessage"], failure["errorMessage"])
+
+
 def test_logs_streams_and_rejections():
     """cloudwatchLogs: streams are made, a group is not; rejected events fail their record, others do not"""
     rules = {"keep": rule("SELECT * FROM 'b/+'", act("cloudwatchLogs", logGroupName="${topic(2)}"), error=republish("errors")),
@@ -290,6 +304,22 @@ def test_logs_streams_and_rejections():
         weir.wait_settled(6)
         tap.equal([r["status"] for r in stub.seen("logs")[before:]], [200, 200], "two days in two requests, sorted")
         all_signed(stub)
+
+
+def test_rounds():
+    """cloudwatchLogs: messages that wait together and do not fit into one request: one is refused, the others are there"""
+    rules = {"many": rule("SELECT * FROM 'm/+'", act("cloudwatchLogs", logGroupName="there", batchMode=True), error=republish("errors"))}
+    now, day = int(time.time() * 1000), 24 * 3600 * 1000
+    with Broker() as broker, aws.Stub() as stub, broker.subscriber("errors") as errors, aws.weir(broker, stub, rules) as weir:
+        stub.fail("hang", service="logs", seconds=0.7, times=1)
+        stub.fail("error", service="logs", status=400, code="InvalidParameterException", message="not this one", times=1)
+        for name, days in (("first", 0), ("a", 0), ("b", 2), ("c", 4), ("d", 4)):
+            broker.publish("m/" + name, json.dumps([{"timestamp": now - days * day, "message": name}]))
+        weir.wait_settled(5)
+        sent = [([e["message"] for e in json.loads(r["body"])["logEvents"]], r["status"]) for r in stub.seen("logs")]
+        tap.equal(sent, [(["first"], 200), (["a"], 400), (["b"], 200), (["c", "d"], 200)], "requests")
+        ((topic, failure),) = errors_of(errors, 1)
+        tap.check(topic == "m/a" and "was not this one (Service: AWSLogs" in failure["errorMessage"], failure["errorMessage"])
 
 
 def test_metric_query():

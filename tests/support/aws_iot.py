@@ -11,7 +11,10 @@ def entries(list_name, most, answer_name, failed):
         given = r.json().get(list_name, [])
         if not 1 <= len(given) <= most:
             return stub.error(r, 400, "InvalidRequestException", f"1 to {most} entries")
-        return Answer(200, {answer_name: [failed(stub, e, p.get("code", "InternalFailureException"), p.get("message", "told to fail"))
+        def code(i):
+            codes = p.get("codes")  # one for each of `indexes`
+            return codes[p["indexes"].index(i)] if codes else p.get("code", "InternalFailureException")
+        return Answer(200, {answer_name: [failed(stub, e, code(i), p.get("message", "told to fail"))
                                           for i, e in enumerate(given) if failed_at(p, i)]})
     return handle
 

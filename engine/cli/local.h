@@ -30,13 +30,24 @@ struct wr_local_service {
     bool ls_name; // ls takes a name
 };
 
-extern const struct wr_local_service wr_local_objects; // s3
-extern const struct wr_local_service wr_local_items;   // dynamodb
-extern const struct wr_local_service wr_local_results; // lambda
-extern const struct wr_local_service wr_local_queues;  // sqs
-extern const struct wr_local_service wr_local_topics;  // sns
-extern const struct wr_local_service wr_local_shards;  // kinesis
-extern const struct wr_local_service wr_local_streams; // firehose
+extern const struct wr_local_service wr_local_objects;         // s3
+extern const struct wr_local_service wr_local_items;           // dynamodb
+extern const struct wr_local_service wr_local_results;         // lambda
+extern const struct wr_local_service wr_local_queues;          // sqs
+extern const struct wr_local_service wr_local_topics;          // sns
+extern const struct wr_local_service wr_local_shards;          // kinesis
+extern const struct wr_local_service wr_local_streams;         // firehose
+extern const struct wr_local_service wr_local_groups;          // logs
+extern const struct wr_local_service wr_local_executions;      // stepfunctions
+extern const struct wr_local_service wr_local_indexes;         // opensearch
+extern const struct wr_local_service wr_local_old_indexes;     // elasticsearch
+extern const struct wr_local_service wr_local_inputs;          // iotevents
+extern const struct wr_local_service wr_local_channels;        // iotanalytics
+extern const struct wr_local_service wr_local_entries;         // iotsitewise
+extern const struct wr_local_service wr_local_trackers;        // location
+extern const struct wr_local_service wr_local_metric_rows;     // metrics
+extern const struct wr_local_service wr_local_alarm_rows;      // alarms
+extern const struct wr_local_service wr_local_timestream_rows; // timestream
 
 // Text of others on a line for people: control characters become \xNN.
 void wr_local_print(wr_str text);

@@ -1,4 +1,5 @@
-// `weir local … sns|kinesis`: topics, and shards of streams: files of lines (sinks/lib/append.h).
+// `weir local …` of the services whose local forms are files of lines (sinks/lib/append.h): topics,
+// shards of streams, log groups, executions, documents, messages, positions.
 #include "engine/cli/local.h"
 
 #include <errno.h>
@@ -224,3 +225,39 @@ const struct wr_local_service wr_local_shards = {
     .tail = tail_shards,
     .may_key = true,
 };
+
+// SERVICE(id, variable, word, folder, depth, members of --json, what a fault calls it)
+#define SERVICE(id, variable, word, folder_, depth_, first_, second_, what_)        \
+    static const struct kind id = {folder_, depth_, first_, second_, what_};        \
+    static wr_err ls_##id(const struct wr_local_asked *a, struct wr_fault *fault)   \
+    {                                                                               \
+        struct visit v = {0};                                                       \
+        return visit_files(a, &id, list_one, &v, fault);                            \
+    }                                                                               \
+    static wr_err cat_##id(const struct wr_local_asked *a, struct wr_fault *fault)  \
+    {                                                                               \
+        return cat(a, &id, fault);                                                  \
+    }                                                                               \
+    static wr_err tail_##id(const struct wr_local_asked *a, struct wr_fault *fault) \
+    {                                                                               \
+        return tail(a, &id, fault);                                                 \
+    }                                                                               \
+    const struct wr_local_service variable = {                                      \
+        .name = word,                                                               \
+        .ls = ls_##id,                                                              \
+        .cat = cat_##id,                                                            \
+        .tail = tail_##id,                                                          \
+        .may_key = (depth_) == 2,                                                   \
+    };
+
+SERVICE(groups, wr_local_groups, "logs", "local/logs", 2, "group", "stream", "log group")
+SERVICE(executions, wr_local_executions, "stepfunctions", "local/stepfunctions", 1, "stateMachine",
+        NULL, "state machine")
+SERVICE(indexes, wr_local_indexes, "opensearch", "local/opensearch", 1, "index", NULL, "index")
+SERVICE(old_indexes, wr_local_old_indexes, "elasticsearch", "local/elasticsearch", 1, "index", NULL,
+        "index")
+SERVICE(inputs, wr_local_inputs, "iotevents", "local/iotevents", 1, "input", NULL, "input")
+SERVICE(channels, wr_local_channels, "iotanalytics", "local/iotanalytics", 1, "channel", NULL,
+        "channel")
+SERVICE(entries, wr_local_entries, "iotsitewise", "local/iotsitewise", 1, "file", NULL, "file")
+SERVICE(trackers, wr_local_trackers, "location", "local/location", 1, "tracker", NULL, "tracker")

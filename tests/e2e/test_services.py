@@ -15,8 +15,8 @@ import urllib.request
 
 import aws
 from aws import all_signed
-from support import Broker, tap, wait_for
-from weir import EXAMPLES, ROLE, Weir, republish, rule
+from support import Broker, Process, tap, wait_for
+from weir import EXAMPLES, ROLE, Weir, binary, republish, rule
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -504,6 +504,59 @@ def test_local():
         tap.equal(rows("timestream.db", "SELECT database, name, measure, type, value FROM records ORDER BY seq"),
                   [("plant", "readings", "t", "DOUBLE", "1.5"), ("plant", "readings", "device", "VARCHAR", "one"),
                    ("plant", "readings", "t", "BIGINT", "2"), ("plant", "readings", "device", "VARCHAR", "two")], "records")
+
+
+def test_weir_local():
+    """weir local ls, cat and tail of every service, with names that are none of a file's"""
+    rules = {kind: rule("SELECT t, topic(2) AS device FROM 'a/+'", a[0]) for kind, a in ACTIONS.items()}
+    rules["paths"] = rule("SELECT t FROM 'a/one'", act("cloudwatchLogs", logGroupName="/aws/iot/paths"))
+    with Broker() as broker, Weir(broker, rules, {"sinks": {"cloudwatchLogs": {"instance": "here"}}}) as weir:
+        code, out, err = weir.run("local", "cat", "logs", "group")
+        tap.equal((code, out), (1, ""), err)
+        for n, device in enumerate(("one", "two")):
+            broker.publish(f"a/{device}", json.dumps({"t": n + 1.5}))
+            weir.wait_settled(n + 1)
+        one, two = {"t": 1.5, "device": "one"}, {"t": 2.5, "device": "two"}
+
+        def cat(*words):
+            return [json.loads(line) for line in weir.local("cat", *words).splitlines()]
+
+        def ls(service, *members):
+            listed = [json.loads(line) for line in weir.local("ls", service, "--json").splitlines()]
+            tap.equal(len(weir.local("ls", service).splitlines()), len(listed), f"lines of {service}")
+            return [tuple(x[m] for m in members) for x in listed]
+
+        tap.equal(ls("logs", "group", "stream"), [("/aws/iot/paths", "paths/here"), ("group", "cloudwatchLogs/here")], "groups")
+        tap.equal([json.loads(e["message"]) for e in cat("logs", "group")], [one, two], "events of a group")
+        tap.equal(len(cat("logs", "/aws/iot/paths", "paths/here")), 1, "events of a stream")
+        for service, name, member in (("stepfunctions", "machine", "stateMachine"), ("opensearch", "readings", "index"),
+                                      ("elasticsearch", "readings", "index"), ("iotevents", "input", "input"),
+                                      ("iotanalytics", "channel", "channel"), ("iotsitewise", "values", "file"),
+                                      ("location", "trucks", "tracker")):
+            tap.equal(ls(service, member), [(name,)], service)
+            tap.equal(len(cat(service, name)), 4 if "search" in service else 2, f"lines of {service}")
+            code, out, err = weir.run("local", "cat", service, "nosuch")
+            tap.equal((code, out, "nosuch: nothing has been sent to it" in err), (1, "", True), err)
+        tap.equal(ls("metrics", "namespace", "metrics", "values"), [("plant", 2, 2)], "namespaces")
+        tap.equal([(m["name"], m["last"]) for m in cat("metrics", "plant")], [("one", 1.5), ("two", 2.5)], "metrics")
+        tap.equal([m["name"] for m in cat("metrics", "plant", "two")], ["two"], "one metric")
+        tap.equal(ls("alarms", "alarm", "state", "reason"), [("hot", "ALARM", "2.5")], "alarms")
+        tap.equal([(c["before"], c["state"]) for c in cat("alarms", "hot")], [(None, "ALARM")], "changes")
+        tap.equal(ls("timestream", "database", "table", "records"), [("plant", "readings", 4)], "tables")
+        tap.equal([r["value"] for r in cat("timestream", "plant", "readings")], ["1.5", "one", "2.5", "two"], "records")
+        for service, name in (("metrics", "nosuch"), ("alarms", "nosuch"), ("timestream", "nosuch")):
+            code, out, err = weir.run("local", "cat", service, name)
+            tap.equal((code, out, "nosuch: nothing is there" in err), (1, "", True), err)
+        tails = {words: Process([binary(), "local", "-c", weir.config_file, "tail", *words, "--for", "20"])
+                 for words in (("logs", "group"), ("metrics", "plant"), ("timestream", "plant"))}
+        time.sleep(0.5)  # each has looked once: what was there before is not shown
+        broker.publish("a/three", '{"t": 3.5}')
+        for words, tail in tails.items():
+            wait_for(lambda: any("three" in line for line in tail.lines), lambda: f"{words}: {tail.stdout}{tail.stderr}")
+            tap.check(not any(re.search(r"\bone\b", line) for line in tail.lines), f"{words}: {tail.stdout}")
+            tail.stop()
+        code, _, err = weir.run("local", "ls", "nosuch")
+        tap.check(code == 2 and "location" in err and "timestream" in err, err)
 
 
 def test_local_metrics():

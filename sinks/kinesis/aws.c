@@ -63,7 +63,7 @@ static void read_answer(struct wr_aws_batch *f, const struct wr_batch_call *batc
                         const struct wr_aws_answer *answer)
 {
     if (batch->entries == 1) {
-        wr_aws_batch_all(f, batch);
+        wr_aws_batch_read_one(f, answer, "SequenceNumber");
         return;
     }
     wr_aws_batch_read_records(f, batch, answer, "Records");

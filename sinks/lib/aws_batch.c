@@ -317,6 +317,15 @@ void wr_aws_batch_failed(struct wr_aws_batch *f, size_t index, wr_str code, wr_s
     };
 }
 
+void wr_aws_batch_read_one(struct wr_aws_batch *f, const struct wr_aws_answer *answer,
+                           const char *member)
+{
+    wr_value v = wr_aws_batch_json(f, answer);
+    if (wr_aws_batch_text(&v, member).len > 0) {
+        f->entries[0] = (struct wr_aws_entry){.known = true, .class = WR_AWS_OK};
+    }
+}
+
 // Whether the answer is sure to say that nothing has failed, without a look at its list.
 static bool none_failed(struct wr_aws_batch *f, const struct wr_aws_answer *answer)
 {

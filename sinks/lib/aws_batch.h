@@ -106,6 +106,9 @@ wr_str wr_aws_batch_text(const wr_value *object, const char *name);
 // each entry that has.
 void wr_aws_batch_read_records(struct wr_aws_batch *f, const struct wr_batch_call *batch,
                                const struct wr_aws_answer *answer, const char *list);
+// The JSON answer to a call of one entry: it is delivered when the answer has this member.
+void wr_aws_batch_read_one(struct wr_aws_batch *f, const struct wr_aws_answer *answer,
+                           const char *member);
 // All entries are delivered.
 void wr_aws_batch_all(struct wr_aws_batch *f, const struct wr_batch_call *batch);
 // Entry `index` has failed with a code; the class of one that is not in the table is `fallback`.

@@ -126,7 +126,10 @@ static void read_answer(struct wr_aws_batch *f, const struct wr_batch_call *batc
                         const struct wr_aws_answer *answer)
 {
     if (batch->entries == 1) {
-        wr_aws_batch_all(f, batch);
+        struct wr_aws_xml_field id = {.name = WR_STR("MessageId")};
+        if (wr_aws_xml_read(answer->body, &id, 1, &f->arena) && id.text.len > 0) {
+            wr_aws_batch_all(f, batch);
+        }
         return;
     }
     struct reading r = {.f = f, .count = batch->entries};

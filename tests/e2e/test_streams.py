@@ -150,20 +150,21 @@ def test_batches():
 
 
 def test_retry():
-    """throttled, 500, reset, hanging, cut off: again until it is there"""
+    """throttled, 500, reset, hanging, cut off, a 200 of somebody else: again until it is there"""
     with Broker() as broker, aws.Stub() as stub, broker.subscriber("errors/#") as errors, \
             aws.weir(broker, stub, rules()) as weir:
         settled = 0
         for kind, more in (("throttle", {}), ("error", {"status": 500, "code": "InternalFailure"}), ("reset", {}), ("cut", {}),
-                           ("status", {"status": 503}), ("hang", {"seconds": 4})):
+                           ("status", {"status": 503}), ("status", {"status": 200, "body": b"<html>a portal</html>"}),
+                           ("status", {"status": 200, "body": b"{}"}), ("hang", {"seconds": 4})):
             for k in KINDS:
                 stub.fail(kind, service=k.name, times=1, **more)
             for k in KINDS:
-                broker.publish(f"{k.name}/a", json.dumps({"n": kind}))
+                broker.publish(f"{k.name}/a", json.dumps({"n": [kind, settled]}))
             settled += len(KINDS)
             weir.wait_settled(settled)
             for k in KINDS:
-                mine = [r for r in k.seen(stub) if json.loads(k.texts(r)[0]) == {"n": kind}]
+                mine = [r for r in k.seen(stub) if json.loads(k.texts(r)[0]) == {"n": [kind, settled - len(KINDS)]}]
                 tap.equal((len(mine), mine[-1]["status"], mine[-1]["failure"]), (2, 200, None), f"{k.name} {kind}")
         tap.equal(Broker.messages(errors), [], "no error action")
         all_signed(stub)

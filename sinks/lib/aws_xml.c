@@ -102,7 +102,7 @@ struct walker {
     void (*end)(void *user, wr_str name, wr_str text);
     void *user;
     unsigned depth;
-    struct wr_buf texts[WR_AWS_XML_DEPTH_MAX + 1]; // by depth
+    struct wr_buf texts[WR_AWS_XML_DEPTH_MAX + 2]; // by depth; expat may still end one too deep
     struct wr_arena *arena;
     bool full;
 };

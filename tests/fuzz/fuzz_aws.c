@@ -3,6 +3,7 @@
 #include "sinks/lib/aws_answer.h"
 #include "sinks/lib/aws_plan.h"
 #include "sinks/lib/aws_verify.h"
+#include "sinks/lib/aws_xml.h"
 
 #include "sql/base/banned.h"
 
@@ -24,6 +25,17 @@ static void profiles(wr_str text, struct wr_arena *arena)
     wr_aws_profiles_free(p);
 }
 
+static void on_start(void *user, wr_str name)
+{
+    ++*(size_t *)user;
+}
+
+static void on_end(void *user, wr_str name, wr_str text)
+{
+    wr_assert(*(size_t *)user > 0 && (text.at || text.len == 0));
+    --*(size_t *)user;
+}
+
 // "headers\n\nbody", as JSON or XML by its first byte.
 static void answers(wr_str text, struct wr_arena *arena)
 {
@@ -40,6 +52,8 @@ static void answers(wr_str text, struct wr_arena *arena)
     wr_aws_answer_text(&a, WR_AWS_S3, &b);
     wr_assert(b.len > 0);
     wr_buf_release(&b);
+    size_t depth = 0;
+    wr_assert(!wr_aws_xml_walk(r.body, on_start, on_end, &depth, arena) || depth == 0);
 }
 
 // Lines "name: value"; the first is the path with its query.

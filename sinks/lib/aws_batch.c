@@ -197,7 +197,6 @@ void wr_aws_batch_submit(struct wr_sink *self, struct wr_record *rec)
     }
     wr_str order = rec->topic;
     struct wr_refusal refusal = f->kind->prepare(f, rec, &order);
-    item->attempt = rec->attempt;
     if (refusal.message) {
         rec->sink_data = NULL;
         wr_refusal_settle(rec, WR_REFUSED, f->kind->text, &refusal);

@@ -47,7 +47,6 @@ struct wr_aws_entry {
 struct wr_aws_item {
     struct wr_batch_item batch; // first
     uint32_t first;             // the number of its first entry in the call it is in
-    unsigned attempt;           // that has filled it
 };
 
 struct wr_aws_batch {

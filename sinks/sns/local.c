@@ -57,7 +57,6 @@ struct sns {
 struct publication {
     struct wr_append_line line;
     struct wr_record *rec;
-    struct sns *sns;
     size_t copy_count, outstanding;
     const char *trouble;
     struct wr_local_sqs_message copies[];
@@ -222,7 +221,6 @@ static void sns_submit(struct wr_sink *self, struct wr_record *rec)
         *p = (struct publication){
             .line = {.names = {arn.resource}, .text = wr_buf_str(&line), .user = p},
             .rec = rec,
-            .sns = s,
         };
     }
     if (!p || line.over || !add_copies(s, p, arn.resource, text)) {

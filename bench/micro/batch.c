@@ -18,6 +18,7 @@
 #include "engine/flow/flow.h"
 #include "engine/rules/folder.h"
 #include "sinks/lib/httpd.h"
+#include "tests/support/allocations.h"
 
 #include "sql/base/banned.h"
 
@@ -47,7 +48,7 @@ static void on_request(void *user, struct wr_httpd_request *req)
         entries++;
     }
     wr_buf_clear(&answer);
-    wr_buf_add(&answer, WR_STR("{\"FailedRecordCount\":0,\"Records\":["));
+    wr_buf_add(&answer, WR_STR("{\"SequenceNumber\":\"1\",\"FailedRecordCount\":0,\"Records\":["));
     for (uint64_t i = 0; i < entries; i++) {
         wr_buf_add(&answer, i ? WR_STR(",") : WR_STR(""));
         wr_buf_add(&answer, WR_STR("{\"SequenceNumber\":\"4959033827149025660855969253836157109592"
@@ -260,10 +261,12 @@ static void feed(uint64_t from)
 struct round {
     double cpu, wall; // µs a record
     double entries;   // of a request
+    double calls;     // of the allocator, a request
 };
 
 static struct round run_ours(void)
 {
+    uint64_t calls = allocation_calls;
     uint64_t fed = 0, before = w.settled, requests = served->requests, entries = served->entries;
     double cpu = cpu_us();
     wr_mono from = wr_mono_now();
@@ -281,6 +284,7 @@ static struct round run_ours(void)
         .cpu = (cpu_us() - cpu) / (double)fed,
         .wall = (double)wr_mono_since_us(from, wr_mono_now()) / (double)fed,
         .entries = (double)(served->entries - entries) / (double)(served->requests - requests),
+        .calls = (double)(allocation_calls - calls) / (double)(served->requests - requests),
     };
     if (served->entries - entries != fed) {
         die("the server", "not every record came once");
@@ -292,6 +296,7 @@ static struct round run_ours(void)
 
 static CURLM *multi;
 static CURL *easies[CALLS];
+static double bare_calls; // of the allocator, a request
 static char url[100];
 static struct wr_buf body;
 
@@ -329,6 +334,7 @@ static double run_bare(size_t entries, size_t bytes)
         }
     }
     size_t requests = RECORDS / entries, started = 0, finished = 0;
+    uint64_t calls = allocation_calls;
     double cpu = cpu_us();
     int running;
     for (; started < CALLS && started < requests; started++) {
@@ -356,6 +362,7 @@ static double run_bare(size_t entries, size_t bytes)
             curl_multi_poll(multi, NULL, 0, 1000, NULL);
         }
     }
+    bare_calls = (double)(allocation_calls - calls) / (double)requests;
     return (cpu_us() - cpu) / (double)(requests * entries);
 }
 
@@ -423,7 +430,7 @@ int main(void)
     uv_loop_init(&loop);
     open_ours();
     bare_open();
-    double cpu[ROUNDS], wall[ROUNDS], bare[ROUNDS], entries = 0;
+    double cpu[ROUNDS], wall[ROUNDS], bare[ROUNDS], entries = 0, calls = 0;
     run_ours();
     for (int r = 0; r < ROUNDS; r++) {
         uint64_t bytes = served->bytes, requests = served->requests;
@@ -431,6 +438,7 @@ int main(void)
         cpu[r] = one.cpu;
         wall[r] = one.wall;
         entries = one.entries;
+        calls = one.calls;
         bare[r] = run_bare((size_t)entries > 0 ? (size_t)entries : 1,
                            (size_t)((served->bytes - bytes) / (served->requests - requests)));
     }
@@ -443,8 +451,9 @@ int main(void)
            w.messages[0].payload.len, ROUNDS, RECORDS, entries);
     printf("whole weir    %6.2f us of CPU a record: %7.0f records/s a core; %7.0f records/s here\n"
            "bare libcurl  %6.2f us of CPU a record in requests of the same size\n"
-           "weir's own    %6.2f us of CPU a record\n",
-           c, 1e6 / c, 1e6 / wall[ROUNDS / 2], f, c - f);
+           "weir's own    %6.2f us of CPU a record; calls of the allocator a request: %.0f, of "
+           "bare libcurl %.0f\n",
+           c, 1e6 / c, 1e6 / wall[ROUNDS / 2], f, c - f, calls, bare_calls);
     fflush(stdout);
     close_ours();
     kill(child, SIGKILL);

@@ -361,9 +361,10 @@ def test_basic_ingest():
 def test_weir_sinks():
     """weir sinks: the list, one sink, JSON; an unknown one is an answer of its own"""
     code, out, err = support.run([binary(), "sinks"])
-    names = ["dynamoDB", "dynamoDBv2", "lambda", "null", "republish", "s3"]
+    pages = os.path.join(EXAMPLES, "..", "docs", "actions")  # which pages there are, lint/pages.py sees to
+    names = sorted(name[:-3] for name in os.listdir(pages) if name != "README.md")
     tap.equal((code, err), (0, ""), "weir sinks")
-    tap.equal([x.split()[0] for x in out.splitlines() if x and x.split()[0] in names], names, "the list")
+    tap.equal(sorted(x.split()[0] for x in out.splitlines() if x and x.split()[0] in names), names, "the list")
     code, out, _ = support.run([binary(), "sinks", "--json"])
     table = {row["name"]: row for row in json.loads(out)}
     tap.equal((code, sorted(table)), (0, names), "weir sinks --json")

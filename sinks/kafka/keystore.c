@@ -27,12 +27,18 @@ struct content {
     EVP_PKEY *key;
     bool wants_key;        // else keys stay locked
     OSSL_LIB_CTX *context; // that the others refer to; NULL: the process's
+    OSSL_PROVIDER *providers[2];
 };
 
 static void content_release(struct content *c)
 {
     sk_X509_pop_free(c->certs, X509_free);
     EVP_PKEY_free(c->key);
+    for (size_t i = 0; i < WR_COUNT(c->providers); i++) {
+        if (c->providers[i]) {
+            OSSL_PROVIDER_unload(c->providers[i]);
+        }
+    }
     OSSL_LIB_CTX_free(c->context);
 }
 
@@ -89,14 +95,15 @@ static wr_err read_pem(wr_str store, wr_str password, struct content *c, struct 
 
 // Stores that Java made before version 17 are locked with old ciphers, which OpenSSL has in a
 // provider of its own: in a context of our own, so that nothing else may use them.
-static OSSL_LIB_CTX *pkcs12_context(void)
+static void open_context(struct content *c)
 {
-    OSSL_LIB_CTX *context = OSSL_LIB_CTX_new();
-    if (context) {
-        (void)!OSSL_PROVIDER_load(context, "default");
-        (void)!OSSL_PROVIDER_load(context, "legacy"); // may not be there
+    c->context = OSSL_LIB_CTX_new();
+    if (!c->context) {
+        wr_out_of_memory(sizeof c->context);
     }
-    return context;
+    c->providers[0] = OSSL_PROVIDER_load(c->context, "default");
+    c->providers[1] = OSSL_PROVIDER_load(c->context, "legacy"); // may not be there
+    ERR_clear_error();
 }
 
 static wr_err read_pkcs12(wr_str store, wr_str password, struct content *c, struct wr_fault *fault)
@@ -104,7 +111,7 @@ static wr_err read_pkcs12(wr_str store, wr_str password, struct content *c, stru
     char text[PASSWORD_MAX + 1];
     memcpy(text, password.at ? password.at : "", password.len);
     text[password.len] = '\0';
-    c->context = pkcs12_context();
+    open_context(c);
     PKCS12 *p12 = PKCS12_init_ex(NID_pkcs7_data, c->context, NULL);
     BIO *bio = BIO_new_mem_buf(store.at, (int)store.len);
     X509 *own = NULL;

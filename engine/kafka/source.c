@@ -74,7 +74,6 @@ struct kafka_source {
     size_t open;                    // not acknowledged, of partitions that are ours
     size_t spills;                  // once it is closed: messages that hold on to us
     struct wr_kafka_stats stats;
-    struct wr_log_limit topic_limit, error_limit;
     bool closing, ended; // ended: the consumer belongs to the thread pool
     void (*done)(void *user);
     void *done_user;
@@ -344,19 +343,22 @@ static struct wr_message *take_message(struct kafka_source *s, rd_kafka_message_
         return m;
     }
     s->stats.dropped++;
-    wr_log_limited(&s->topic_limit, WR_LOG_WARN, "kafka",
-                   "source: %s, partition %d: a message has no usable MQTT topic (\"%.200s\"): not "
+    static struct wr_log_limit limit;
+    wr_str shown = wr_str_cut(m->sql.topic, 0, m->sql.topic.len < 200 ? m->sql.topic.len : 200);
+    wr_log_limited(&limit, WR_LOG_WARN, "kafka",
+                   "source: %s, partition %d: a message has no usable MQTT topic (\"%.*s\"): not "
                    "handled",
-                   p->name, (int)p->id, m->sql.topic.len < 200 ? m->sql.topic.at : "");
+                   p->name, (int)p->id, WR_STR_ARG(shown));
     wr_message_unhold(m);
     wr_message_unlock(m);
     return NULL;
 }
 
-static void on_consumer_error(struct kafka_source *s, const rd_kafka_message_t *from)
+static void on_consumer_error(const rd_kafka_message_t *from)
 {
-    wr_log_limited(&s->error_limit, WR_LOG_WARN, "kafka", "source: %s: %s",
-                   rd_kafka_err2name(from->err), rd_kafka_message_errstr(from));
+    static struct wr_log_limit limit;
+    wr_log_limited(&limit, WR_LOG_WARN, "kafka", "source: %s: %s", rd_kafka_err2name(from->err),
+                   rd_kafka_message_errstr(from));
 }
 
 static bool may_read(const struct kafka_source *s)
@@ -379,7 +381,7 @@ static bool read_batch(struct kafka_source *s)
             break;
         }
         if (from->err) {
-            on_consumer_error(s, from);
+            on_consumer_error(from);
             rd_kafka_message_destroy(from);
             continue;
         }
@@ -462,7 +464,7 @@ static void on_tick(uv_timer_t *timer)
     store(s);
     for (rd_kafka_message_t *from; (from = rd_kafka_consumer_poll(s->rk, 0));) {
         if (from->err) {
-            on_consumer_error(s, from);
+            on_consumer_error(from);
             rd_kafka_message_destroy(from);
             continue;
         }
@@ -687,10 +689,11 @@ wr_err wr_kafka_source_check(const struct wr_config *config, struct wr_fault *fa
 static void on_error(rd_kafka_t *rk, int err, const char *why, void *user)
 {
     struct kafka_source *s = user;
+    static struct wr_log_limit limit;
     if (s->ended) {
         return;
     }
-    wr_log_limited(&s->error_limit, WR_LOG_WARN, "kafka", "source: %s", why);
+    wr_log_limited(&limit, WR_LOG_WARN, "kafka", "source: %s", why);
     if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && s->up && !s->closing) {
         s->up = false;
         s->base.events.state(s->base.events.user, &s->base, false, why);

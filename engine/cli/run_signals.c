@@ -55,9 +55,10 @@ static void on_signal(uv_signal_t *handle, int number)
     wr_daemon_stop(d);
 }
 
+static const int numbers[WR_DAEMON_SIGNALS] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1};
+
 void wr_daemon_open_handles(struct wr_daemon *d)
 {
-    static const int numbers[WR_DAEMON_SIGNALS] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1};
     for (int i = 0; i < WR_DAEMON_SIGNALS; i++) {
         uv_signal_init(&d->loop, &d->signals[i]);
         d->signals[i].data = d;
@@ -84,6 +85,8 @@ void wr_daemon_close_handles(struct wr_daemon *d)
     d->handles_open = false;
     for (int i = 0; i < WR_DAEMON_SIGNALS; i++) {
         uv_close((uv_handle_t *)&d->signals[i], on_loop_handle_closed);
+        // All is done and safe: who is impatient now must not make a failure of the exit status.
+        signal(numbers[i], SIG_IGN);
     }
     uv_close((uv_handle_t *)&d->status_timer, on_loop_handle_closed);
     uv_close((uv_handle_t *)&d->drain_timer, on_loop_handle_closed);

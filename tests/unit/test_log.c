@@ -2,6 +2,7 @@
 #include "engine/observe/log_line.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -299,6 +300,54 @@ static void test_limit(void **state)
     CHECK_STR("lines", ((wr_str){got, len}), Z(want));
 }
 
+// ---- threads
+
+#define THREADS 4
+#define EACH    5000
+
+static struct wr_log_limit shared;
+
+static void *flood(void *unused)
+{
+    for (int i = 0; i < EACH; i++) {
+        wr_log_limited(&shared, WR_LOG_ERROR, "test", "from a thread");
+        if (i % 100 == 0) {
+            wr_log_flush(true);
+        }
+    }
+    return unused;
+}
+
+// Every line is written or counted, whichever thread it came from.
+static void test_threads(void **state)
+{
+    FILE *file = tmpfile();
+    int saved = dup(STDERR_FILENO);
+    dup2(fileno(file), STDERR_FILENO);
+    wr_log_setup(WR_LOG_INFO, WR_LOG_LOGFMT);
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, flood, NULL), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    wr_log_flush(true);
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    rewind(file);
+    char line[4096];
+    unsigned long long told = 0;
+    while (fgets(line, sizeof line, file)) {
+        const char *held = strstr(line, " held_back=");
+        told += strstr(line, "msg=\"from a thread") != NULL;
+        told += held ? strtoull(held + strlen(" held_back="), NULL, 10) : 0;
+        CHECK(line, line[strlen(line) - 1] == '\n' && strncmp(line, "time=", 5) == 0);
+    }
+    fclose(file);
+    assert_int_equal(told, THREADS * EACH);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {T(test_forms),
@@ -308,6 +357,7 @@ int main(void)
                                        T(test_long_lines_are_cut),
                                        T(test_setup),
                                        T(test_journal),
-                                       T(test_limit)};
+                                       T(test_limit),
+                                       T(test_threads)};
     return TEST_MAIN(tests);
 }

@@ -270,7 +270,7 @@ def test_unreachable():
         stub.lambdas["f"] = b"x" * 5000
         a = tool.call("lambda", headers=[], response_max=1000)
         tap.equal([a["class"], a["message"]], ["permanent", "the answer has more than 1000 bytes"], "large answer")
-        a = Tool(env=KEYS).call("iotdata", path="/topics/a")
+        a = Tool(env=KEYS).call("es", path="/index")
         tap.equal(a["class"], "permanent", "no endpoint known")
         tap.check("no endpoint of its own" in a["why"], a["why"])
         tool.end()

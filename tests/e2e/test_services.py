@@ -589,7 +589,16 @@ def test_examples():
         tap.equal(list(document["topicRulePayload"]["actions"][0]), [name[:-5]], "a file is named after its action")
     with open(os.path.join(EXAMPLES, "messages", "morning.jsonl")) as f:
         messages = [json.loads(line) for line in f]
-    with Broker() as broker, Weir(broker, rules) as weir:
+    # What a rule cannot say: the key of a table, the command of a function.
+    more = {"sinks": {}}
+    if "example_dynamoDBv2" in rules:
+        table = rules["example_dynamoDBv2"]["actions"][0]["dynamoDBv2"]["putItem"]["tableName"]
+        more["sinks"]["dynamoDBv2"] = {"tables": {table: {"hash_key": "room"}}}
+    if "example_lambda" in rules:
+        name = rules["example_lambda"]["actions"][0]["lambda"]["functionArn"].split(":")[6]
+        more["sinks"]["lambda"] = {"functions": {name: {"command": "/usr/bin/python3 python_runtime.py", "handler": "alarm.handler",
+                                                        "cwd": os.path.abspath(os.path.join(EXAMPLES, "functions"))}}}
+    with Broker() as broker, Weir(broker, rules, more) as weir:
         for m in messages:
             payload = json.dumps(m["payload"]) if "payload" in m else m.get("payloadText", "") or base64.b64decode(m["payloadBase64"])
             broker.publish(m["topic"], payload)

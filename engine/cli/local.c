@@ -19,11 +19,12 @@ static const struct wr_local_service *const services[] = {
     &wr_local_topics,     &wr_local_shards,          &wr_local_streams,     &wr_local_groups,
     &wr_local_executions, &wr_local_indexes,         &wr_local_old_indexes, &wr_local_inputs,
     &wr_local_channels,   &wr_local_entries,         &wr_local_trackers,    &wr_local_metric_rows,
-    &wr_local_alarm_rows, &wr_local_timestream_rows,
+    &wr_local_alarm_rows, &wr_local_timestream_rows, &wr_local_partitions,
 };
 
-#define SERVICES                                                                             \
-    "s3, dynamodb, lambda, sqs, sns, kinesis, firehose, logs, metrics, alarms, timestream, " \
+#define SERVICES                                                                        \
+    "s3, dynamodb, lambda, sqs, sns, kinesis, firehose, kafka, logs, metrics, alarms, " \
+    "timestream, "                                                                      \
     "stepfunctions, opensearch, elasticsearch, iotevents, iotanalytics, iotsitewise, location"
 
 // ---- shared by the services

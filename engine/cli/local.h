@@ -36,6 +36,7 @@ extern const struct wr_local_service wr_local_results;         // lambda
 extern const struct wr_local_service wr_local_queues;          // sqs
 extern const struct wr_local_service wr_local_topics;          // sns
 extern const struct wr_local_service wr_local_shards;          // kinesis
+extern const struct wr_local_service wr_local_partitions;      // kafka
 extern const struct wr_local_service wr_local_streams;         // firehose
 extern const struct wr_local_service wr_local_groups;          // logs
 extern const struct wr_local_service wr_local_executions;      // stepfunctions

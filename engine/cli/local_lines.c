@@ -261,3 +261,4 @@ SERVICE(channels, wr_local_channels, "iotanalytics", "local/iotanalytics", 1, "c
         "channel")
 SERVICE(entries, wr_local_entries, "iotsitewise", "local/iotsitewise", 1, "file", NULL, "file")
 SERVICE(trackers, wr_local_trackers, "location", "local/location", 1, "tracker", NULL, "tracker")
+SERVICE(partitions, wr_local_partitions, "kafka", "local/kafka", 2, "topic", "partition", "topic")

@@ -132,6 +132,9 @@ def test_without_a_broker():
         lines = [json.loads(x) for x in support.read_file(path).splitlines()]
         tap.equal([(x["value"], x["headers"]) for x in lines],
                   [({"n": n}, [{"key": "a", "value": "b"}]) for n in range(3)], "lines")
+        listed = json.loads(weir.local("ls", "kafka", "--json"))
+        tap.equal((listed["topic"], listed["partition"]), ("readings", "1"), "weir local ls kafka")
+        tap.equal(weir.local("cat", "kafka", "readings", "1"), support.read_file(path), "weir local cat kafka")
 
 
 def test_mode_aws():

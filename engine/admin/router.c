@@ -278,26 +278,39 @@ static void refuse_method(struct wr_admin_call *call, const struct wr_buf *allow
     wr_buf_release(&json);
 }
 
+int wr_router_match(const struct wr_router *r, struct wr_admin_call *call, struct wr_buf *allow)
+{
+    call->route = NULL;
+    if (!find(r, call, allow)) {
+        return allow->len ? 405 : 404;
+    }
+    if (call->role < call->route->least) {
+        return 403;
+    }
+    return decode_labels(call) ? 0 : 400;
+}
+
 void wr_router_dispatch(const struct wr_router *r, struct wr_admin_call *call)
 {
     struct wr_buf allow = {0};
-    call->route = NULL;
-    if (!find(r, call, &allow)) {
-        if (allow.len) {
-            refuse_method(call, &allow);
-        } else {
-            wr_admin_reply_error(call, 404, "nothing is at %.*s",
-                                 WR_STR_ARG(call->req->head->path));
-        }
-    } else if (call->role < call->route->least) {
-        wr_admin_reply_error(call, 403,
-                             "this needs the role %s; yours is %s (admin.users, "
-                             "admin.groups)",
-                             wr_role_text(call->route->least), wr_role_text(call->role));
-    } else if (!decode_labels(call)) {
-        wr_admin_reply_error(call, 400, "the path has a broken %% escape");
-    } else {
+    switch (wr_router_match(r, call, &allow)) {
+    case 0:
         call->route->handle(call);
+        break;
+    case 400:
+        wr_admin_reply_error(call, 400, "the path has a broken %% escape");
+        break;
+    case 403:
+        wr_admin_reply_error(call, 403,
+                             "this needs the role %s; yours is %s (admin.users, admin.groups)",
+                             wr_role_text(call->route->least), wr_role_text(call->role));
+        break;
+    case 405:
+        refuse_method(call, &allow);
+        break;
+    default:
+        wr_admin_reply_error(call, 404, "nothing is at %.*s", WR_STR_ARG(call->req->head->path));
+        break;
     }
     wr_buf_release(&allow);
 }

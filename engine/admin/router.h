@@ -81,6 +81,9 @@ void wr_router_free(struct wr_router *r);
 // `routes` is lent until the router is freed.
 void wr_router_add(struct wr_router *r, const struct wr_admin_route *routes, size_t count,
                    void *user);
+// Which row is meant: 0, and call->route, ->user and ->labels are set; or the status to refuse it
+// with: 400, 403, 404, 405 (then `allow` gets the methods there are).
+int wr_router_match(const struct wr_router *r, struct wr_admin_call *call, struct wr_buf *allow);
 // Answer a request. `call` says who asks: req, listener, role, peer and arena are set.
 void wr_router_dispatch(const struct wr_router *r, struct wr_admin_call *call);
 

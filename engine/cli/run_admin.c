@@ -75,9 +75,16 @@ static void reasons(void *user, struct wr_buf *out)
     } else if (!d->subscribed) {
         wr_buf_add(out, WR_STR("the rules' topic filters are not subscribed to yet\n"));
     }
-    if (wr_stores_busy(&d->stores)) {
-        wr_buf_add(out, WR_STR("the spool or the dead-letter store takes nothing more: full, or "
-                               "the disk is behind\n"));
+    struct wr_spool_stats spool = {0};
+    if (d->stores.spool) {
+        wr_spool_stats(d->stores.spool, &spool);
+    }
+    if (spool.full) {
+        wr_buf_add(out, WR_STR("the spool takes nothing more: no room (spool.max, or the disk)\n"));
+    }
+    if (d->stores.dead_full) {
+        wr_buf_add(out, WR_STR("the dead-letter store takes nothing more: no room (dead.max, or "
+                               "the disk)\n"));
     }
 }
 

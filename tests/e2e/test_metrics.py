@@ -166,6 +166,27 @@ def test_circuits_and_age():
         wait_for(lambda: page(weir)("weir_spool_oldest_age_seconds") == 0, "nothing is in the spool")
 
 
+def test_full_spool():
+    """A spool without room: weir_spool_full, and /readyz says why"""
+    rules = {"far": rule("SELECT * FROM 'in/#'", {"null": {"name": "x"}})}
+    config = {"spool": {"max": "64M"}, "sinks": {"null": {"verdict": "retry", "retry": {"budget": "1h", "cap": "1h", "base": "1h",
+                                                                                      "attempts": 1000}}}}
+    with Broker() as broker, Weir(broker, rules, config) as weir:
+        wait_for(lambda: get(sock(weir), "/readyz").status == 200, "readiness")
+        broker.publish_lines("in/a", [json.dumps({"n": n, "pad": "x" * 900000}) for n in range(80)])
+        answer = wait_for(lambda: (a := get(sock(weir), "/readyz")).status == 503 and "spool" in a.text and a, "no room")
+        tap.check("the spool takes nothing more: no room (spool.max, or the disk)\n" in answer.text, answer.text)
+        p = page(weir)
+        tap.equal((p("weir_spool_full"), p("weir_dead_letters_full")), (1, 0), "full")
+        tap.check(p("weir_spool_bytes") <= 64 << 20, "no more than spool.max")
+        weir.kill()
+        weir.configure({"spool": {"max": "1G"}})
+        weir.start()
+        wait_for(lambda: page(weir)("weir_results_total", rule="far", outcome="delivered") >= 80, "deliveries")
+        wait_for(lambda: get(sock(weir), "/readyz").status == 200, "readiness again")
+        tap.equal(page(weir)("weir_spool_full"), 0, "room")
+
+
 def queries(node):
     """Every text of the dashboard that Prometheus is asked."""
     if isinstance(node, dict):

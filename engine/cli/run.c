@@ -214,7 +214,9 @@ static void daemon_release(struct wr_daemon *d)
 
 static int run(struct wr_config *config, const struct wr_daemon_arguments *arguments)
 {
-    struct wr_daemon d = {.config = config, .arguments = arguments, .started = wr_mono_now()};
+    // Static: when weir ends at once, uv's threads may still answer to its loop.
+    static struct wr_daemon d;
+    d = (struct wr_daemon){.config = config, .arguments = arguments, .started = wr_mono_now()};
     struct wr_fault fault = {0};
     if (wr_state_dir_open(config->state_dir, &d.state, &fault)) {
         return wr_daemon_complain(&fault, 1);

@@ -352,7 +352,7 @@ def test_full():
         tap.check(full["spool"]["full"], f"it is full: {full['spool']}")
         tap.check(full["spool"]["bytes"] <= 64 << 20, f"no more than spool.max: {full['spool']}")
         support.stays(lambda: not weir.totals()["mqtt"]["connected"], "it stays away while there is no room", every=0.1)
-        tap.check(0 < acks(broker, weir.client_id) <= 66, "it acknowledged what is in the spool, and no more")
+        tap.check(acks(broker, weir.client_id) <= 66, "it acknowledged no more than what is in the spool")
         weir.kill()
         tap.equal(weir.results("gate"), [], "nothing was delivered")
         weir.start(wait=False)  # full from its start on

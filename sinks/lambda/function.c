@@ -522,13 +522,25 @@ static void random_hex(char *to, size_t digits)
     to[digits] = 0;
 }
 
+static void new_uuid(char to[37])
+{
+    char hex[32];
+    random_hex(hex, 31);
+    // Version 4: the variant's digit is 8, 9, a or b.
+    snprintf(to, 37, "%.8s-%.4s-4%.3s-%c%.3s-%.12s", hex, hex + 8, hex + 12, "89ab"[hex[15] % 4],
+             hex + 16, hex + 19);
+}
+
 static void make_ids(struct wr_invocation *inv)
 {
     char hex[57];
-    random_hex(hex, 56);
-    // UUID version 4: the variant's digit is 8, 9, a or b.
-    snprintf(inv->id_, sizeof inv->id_, "%.8s-%.4s-4%.3s-%c%.3s-%.12s", hex, hex + 8, hex + 12,
-             "89ab"[hex[15] % 4], hex + 16, hex + 19);
+    if (inv->id.len) {
+        wr_assert(inv->id.len == sizeof inv->id_ - 1);
+        memcpy(inv->id_, inv->id.at, inv->id.len);
+        inv->id_[inv->id.len] = 0;
+    } else {
+        new_uuid(inv->id_);
+    }
     random_hex(hex, 56);
     snprintf(inv->trace_, sizeof inv->trace_, "Root=1-%08x-%.24s;Parent=%.16s;Sampled=0",
              (unsigned)(wr_wall_ms() / 1000), hex, hex + 24);

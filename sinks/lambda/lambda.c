@@ -13,6 +13,7 @@
 #include "sinks/lambda/action.h"
 #include "sinks/lambda/function.h"
 #include "sinks/lib/later.h"
+#include "sinks/lib/uuid.h"
 #include "sql/base/json.h"
 
 #include "sql/base/banned.h"
@@ -258,6 +259,12 @@ static void lambda_submit(struct wr_sink *self, struct wr_record *rec)
     job->inv.retries = wr_function_retries(f);
     job->inv.answered = on_answered;
     job->inv.done = on_done;
+    // The same at every try, so that a function can tell an event that comes twice.
+    char id[WR_UUID_LEN + 1];
+    if (rec->delivery_id) {
+        wr_uuid_of_record(id, rec, 0);
+        job->inv.id = (wr_str){id, WR_UUID_LEN};
+    }
     if (!wr_function_invoke(f, &job->inv)) {
         settle_service_error(rec, WR_RETRY, 429, "TooManyRequestsException", "Rate Exceeded", arn);
     }

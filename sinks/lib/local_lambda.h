@@ -21,6 +21,7 @@ enum wr_outcome {
 struct wr_invocation {
     wr_str event;     // JSON; lent until done
     wr_str arn;       // for the process; lent until done
+    wr_str id;        // its request id, 36 letters; copied. Empty: a new one
     unsigned retries; // tries after the first
     // May be NULL. The outcome is final. `answer` is what the function answered, or an error
     // document ({"errorMessage": …, "errorType": …}); borrowed, not checked.

@@ -9,7 +9,7 @@ import subprocess
 
 import support
 from support import Broker, tap, wait_for
-from weir import Weir, binary, republish, rule, s3
+from weir import EXAMPLES, Weir, binary, function, republish, rule, s3
 
 NO_BUCKET = s3("${nosuch}", "k")
 # The null sink is what fails or delivers, by the configuration.
@@ -121,6 +121,30 @@ def test_redrive():
         tap.equal(letters(weir), [], "letters")
         weir.stop()
         tap.equal(weir.run("dead", "redrive", "--yes")[::2], (1, "weir dead: no letter fits\n"), "nothing left")
+
+
+def test_request_ids():
+    """a function sees one request id for one event, over retries, a kill and a redrive; another for another event"""
+    folder = support.temp_dir("wr-function-")
+    support.write_file(folder + "/fail.py", "import os\n\n\ndef handler(event, context):\n"
+                       "    if not os.path.exists(os.environ['GATE']):\n        raise ValueError('not yet')\n    return event['n']\n")
+    support.write_file(folder + "/python_runtime.py", support.read_file(os.path.join(EXAMPLES, "functions", "python_runtime.py")))
+    fail = {"command": "/usr/bin/python3 python_runtime.py", "cwd": folder, "handler": "fail.handler", "timeout": "30s", "retries": 1,
+            "retry_delay": "10ms", "env": "GATE=" + folder + "/open"}
+    rules = {"f": rule("SELECT n FROM 'in'", function("fail"))}
+    with Broker() as broker, Weir(broker, rules, {"sinks": {"lambda": {"functions": {"fail": fail}}}}) as weir:
+        broker.publish_lines("in", ['{"n": 1}', '{"n": 2}'])
+        wait_for(lambda: weir.totals()["deadLetters"]["entries"] == 2, lambda: f"letters {weir.totals()}")
+        weir.kill()
+        tap.equal(weir.run("dead", "redrive", "--yes")[0], 0, "redrive")
+        support.write_file(folder + "/open", "")
+        weir.start()
+        wait_for(lambda: sum(x["status"] == "ok" for x in weir.results("fail")) >= 2, "answers")
+        rows = weir.results("fail")
+        ids = {n: {x["requestId"] for x in rows if x["event"]["n"] == n} for n in (1, 2)}
+        tap.equal([len(x) for x in ids.values()], [1, 1], f"request ids {ids}")
+        tap.check(ids[1] != ids[2], "two events, two ids")
+        tap.check(len(rows) >= 4, f"{len(rows)} rows")
 
 
 def test_redrive_for_settled():

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "sinks/lib/spawn.h"
+
 #include "sql/base/banned.h"
 
 #define DRAIN_MS \
@@ -194,7 +196,7 @@ static int spawn(uv_loop_t *loop, struct wr_process *p, const struct wr_process_
         .stdio = stdio,
     };
     options.file = options.args[0];
-    return uv_spawn(loop, &p->process, &options);
+    return wr_spawn(loop, &p->process, &options);
 }
 
 wr_err wr_process_start(uv_loop_t *loop, const struct wr_process_options *o,

@@ -8,6 +8,7 @@
 
 #include <openssl/crypto.h>
 
+#include "sinks/lib/spawn.h"
 #include "sql/base/json.h"
 
 #include "sql/base/banned.h"
@@ -220,7 +221,7 @@ static int start(struct wr_aws_process *p, char **args)
         .exit_cb = on_exit_,
         .flags = UV_PROCESS_DETACHED, // a group of its own
     };
-    return uv_spawn(p->fetch->tools->loop, &p->process, &options);
+    return wr_spawn(p->fetch->tools->loop, &p->process, &options);
 }
 
 void wr_aws_run_process(struct wr_aws_fetch *f)

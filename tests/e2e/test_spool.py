@@ -527,6 +527,28 @@ def test_broker_restart():
         tap.check(more <= 500, "at most those that were on their way")
 
 
+def test_function_over_a_broker_restart():
+    """a function's process has none of weir's descriptors, and so cannot keep a lost connection open: one new connection"""
+    folder = support.temp_dir("wr-function-")
+    support.write_file(folder + "/pid.py", "import os\n\n\ndef handler(event, context):\n    return os.getpid()\n")
+    support.write_file(folder + "/python_runtime.py",
+                       support.read_file(os.path.join(EXAMPLES, "functions", "python_runtime.py")))
+    pid = {"command": "/usr/bin/python3 python_runtime.py", "cwd": folder, "handler": "pid.handler"}
+    rules = {"f": rule("SELECT n FROM 'in/f'", function("pid")), "box": rule("SELECT n FROM 'in/+'", s3("box", "${n}/${newuuid()}"))}
+    with Broker() as broker, Weir(broker, rules, {"sinks": {"lambda": {"functions": {"pid": pid}}}}) as weir:
+        def of(process):
+            return {os.readlink(f"/proc/{process}/fd/{x}") for x in os.listdir(f"/proc/{process}/fd")}
+        broker.publish("in/f", '{"n": 0}')
+        child = wait_for(lambda: weir.results("pid"), "an answer")[0]["result"]
+        shared = {x for x in of(weir.process.pid) & of(child) if not x.startswith("/dev/")}
+        tap.check(not any(x.startswith("socket:") for x in of(weir.process.pid) & of(child)), f"sockets of both: {shared}")
+        broker.restart()
+        broker.publish_lines("in/a", (json.dumps({"n": n}) for n in range(1, 500)))
+        wait_for(lambda: len(weir.folders("box")) == 500, "all objects")
+        support.stays(lambda: weir.totals()["mqtt"]["connects"] == 2, "one new connection", 2, every=0.2)
+        tap.equal(set(weir.folders("box").values()), {1}, "each evaluated once")
+
+
 def test_clock():
     """the clock jumps an hour back and two forward: nothing is stuck, nothing is lost"""
     library = next((x for x in ("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",

@@ -119,9 +119,16 @@ def test_kinesis():
     rules = {"r": rule("SELECT n FROM 'a/+'", kinesis("readings", partitionKey="${topic(2)}"))}
     with Broker() as broker, Weir(broker, rules, {"sinks": {"kinesis": {"streams": {"readings": {"shards": 4}}}}}) as weir:
         tail = Process([binary(), "local", "-c", weir.config_file, "tail", "kinesis", "readings", "--for", "60"], name="tail", cwd=weir.dir)
+        probes = [0]
+
+        def looks():
+            broker.publish("a/probe", '{"n":-1}')
+            probes[0] += 1
+            return tail.lines
+        wait_for(looks, "the tail to look", every=0.3)
         for n in range(40):
             broker.publish(f"a/{n % 8}", json.dumps({"n": n}))
-        weir.wait_settled(40)
+        weir.wait_settled(40 + probes[0])
         seen = {}
         for line in weir.local("ls", "kinesis", "--json").splitlines():
             shard = json.loads(line)["shard"]
@@ -130,15 +137,19 @@ def test_kinesis():
             tap.equal(numbers, sorted(set(numbers)), f"numbers of {shard}")
             for r in records:
                 seen.setdefault(r["partitionKey"], []).append((shard, json.loads(r["data"])["n"]))
+        tap.equal(len(seen.pop("probe")), probes[0], "probes")
         tap.equal({k: [n for _, n in v] for k, v in seen.items()},
                   {str(k): list(range(k, 40, 8)) for k in range(8)}, "all, each key in its order")
         for key, got in seen.items():
             want = int(hashlib.md5(key.encode()).hexdigest(), 16) * 4 >> 128
             tap.equal({shard for shard, _ in got}, {f"shardId-{want:012}"}, f"shard of {key}")
-        tap.equal(len(weir.local("cat", "kinesis", "readings").splitlines()), 40, "all shards")
+        tap.equal(len(weir.local("cat", "kinesis", "readings").splitlines()), 40 + probes[0], "all shards")
         tap.equal(weir.local("cat", "kinesis", "readings", "3"), weir.local("cat", "kinesis", "readings", "shardId-000000000003"),
                   "a shard by its number")
-        wait_for(lambda: len(tail.lines) == 40, lambda: f"40 lines of tail, got {len(tail.lines)}")
+
+        def tailed():
+            return sorted(json.loads(json.loads(x)["data"])["n"] for x in list(tail.lines) if '"probe"' not in x)
+        wait_for(lambda: tailed() == list(range(40)), lambda: f"what tail shows: {tailed()}")
         tail.stop()
 
 

@@ -55,8 +55,9 @@ static void not_matched(const struct wr_metrics *m, struct wr_buf *out)
     RULES(r)
     {
         sample(out, WR_METRIC_RULE_NOT, r, "reason", "false", NULL, NULL,
-               r->no_match - r->undefined);
+               r->no_match - r->undefined - r->left_out);
         sample(out, WR_METRIC_RULE_NOT, r, "reason", "undefined", NULL, NULL, r->undefined);
+        sample(out, WR_METRIC_RULE_NOT, r, "reason", "index", NULL, NULL, r->left_out);
     }
 }
 

@@ -180,6 +180,7 @@ static struct sums sums_of(const struct wr_rule_counters *c)
 static struct sums all_sums(const struct wr_bench_set *set)
 {
     struct sums all = {0};
+    wr_rule_set_settle(set->rule_set);
     for (size_t i = 0; i < wr_rule_set_count(set->rule_set); i++) {
         struct sums s = sums_of(wr_rule_set_at(set->rule_set, i)->counters);
         all.tried += s.tried;
@@ -235,6 +236,7 @@ static wr_err sample(struct wr_bench_set *set, struct wr_bench_result *r, struct
     }
     wr_bench_engine_close(&e);
     size_t count = wr_rule_set_count(set->rule_set);
+    wr_rule_set_settle(set->rule_set);
     r->rule = wr_alloc((count + 1) * sizeof *r->rule);
     for (size_t i = 0; i < count && !err; i++) {
         const struct wr_rule_counters *c = wr_rule_set_at(set->rule_set, i)->counters;

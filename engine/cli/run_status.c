@@ -83,6 +83,7 @@ static void write_audit(const struct wr_daemon *d, struct wr_buf *out)
 static void write_totals(const struct wr_daemon *d, struct wr_buf *out)
 {
     const struct wr_rule_set *rules = wr_flow_rules(d->flow);
+    wr_flow_take_stock(d->flow);
     wr_metrics_write(d->metrics, out);
     wr_buf_addf(out,
                 ",\"pid\":%ld,\"uptimeMs\":%lld,\"live\":%zu,\"rulesLoaded\":%zu,"

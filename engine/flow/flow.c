@@ -129,6 +129,24 @@ static struct wr_rule_group *find_group(struct wr_flow *f, struct wr_message *m,
     return group;
 }
 
+// Which of the group's rules are run on the message, by their numbers in it: those that the index
+// nominates. All of them (*numbers NULL) without one; when someone counts the terms of WHERE; for
+// what is no JSON; and for a second delivery, whose rules are looked up one by one.
+static inline size_t candidates(struct wr_flow *f, struct wr_message *m,
+                                struct wr_rule_group *group, const uint32_t **numbers)
+{
+    *numbers = NULL;
+    if (WR_LIKELY(!group->index) || f->counts_terms || !m->sql.json || (m->dup && f->twice)) {
+        return group->count;
+    }
+    size_t count = wr_index_match(group->index, &m->sql, numbers);
+    group->indexed++;
+    for (size_t i = 0; i < count; i++) {
+        group->nominated[(*numbers)[i]]++;
+    }
+    return count;
+}
+
 // The same as the loop of evaluate(), with a look at the clock before and behind each rule. What
 // the looks cost is taken off; `began` is from before the message was read.
 WR_COLD static void evaluate_timed(struct wr_flow *f, struct wr_message *m, struct wr_rule_set *set,
@@ -138,7 +156,10 @@ WR_COLD static void evaluate_timed(struct wr_flow *f, struct wr_message *m, stru
     int64_t last = wr_mono_ns(), look = wr_mono_ns() - last;
     int64_t sum = last - began - look;
     last += look;
-    for (size_t i = 0; i < group->count; i++) {
+    const uint32_t *numbers;
+    size_t count = candidates(f, m, group, &numbers);
+    for (size_t k = 0; k < count; k++) {
+        size_t i = numbers ? numbers[k] : k;
         wr_run_start(f, m, set, group, i, &spare);
         int64_t now = wr_mono_ns(), took = now - last - look;
         struct wr_rule_counters *c = group->rules[i]->counters;
@@ -173,8 +194,10 @@ static void evaluate(struct wr_flow *f, struct wr_message *m, struct wr_rule_gro
         evaluate_timed(f, m, set, group, began);
     } else {
         struct wr_run *spare = NULL;
-        for (size_t i = 0; i < group->count; i++) {
-            wr_run_start(f, m, set, group, i, &spare);
+        const uint32_t *numbers;
+        size_t count = candidates(f, m, group, &numbers);
+        for (size_t k = 0; k < count; k++) {
+            wr_run_start(f, m, set, group, numbers ? numbers[k] : k, &spare);
         }
     }
     group->locks--;

@@ -94,6 +94,7 @@ struct wr_flow {
     struct wr_rule_set *rules;
     struct wr_topic_cache *topics;
     size_t topic_sets;
+    bool counts_terms; // of some rule (wr_flow_count_terms)
     struct wr_retry retry;
     struct wr_circuits circuits;
     struct wr_twice *twice; // or NULL

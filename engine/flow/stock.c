@@ -65,6 +65,9 @@ static void clear(struct wr_metrics *m)
 void wr_flow_take_stock(const struct wr_flow *f)
 {
     struct wr_metrics *m = f->options.metrics;
+    if (f->rules) {
+        wr_rule_set_settle(f->rules);
+    }
     clear(m);
     m->now.live = f->live_messages;
     for (const struct wr_run *r = f->live; r; r = r->live_next) {
@@ -137,6 +140,10 @@ bool wr_flow_count_terms(struct wr_flow *f, wr_str name, bool on)
     if (on) {
         make_terms(rule);
     }
+    f->counts_terms = false;
+    for (const struct wr_rule_counters *r = f->options.metrics->rules; r; r = r->next) {
+        f->counts_terms |= r->terms != NULL;
+    }
     return true;
 }
 
@@ -145,4 +152,5 @@ void wr_flow_forget_terms(struct wr_flow *f)
     for (struct wr_rule_counters *r = f->options.metrics->rules; r; r = r->next) {
         forget_terms(r);
     }
+    f->counts_terms = false;
 }

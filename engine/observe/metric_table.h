@@ -35,7 +35,7 @@
     METRIC(RULE_MATCHED, "weir_rule_matched_total", counter, "rule",                              \
            "Of these: WHERE was true, and there is a result.")                                    \
     METRIC(RULE_NOT, "weir_rule_not_matched_total", counter, "rule, reason",                      \
-           "Of these: WHERE was false, or Undefined.")                                            \
+           "Of these: WHERE was false, or Undefined; index: one of the two, without a look.")     \
     METRIC(RULE_ERRORS, "weir_rule_errors_total", counter, "rule, reason",                        \
            "Of these: the statement failed.")                                                     \
     METRIC(RULE_UNFINISHED, "weir_rule_unfinished_total", counter, "rule",                        \

@@ -239,6 +239,7 @@ void wr_metrics_write_rule(const struct wr_rule_counters *r, bool brief, struct 
     number(out, "matched", r->matched);
     number(out, "noMatch", r->no_match);
     number(out, "undefined", r->undefined);
+    number(out, "leftOut", r->left_out);
     number(out, "parseError", r->not_json);
     number(out, "regexLimits", r->regex_limits);
     more(out, "evaluating", r->now.evaluating, brief);

@@ -9,7 +9,7 @@
 //   intake    messages = no_rule + rule_not_found + Σ dropped + evaluated
 //   settled   messages + restored = settled + now.live
 //   matching  of a rule: topic_match = matched + no_match + Σ failed + unfinished + now.evaluating
-//             (no_match: `undefined` of them Undefined, the others false)
+//             (no_match: `undefined` of them Undefined, `left_out` either, the others false)
 //   results   of a rule: matched + recovered + redriven = delivered + handled + dead + unkept
 //                        + damaged + given_back + Σ now.stages + now.waiting + now.fetching
 //   failing   of a rule: broken = handled + dead + unkept + broken_back + now.error + now.burying
@@ -122,6 +122,7 @@ struct wr_rule_counters {
     uint64_t matched;              // WHERE was true, and there is a result: RulesExecuted
     uint64_t no_match;             // WHERE was not true
     uint64_t undefined;            // of these: Undefined
+    uint64_t left_out;             // of these: the index knew, so nobody looked which of the two
     uint64_t failed[WR_WHY_COUNT]; // evaluations of the statement
     uint64_t unfinished;           // waited for a look-up at the stop: the broker keeps them
     uint64_t not_json;             // of those tried, whatever came of it: ParseError

@@ -97,8 +97,33 @@ void wr_rule_set_lock(struct wr_rule_set *s)
     s->locks++;
 }
 
+static void group_settle(struct wr_rule_group *g)
+{
+    for (size_t i = 0; g->indexed && i < g->count; i++) {
+        struct wr_rule_counters *c = g->rules[i]->counters;
+        uint64_t left_out = g->indexed - g->nominated[i];
+        c->topic_match += left_out;
+        c->no_match += left_out;
+        c->left_out += left_out;
+        g->nominated[i] = 0;
+    }
+    g->indexed = 0;
+}
+
+void wr_rule_set_settle(struct wr_rule_set *s)
+{
+    for (size_t i = 0; i < s->bucket_count; i++) {
+        for (struct wr_rule_group *g = s->groups[i]; g; g = g->next_) {
+            group_settle(g);
+        }
+    }
+}
+
 static void group_free(struct wr_rule_group *g)
 {
+    group_settle(g);
+    wr_index_free(g->index);
+    free(g->nominated);
     wr_plan_free(g->plan);
     free(g);
 }
@@ -221,6 +246,8 @@ static struct wr_rule_group *group_new(struct wr_rule_set *s, const uint32_t *id
     g->rules = rules;
     g->ids_ = own;
     g->plan = wr_plan_new_in(s->readers, programs, count);
+    g->index = wr_index_new(g->plan);
+    g->nominated = g->index ? wr_zalloc(count * sizeof *g->nominated) : NULL;
     return g;
 }
 

@@ -5,6 +5,7 @@
 #define WR_ENGINE_RULES_RULE_SET_H
 
 #include "engine/rules/rule.h"
+#include "sql/index.h"
 
 // Groups kept at most, and two more for each rule; beyond it those not in use are forgotten.
 // Hostile topics can otherwise make one for every combination of filters.
@@ -16,6 +17,11 @@ struct wr_rule_group {
     size_t count;
     struct wr_rule *const *rules;
     struct wr_plan *plan;
+    struct wr_index *index; // nominates rules; NULL: there are too few, or nothing tells them apart
+    // With an index, since the last wr_rule_set_settle(): messages that were nominated for, and for
+    // how many of them each rule was.
+    uint64_t indexed;
+    uint64_t *nominated;
     uint32_t locks;       // evaluations that use it
     const uint32_t *ids_; // numbers in the set, ascending: the group's identity
     uint64_t hash_;
@@ -36,6 +42,10 @@ struct wr_rule *wr_rule_set_find(const struct wr_rule_set *s, wr_str name); // N
 // Never the same for two contents, in any set of the process: a cached answer of another epoch is
 // void.
 uint64_t wr_rule_set_epoch(const struct wr_rule_set *s);
+
+// Bring the counters of rules up to date with what indexes have left out: a rule that was not
+// nominated was tried, and did not match. Whoever reads counters calls it before.
+void wr_rule_set_settle(struct wr_rule_set *s);
 
 // FROM filters of the enabled rules: sorted, each once; borrowed.
 const wr_str *wr_rule_set_filters(const struct wr_rule_set *s, size_t *count);

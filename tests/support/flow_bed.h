@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#define BED_RULES_MAX   8
+#define BED_RULES_MAX   32
 #define BED_LOOKUPS_MAX 16
 
 struct bed {

@@ -365,6 +365,7 @@ static void test_fuse(void **state)
             CHECK("why",
                   r->verdict != WR_REFUSED ||
                       strstr(r->message, "may feed itself and published 3 results in a second"));
+            free(r);
         }
         CHECK_INT(cases[i].name, broker.count, cases[i].want);
         CHECK_INT(cases[i].name, refused, 10 - cases[i].want);
@@ -386,6 +387,7 @@ static void test_fuse_mends(void **state)
         fake_set(r, "topic", S("a/b"));
         fake_submit(&f, r);
         published += r->verdict == WR_DELIVERED;
+        free(r);
         uv_sleep(1);
         uv_update_time(&f.loop);
     }
@@ -398,6 +400,7 @@ static void test_fuse_mends(void **state)
     fake_set(r, "topic", S("a/b"));
     fake_submit(&f, r);
     CHECK_INT("another rule", r->verdict, WR_DELIVERED);
+    free(r);
     end(&f);
 }
 
@@ -429,6 +432,7 @@ static void test_aws_limits(void **state)
             fake_submit(&f, r);
             CHECK_INT(cases[i].name, r->verdict, over == 1 ? WR_REFUSED : WR_DELIVERED);
             CHECK(cases[i].name, over != 1 || strstr(r->message, cases[i].why));
+            free(r);
         }
     }
     f.host.aws_limits = true;
@@ -437,17 +441,20 @@ static void test_aws_limits(void **state)
     fake_set(r, "headers.messageExpiry", S("604800"));
     fake_submit(&f, r);
     CHECK_INT("a week", r->verdict, WR_DELIVERED);
+    free(r);
     r = fake_record(&f, S("{}"));
     fake_set(r, "topic", S("a/b"));
     fake_set(r, "headers.messageExpiry", S("604801"));
     fake_submit(&f, r);
     CHECK_INT("more than a week", r->verdict, WR_REFUSED);
+    free(r);
     r = fake_record(&f, S("{}"));
     char text[300];
     snprintf(text, sizeof text, "$$aws/rules/some_rule/%.256s", big); // the prefix does not count
     fake_set(r, "topic", Z(text));
     fake_submit(&f, r);
     CHECK_INT("Basic Ingest", r->verdict, WR_DELIVERED);
+    free(r);
     end(&f);
 }
 

@@ -437,6 +437,31 @@ def test_newer_format():
         tap.equal(gate.answered(weir), {1: 1}, "the answer, when the format is ours again")
 
 
+def test_sync_fails():
+    """the disk fails a sync: weir ends at once with a clear error, acknowledges nothing more, and goes on at the next start"""
+    library = os.environ.get("WR_BREAK_SYNC")
+    if not library or not os.path.exists(library):
+        raise support.Skip("no library that breaks fdatasync() (WR_BREAK_SYNC)")
+    broken = os.path.join(support.temp_dir("wr-sync-"), "broken")
+    rules = {"box": rule("SELECT n FROM 'in/#'", s3("box", "${n}/${newuuid()}"))}
+    with Broker() as broker, Weir(broker, rules, env={"LD_PRELOAD": library, "BREAK_SYNC": broken}) as weir:
+        broker.publish_lines("in/a", (json.dumps({"n": n}) for n in range(20)))
+        wait_for(lambda: len(weir.folders("box")) == 20 and acks(broker, weir.client_id) == 20, "the first")
+        support.write_file(broken, "")
+        broker.publish_lines("in/a", (json.dumps({"n": n}) for n in range(20, 40)))
+        tap.equal(weir.process.wait(), 1, "exit status")
+        tap.check("syncing failed: Input/output error" in weir.log and "weir ends at once" in weir.log, weir.log[-1500:])
+        tap.equal(acks(broker, weir.client_id), 20, "acknowledgements")
+        tap.equal(len(weir.folders("box")), 20, "nothing that is not safe was delivered")
+        weir.start(wait=False)  # still broken
+        tap.check(weir.process.wait() != 0, "it does not start on a broken disk that it has to trust")
+        os.unlink(broken)
+        weir.start()
+        wait_for(lambda: len(weir.folders("box")) == 40, lambda: f"all objects; {weir.totals()}")
+        totals = wait_empty(weir)
+        tap.equal(totals["recognised"], 0, "what may never have reached the disk is evaluated again")
+
+
 # ---- what changes between two starts
 
 def test_rules_change():

@@ -299,10 +299,15 @@ static struct slot *slot_of(struct kafka_source *s, const struct wr_message *m)
 
 // ---- messages
 
+static void on_again(uv_timer_t *timer);
+
 static void finish(struct kafka_source *s, struct partition *p, uint64_t number)
 {
     if (wr_frontier_finish(&p->frontier, number)) {
         p->dirty = true;
+        if (!s->serving && !s->closing && !uv_is_active((uv_handle_t *)&s->again)) {
+            uv_timer_start(&s->again, on_again, 0, 0); // stored once for all of a burst
+        }
     }
 }
 
@@ -413,8 +418,6 @@ static void pause_all(struct kafka_source *s, bool paused)
     }
     rd_kafka_topic_partition_list_destroy(list);
 }
-
-static void on_again(uv_timer_t *timer);
 
 // Only what comes into an empty queue wakes: it is read until it is empty, or later.
 static void serve(struct kafka_source *s)

@@ -37,6 +37,11 @@ class Reader(Weir):
             wait_for(lambda: self.kafka()["assigned"] >= self.assigned, "partitions", every=0.1)
         return self
 
+    def join(self):
+        """Start, and not wait for partitions."""
+        self.start(wait=False)
+        self.process.wait_line("started: pid")  # before that a question would end it
+
     def kafka(self):
         return self.totals()["kafka"]
 
@@ -101,7 +106,7 @@ def share(cluster, more=None):
     count, part = 9000, 1500
     with Reader(cluster, PASS, more, assigned=8) as one, Reader(cluster, PASS, more, start=False) as two:
         cluster.produce("in", numbers(0, part))
-        two.start(wait=False)
+        two.join()
         for first in range(part, count - part, part):
             cluster.produce("in", numbers(first, part))
         wait_for(lambda: (one.kafka()["assigned"], two.kafka()["assigned"]) == (4, 4), "four partitions each",
@@ -129,7 +134,7 @@ def test_two_share_a_group_eagerly():
     more = {"kafka": {"assignor": "range"}}
     with kafka.Cluster(topics=[("in", 8), ("out", 1)]) as cluster, Reader(cluster, PASS, more, assigned=8) as one, \
             Reader(cluster, PASS, more, start=False) as two:
-        for part, step in enumerate((lambda: two.start(wait=False), lambda: one.stop(), lambda: None)):
+        for part, step in enumerate((two.join, one.stop, lambda: None)):
             cluster.produce("in", numbers(1000 * part, 1000))
             wait_all(cluster, 1000 * (part + 1))
             support.stays(lambda: True, "commits", seconds=0.5)

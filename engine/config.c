@@ -124,7 +124,8 @@ static wr_str nearest(wr_str name)
         if (wr_str_eq_nocase(last_part(known), name)) {
             return known; // its section was forgotten
         }
-        wr_str candidates[] = {known, first_part(known), WR_STR("sinks"), WR_STR("aws")};
+        wr_str candidates[] = {known, first_part(known), WR_STR("sinks"), WR_STR("aws"),
+                               WR_STR("brokers")};
         for (size_t k = 0; k < WR_COUNT(candidates); k++) {
             size_t d = wr_str_distance(name, candidates[k]);
             if (d < least && d <= last_part(candidates[k]).len / 2) {
@@ -472,7 +473,8 @@ static bool is_ours(wr_str flat)
             return true;
         }
     }
-    return wr_str_eq(section, WR_STR("sinks")) || wr_str_eq(section, WR_STR("aws"));
+    return wr_str_eq(section, WR_STR("sinks")) || wr_str_eq(section, WR_STR("aws")) ||
+           wr_str_eq(section, WR_STR("brokers"));
 }
 
 static bool is_boolean_option(const struct load *l, wr_str flat)
@@ -597,6 +599,7 @@ wr_err wr_config_load(const char *file, int *arg_count, char **args, struct wr_c
     c->arena_ = wr_alloc(sizeof *c->arena_);
     wr_arena_init(c->arena_, ARENA_MAX);
     c->sinks_ = wr_config_sinks_new(c->arena_);
+    c->mqtt_section = "mqtt";
     fault = fault ? fault : &unused;
     name_file(&l, file);
     set_defaults(&l);
@@ -620,6 +623,9 @@ wr_err wr_config_load(const char *file, int *arg_count, char **args, struct wr_c
     }
     if (!err) {
         err = wr_config_kinds_choose(c, fault);
+    }
+    if (!err) {
+        err = wr_config_brokers_finish(c, fault);
     }
     if (err) {
         wr_config_free(c);

@@ -23,6 +23,7 @@ struct wr_config {
     const char *mqtt_ca_file;        // mqtt.ca_file: "" = the system's
     const char *mqtt_cert_file;      // mqtt.cert_file
     const char *mqtt_key_file;       // mqtt.key_file
+    const char *mqtt_alpn;           // mqtt.alpn: "" = none
     bool mqtt_verify;                // mqtt.verify: check the broker's certificate, default true
     int64_t mqtt_keepalive_s;        // mqtt.keepalive: 60..65535, default 60
     int64_t mqtt_session_expiry_s;   // mqtt.session_expiry: default 7 days
@@ -96,11 +97,39 @@ struct wr_config {
     const char *log_format;     // log.format: auto|logfmt|json
     bool log_payloads;          // log.payloads
 
+    // What messages call the connection of the members mqtt_*: "mqtt", or "brokers.NAME" in a
+    // broker's own.
+    const char *mqtt_section;
+    const struct wr_config_broker *brokers; // of brokers.*, in the order of the file
+    size_t broker_count;
+
+    const struct wr_config_route *routes_; // config_brokers.c's
+    size_t route_count_;
+    size_t broker_default_, broker_error_default_;
     struct wr_config_sinks *sinks_; // sinks.<kind>.<setting>, aws.<setting>
     struct wr_config_kinds *kinds_; // the forms that were chosen
     struct wr_arena *arena_;
     struct wr_config *adopted_; // whose values of live options these are; NULL: our own
 };
+
+// A broker that republish may publish to, besides the one that messages come from.
+struct wr_config_broker {
+    const char *name;             // brokers.NAME
+    const struct wr_config *mqtt; // this configuration with the members mqtt_* of the broker
+    bool aws_limits;              // it is AWS IoT Core, or is to be treated so
+    int64_t window;               // publications that are not acknowledged
+    int64_t rate;                 // publications a second; 0: no limit
+    int64_t spool_share;          // percent of spool.max that may wait for it
+};
+
+#define WR_BROKER_SOURCE "source" // the name of the broker that messages come from
+
+// Where the republish action of rule `rule` publishes to (sinks.republish.*): 0 is the source's
+// broker, i + 1 is brokers[i]. Thread: any.
+size_t wr_config_route(const struct wr_config *c, wr_str rule, bool error_action);
+// The rules that sinks.republish.rules and .error_rules name, 0 .. count-1, some twice.
+size_t wr_config_route_count(const struct wr_config *c);
+wr_str wr_config_route_rule(const struct wr_config *c, size_t index);
 
 // A table entry, for `weir help options`, docs and tests; those of the section aws stand last.
 struct wr_config_option {
@@ -114,6 +143,9 @@ struct wr_config_option {
 };
 size_t wr_config_option_count(void);
 const struct wr_config_option *wr_config_option_at(size_t index);
+// The same of one broker: "brokers.NAME.url".
+size_t wr_config_broker_option_count(void);
+const struct wr_config_option *wr_config_broker_option_at(size_t index);
 
 // Read `file` (NULL: ./weir.yaml if it exists, else defaults only), then the environment, then the
 // options among `args` (`--mqtt-url=…` or two words). Recognised options are taken out of

@@ -50,7 +50,8 @@ static wr_err check_tls(const struct check *l, struct wr_fault *fault)
     if (*c->mqtt_key_file && !*c->mqtt_cert_file) {
         return clash(l, WR_AT_mqtt_key_file, fault, "found a key without mqtt.cert_file");
     }
-    static const size_t tls_only[] = {WR_AT_mqtt_ca_file, WR_AT_mqtt_cert_file, WR_AT_mqtt_verify};
+    static const size_t tls_only[] = {WR_AT_mqtt_ca_file, WR_AT_mqtt_cert_file, WR_AT_mqtt_verify,
+                                      WR_AT_mqtt_alpn};
     for (size_t i = 0; i < WR_COUNT(tls_only); i++) {
         if (l->origins[tls_only[i]].from && strncmp(c->mqtt_url, "mqtts:", 6) != 0) {
             return clash(l, tls_only[i], fault,
@@ -167,8 +168,10 @@ static wr_err check_rest(const struct check *l, struct wr_fault *fault)
     wr_err err = *c->metrics_listen
                      ? wr_config_address(wr_str_of(c->metrics_listen), &listen, fault)
                      : WR_OK;
-    return err ? wr_config_blame(&l->origins[WR_AT_metrics_listen], err, fault)
-               : wr_config_sinks_check(c->sinks_, fault);
+    if (err) {
+        return wr_config_blame(&l->origins[WR_AT_metrics_listen], err, fault);
+    }
+    return wr_config_sinks_check(c->sinks_, fault);
 }
 
 wr_err wr_config_check(const struct wr_config *c, const struct wr_config_origin *origins,

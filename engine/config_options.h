@@ -28,6 +28,8 @@
     X(mqtt_cert_file, "mqtt.cert_file", PATH, RESTART, "", "", "", "Client certificate (PEM).")    \
     X(mqtt_key_file, "mqtt.key_file", PATH, RESTART, "", "", "",                                   \
       "Key of the client certificate (PEM).")                                                      \
+    X(mqtt_alpn, "mqtt.alpn", STRING, RESTART, "", "", "",                                         \
+      "Application protocol that TLS names (ALPN): x-amzn-mqtt-ca for AWS IoT Core on port 443.")  \
     X(mqtt_verify, "mqtt.verify", BOOL, RESTART, "true", "", "",                                   \
       "Check the broker's certificate and name.")                                                  \
     X(mqtt_keepalive_s, "mqtt.keepalive", DURATION, RESTART, "60", "60..65535", "s",               \

@@ -100,6 +100,7 @@ const struct wr_settings *wr_config_sinks_find(struct wr_config_sinks *s,
 void wr_config_sinks_changes(const struct wr_config_sinks *now, const struct wr_config_sinks *next,
                              void (*changed)(void *user, const char *name, bool live), void *user);
 const struct wr_settings *wr_config_sinks_aws(const struct wr_config_sinks *s);
+const struct wr_settings *wr_config_sinks_brokers(const struct wr_config_sinks *s);
 // The rows of the section aws as options of the file: 0, 1, …; then NULL.
 const struct wr_config_option *wr_config_sinks_shown(size_t index);
 
@@ -107,5 +108,11 @@ const struct wr_config_option *wr_config_sinks_shown(size_t index);
 
 // Choose the form of each kind, once everything is read.
 wr_err wr_config_kinds_choose(struct wr_config *c, struct wr_fault *fault) WR_MUST_CHECK;
+
+// ---- config_brokers.c
+
+extern const struct wr_option wr_config_broker_table[]; // brokers.*: "*.url", …
+// Check what brokers.* and sinks.republish.* say together, and make c->brokers and the routes.
+wr_err wr_config_brokers_finish(struct wr_config *c, struct wr_fault *fault) WR_MUST_CHECK;
 
 #endif

@@ -334,6 +334,7 @@ struct wr_config_sinks *wr_config_sinks_new(struct wr_arena *arena)
     *s = (struct wr_config_sinks){.arena = arena};
     s->last = &s->first;
     add(s, "", "aws")->tables[0] = wr_aws_settings;
+    add(s, "", "brokers")->tables[0] = wr_config_broker_table;
     for (size_t i = 0; wr_sink_list[i]; i++) {
         const struct wr_sink_kind *k = &wr_sink_kinds[i];
         struct wr_settings *made = add(s, SINKS, wr_sink_list[i]->name);
@@ -347,6 +348,7 @@ struct wr_config_sinks *wr_config_sinks_new(struct wr_arena *arena)
 bool wr_config_sinks_own(wr_str path)
 {
     return wr_str_eq(path, WR_STR("aws")) || wr_str_starts(path, WR_STR("aws.")) ||
+           wr_str_eq(path, WR_STR("brokers")) || wr_str_starts(path, WR_STR("brokers.")) ||
            wr_str_starts(path, WR_STR(SINKS));
 }
 
@@ -576,6 +578,11 @@ const struct wr_settings *wr_config_sinks_find(struct wr_config_sinks *s,
 const struct wr_settings *wr_config_sinks_aws(const struct wr_config_sinks *s)
 {
     return s->first; // added first
+}
+
+const struct wr_settings *wr_config_sinks_brokers(const struct wr_config_sinks *s)
+{
+    return s->first->next; // and this second
 }
 
 // ---- two readings

@@ -71,6 +71,13 @@ static const struct wr_option settings_table[] = {
      .help =
          "With MQTT 3.1.1, which cannot count that: results a second that a rule which may feed "
          "itself publishes; more are refused. 0: no limit."},
+    // Read by the engine, which has the connections (engine/config_brokers.c).
+    {"broker", WR_OPT_STRING, 0, "source",
+     .help = "Where rules publish to: a name under brokers, or source for the broker of mqtt.url."},
+    {"error_broker", WR_OPT_STRING, 0, NULL,
+     .help = "The same for error actions; without it as the rule's actions."},
+    {"rules.*", WR_OPT_STRING, 0, NULL, .help = "The broker of the rule with this name."},
+    {"error_rules.*", WR_OPT_STRING, 0, NULL, .help = "The broker of this rule's error action."},
     {0},
 };
 

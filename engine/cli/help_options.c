@@ -13,6 +13,18 @@
 
 #define NAMES_MAX 256 // options, for the nearest name
 
+// Those of weir as a whole, then those of each broker.
+static size_t option_count(void)
+{
+    return wr_config_option_count() + wr_config_broker_option_count();
+}
+
+static const struct wr_config_option *option_at(size_t i)
+{
+    size_t own = wr_config_option_count();
+    return i < own ? wr_config_option_at(i) : wr_config_broker_option_at(i - own);
+}
+
 // "--mqtt-client-id" of "mqtt.client_id".
 static void print_option_name(const char *name)
 {
@@ -48,8 +60,8 @@ void wr_help_list_options(void)
         "WEIR_MQTT_URL; later wins: default, file, environment, option; live: SIGHUP takes another "
         "value\n"
         "of it, the others after a restart):\n\n");
-    for (size_t i = 0; i < wr_config_option_count(); i++) {
-        describe(wr_config_option_at(i));
+    for (size_t i = 0; i < option_count(); i++) {
+        describe(option_at(i));
     }
     printf("\nsinks.NAME.SETTING: 'weir sinks' lists them.\n");
 }
@@ -65,8 +77,8 @@ static void cell(const char *text)
 static void markdown(void)
 {
     printf("| option | type | default | live | what it is |\n|---|---|---|---|---|\n");
-    for (size_t i = 0; i < wr_config_option_count(); i++) {
-        const struct wr_config_option *o = wr_config_option_at(i);
+    for (size_t i = 0; i < option_count(); i++) {
+        const struct wr_config_option *o = option_at(i);
         const char *unit = unit_of(o);
         printf("| `%s` | %s%s", o->name, o->type, *o->range ? " `" : "");
         cell(o->range);
@@ -87,8 +99,8 @@ static void member(struct wr_buf *b, const char *name, const char *text)
 static void json(void)
 {
     struct wr_buf b = {0};
-    for (size_t i = 0; i < wr_config_option_count(); i++) {
-        const struct wr_config_option *o = wr_config_option_at(i);
+    for (size_t i = 0; i < option_count(); i++) {
+        const struct wr_config_option *o = option_at(i);
         wr_buf_add(&b, i ? WR_STR(",{") : WR_STR("[{"));
         member(&b, "name", o->name);
         member(&b, "type", o->type);
@@ -113,7 +125,9 @@ static bool same_name(const char *option, const char *given)
 {
     given += strncmp(given, "--", 2) == 0 ? 2 : strncmp(given, "WEIR_", 5) == 0 ? 5 : 0;
     for (; *option && *given; option++, given++) {
-        if (separator(*option) ? !separator(*given) : *option != tolower((unsigned char)*given)) {
+        if (separator(*option)
+                ? !separator(*given)
+                : tolower((unsigned char)*option) != tolower((unsigned char)*given)) {
             return false;
         }
     }
@@ -123,12 +137,12 @@ static bool same_name(const char *option, const char *given)
 static int show(const char *name)
 {
     const char *names[NAMES_MAX];
-    size_t count = wr_config_option_count();
+    size_t count = option_count();
     wr_assert(count < NAMES_MAX);
     for (size_t i = 0; i < count; i++) {
-        names[i] = wr_config_option_at(i)->name;
+        names[i] = option_at(i)->name;
         if (same_name(names[i], name)) {
-            describe(wr_config_option_at(i));
+            describe(option_at(i));
             return WR_EXIT_OK;
         }
     }

@@ -63,7 +63,7 @@ struct wr_client {
     bool reading; // although held
     bool waiting; // no link, for may_connect() or the back-off
     bool pumping; // on the stack: what follows is done when it returns
-    int batch;
+    int batch, window;
     struct wr_mqtt_url url;
     struct link *link;      // NULL: not connected
     uv_timer_t tick, delay; // delay: back-off or deadline
@@ -121,6 +121,23 @@ static void compose(char *why, const char *format, ...)
     va_end(args);
 }
 
+// `text` with the options as this connection calls them: "mqtt.url" may be "brokers.cloud.url".
+static const char *spell(const struct wr_client *c, const char *text, char *out)
+{
+    size_t len = 0, section = strlen(c->config->mqtt_section);
+    while (*text && len + section + 1 < WR_CLIENT_WHY_MAX) {
+        if (strncmp(text, "mqtt.", 5) == 0) {
+            memcpy(out + len, c->config->mqtt_section, section);
+            len += section;
+            text += 4;
+        } else {
+            out[len++] = *text++;
+        }
+    }
+    out[len] = '\0';
+    return out;
+}
+
 static void on_delay(uv_timer_t *timer)
 {
     struct wr_client *c = timer->data;
@@ -130,8 +147,9 @@ static void on_delay(uv_timer_t *timer)
     }
     char why[WR_CLIENT_WHY_MAX];
     compose(why,
-            "no answer from %s port %d within %lld ms: check mqtt.url, the network and firewalls",
-            c->url.host, c->url.port, (long long)c->config->mqtt_connect_timeout_ms);
+            "no answer from %s port %d within %lld ms: check %s.url, the network and firewalls",
+            c->url.host, c->url.port, (long long)c->config->mqtt_connect_timeout_ms,
+            c->config->mqtt_section);
     if (c->link->working) { // cannot be called back: its end is awaited
         c->link->late = true;
         say_failure(c, why);
@@ -214,33 +232,37 @@ void wr_client_drop(struct wr_client *c, const char *why)
 // Put into words why libmosquitto gave `rc`.
 static void explain(const struct wr_client *c, const struct link *l, int rc, int error, char *why)
 {
-    const char *host = c->url.host;
+    const char *host = c->url.host, *section = c->config->mqtt_section;
+    char spelt[WR_CLIENT_WHY_MAX];
     bool by_broker = rc == MOSQ_ERR_CONN_LOST || rc == MOSQ_ERR_NO_CONN;
     const char *cause = rc == MOSQ_ERR_ERRNO && error ? strerror(error)
                         : by_broker                   ? "the broker closed it"
                                                       : mosquitto_strerror(rc);
     if (l->refused) {
-        compose(why, "%s refuses the connection: %s", host, wr_reason_connack(l->v5, l->refused));
+        compose(why, "%s refuses the connection: %s", host,
+                spell(c, wr_reason_connack(l->v5, l->refused), spelt));
     } else if (l->server_reason) {
-        compose(why, "%s ended the connection: %s", host, wr_reason_disconnect(l->server_reason));
+        compose(why, "%s ended the connection: %s", host,
+                spell(c, wr_reason_disconnect(l->server_reason), spelt));
     } else if (l->tls_text[0]) {
         const char *tls = wr_reason_tls(l->tls_text);
         compose(why, "TLS with %s port %d failed: %s (%s)", host, c->url.port,
-                tls ? tls : "the handshake was not accepted", l->tls_text);
+                tls ? spell(c, tls, spelt) : "the handshake was not accepted", l->tls_text);
     } else if (rc == MOSQ_ERR_EAI) {
-        compose(why, "cannot find the address of '%s': check the host in mqtt.url and DNS", host);
+        compose(why, "cannot find the address of '%s': check the host in %s.url and DNS", host,
+                section);
     } else if (rc == MOSQ_ERR_KEEPALIVE) {
         compose(why, "%s did not answer a ping within the keepalive", host);
     } else if (!l->up && by_broker) {
         compose(why,
-                "cannot connect to %s port %d: it closed the connection: check mqtt.url, and "
+                "cannot connect to %s port %d: it closed the connection: check %s.url, and "
                 "that a broker %s there",
-                host, c->url.port,
+                host, c->url.port, section,
                 c->url.tls ? "speaks TLS (mqtt:// if it does not)"
                            : "listens without TLS (mqtts:// if it wants that)");
     } else if (!l->up && rc == MOSQ_ERR_ERRNO) {
-        compose(why, "cannot connect to %s port %d: %s: check mqtt.url and that the broker runs",
-                host, c->url.port, cause);
+        compose(why, "cannot connect to %s port %d: %s: check %s.url and that the broker runs",
+                host, c->url.port, cause, section);
     } else {
         compose(why, "connection to %s lost: %s", host, cause);
     }
@@ -600,7 +622,8 @@ static void start_link(struct wr_client *c)
     struct link *l = wr_zalloc(sizeof *l);
     l->client = c;
     struct wr_fault fault = {0};
-    wr_err err = wr_mqtt_setup(c->config, &c->url, c->client_id, c->clean, l, &l->m, &fault);
+    wr_err err =
+        wr_mqtt_setup(c->config, &c->url, c->client_id, c->clean, c->window, l, &l->m, &fault);
     c->link = l;
     if (err) {
         lose(c, fault.text, false);
@@ -644,6 +667,7 @@ struct wr_client *wr_client_new(uv_loop_t *loop, const struct wr_config *config,
     c->client_id = wr_strdup(wr_str_of(options->client_id));
     c->clean = options->clean;
     c->batch = options->batch;
+    c->window = options->window;
     wr_err err = wr_mqtt_url_parse(wr_str_of(config->mqtt_url), &c->url, NULL);
     wr_assert(err == WR_OK); // the caller has checked it
     wr_jitter_init(&c->jitter);

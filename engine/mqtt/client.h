@@ -55,6 +55,7 @@ struct wr_client_options {
     const char *client_id;
     bool clean; // no session is kept
     int batch;  // packets read before `drained`
+    int window; // publications of QoS 1 under way at once; 0: libmosquitto's own limit
 };
 
 // Starts to connect at the next turn of the loop. `config`, `options->name` and `events` are lent

@@ -26,15 +26,16 @@ bool wr_mqtt_is_v5(const struct wr_config *config)
     return wr_str_eq(wr_str_of(config->mqtt_version), WR_STR("5"));
 }
 
-static wr_err check_readable(const char *option, const char *path, struct wr_fault *fault)
+static wr_err check_readable(const struct wr_config *config, const char *option, const char *path,
+                             struct wr_fault *fault)
 {
     if (!is_set(path)) {
         return WR_OK;
     }
     FILE *file = fopen(path, "re");
     if (!file) {
-        return wr_fault_set(fault, WR_ERR_IO, "%s: cannot read '%s': %s", option, path,
-                            strerror(errno));
+        return wr_fault_set(fault, WR_ERR_IO, "%s.%s: cannot read '%s': %s", config->mqtt_section,
+                            option, path, strerror(errno));
     }
     fclose(file);
     return WR_OK;
@@ -51,24 +52,23 @@ static wr_err read_password(const struct wr_config *config, struct wr_buf *out,
     }
     FILE *file = fopen(path, "re");
     if (!file) {
-        return wr_fault_set(fault, WR_ERR_IO, "mqtt.password_file: cannot read '%s': %s", path,
-                            strerror(errno));
+        return wr_fault_set(fault, WR_ERR_IO, "%s.password_file: cannot read '%s': %s",
+                            config->mqtt_section, path, strerror(errno));
     }
     wr_err err = WR_OK;
     for (int c; (c = getc(file)) != EOF && c != '\n';) {
         if (out->len == PASSWORD_MAX || c == '\0') {
-            err =
-                wr_fault_set(fault, WR_ERR_LIMIT,
-                             "mqtt.password_file: the first line of '%s' is no password: it holds "
-                             "a NUL or more than %d bytes",
-                             path, PASSWORD_MAX);
+            err = wr_fault_set(fault, WR_ERR_LIMIT,
+                               "%s.password_file: the first line of '%s' is no password: it holds "
+                               "a NUL or more than %d bytes",
+                               config->mqtt_section, path, PASSWORD_MAX);
             break;
         }
         wr_buf_add_char(out, (char)c);
     }
     if (!err && ferror(file)) {
-        err = wr_fault_set(fault, WR_ERR_IO, "mqtt.password_file: cannot read '%s': %s", path,
-                           strerror(errno));
+        err = wr_fault_set(fault, WR_ERR_IO, "%s.password_file: cannot read '%s': %s",
+                           config->mqtt_section, path, strerror(errno));
     }
     fclose(file);
     if (!err && out->len && out->at[out->len - 1] == '\r') {
@@ -82,20 +82,21 @@ static wr_err check_tls(const struct wr_config *config, const struct wr_mqtt_url
 {
     bool cert = is_set(config->mqtt_cert_file), key = is_set(config->mqtt_key_file);
     if (cert != key) {
-        return wr_fault_set(
-            fault, WR_ERR_MISSING, "%s is set without %s: a client certificate needs both",
-            cert ? "mqtt.cert_file" : "mqtt.key_file", cert ? "mqtt.key_file" : "mqtt.cert_file");
+        return wr_fault_set(fault, WR_ERR_MISSING,
+                            "%s.%s is set without %s.%s: a client certificate needs both",
+                            config->mqtt_section, cert ? "cert_file" : "key_file",
+                            config->mqtt_section, cert ? "key_file" : "cert_file");
     }
     if (!url->tls && (cert || is_set(config->mqtt_ca_file))) {
-        return wr_fault_set(fault, WR_ERR_STATE,
-                            "%s is set, but mqtt.url is without TLS: write mqtts://",
-                            cert ? "mqtt.cert_file" : "mqtt.ca_file");
+        return wr_fault_set(
+            fault, WR_ERR_STATE, "%s.%s is set, but %s.url is without TLS: write mqtts://",
+            config->mqtt_section, cert ? "cert_file" : "ca_file", config->mqtt_section);
     }
-    wr_err err = check_readable("mqtt.ca_file", config->mqtt_ca_file, fault);
+    wr_err err = check_readable(config, "ca_file", config->mqtt_ca_file, fault);
     if (!err) {
-        err = check_readable("mqtt.cert_file", config->mqtt_cert_file, fault);
+        err = check_readable(config, "cert_file", config->mqtt_cert_file, fault);
     }
-    return err ? err : check_readable("mqtt.key_file", config->mqtt_key_file, fault);
+    return err ? err : check_readable(config, "key_file", config->mqtt_key_file, fault);
 }
 
 wr_err wr_mqtt_setup_check(const struct wr_config *config, struct wr_mqtt_url *url,
@@ -103,7 +104,7 @@ wr_err wr_mqtt_setup_check(const struct wr_config *config, struct wr_mqtt_url *u
 {
     wr_err err = wr_mqtt_url_parse(wr_str_of(config->mqtt_url), url, fault);
     if (err) {
-        wr_fault_prefix(fault, "mqtt.url");
+        wr_fault_prefix(fault, "%s.url", config->mqtt_section);
         return err;
     }
     err = check_tls(config, url, fault);
@@ -113,7 +114,8 @@ wr_err wr_mqtt_setup_check(const struct wr_config *config, struct wr_mqtt_url *u
     bool password = is_set(config->mqtt_password) || is_set(config->mqtt_password_file);
     if (password && !is_set(config->mqtt_username) && !wr_mqtt_is_v5(config)) {
         return wr_fault_set(fault, WR_ERR_MISSING,
-                            "a password is set without mqtt.username, which MQTT 3.1.1 wants");
+                            "a password is set without %s.username, which MQTT 3.1.1 wants",
+                            config->mqtt_section);
     }
     struct wr_buf scratch = {0};
     err = read_password(config, &scratch, fault);
@@ -139,17 +141,23 @@ static int set_tls(struct mosquitto *m, const struct wr_config *config)
     if (!rc) {
         rc = mosquitto_tls_opts_set(m, config->mqtt_verify ? 1 : 0, NULL, NULL);
     }
+    if (!rc && is_set(config->mqtt_alpn)) {
+        rc = mosquitto_string_option(m, MOSQ_OPT_TLS_ALPN, config->mqtt_alpn);
+    }
     return rc ? rc : mosquitto_tls_insecure_set(m, !config->mqtt_verify);
 }
 
 static int set_options(struct mosquitto *m, const struct wr_config *config,
-                       const struct wr_mqtt_url *url, const char *password)
+                       const struct wr_mqtt_url *url, const char *password, int window)
 {
     bool v5 = wr_mqtt_is_v5(config);
     int rc = mosquitto_int_option(m, MOSQ_OPT_PROTOCOL_VERSION,
                                   v5 ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311);
     if (!rc && v5) {
         rc = mosquitto_int_option(m, MOSQ_OPT_RECEIVE_MAXIMUM, (int)config->mqtt_receive_maximum);
+    }
+    if (!rc && window > 0) { // libmosquitto's own limit is 20, and the broker's counts too
+        rc = mosquitto_int_option(m, MOSQ_OPT_SEND_MAXIMUM, window);
     }
     if (!rc) {
         rc = mosquitto_int_option(m, MOSQ_OPT_TCP_NODELAY, 1);
@@ -165,8 +173,8 @@ static int set_options(struct mosquitto *m, const struct wr_config *config,
 }
 
 wr_err wr_mqtt_setup(const struct wr_config *config, const struct wr_mqtt_url *url,
-                     const char *client_id, bool clean, void *user, struct mosquitto **out,
-                     struct wr_fault *fault)
+                     const char *client_id, bool clean, int window, void *user,
+                     struct mosquitto **out, struct wr_fault *fault)
 {
     struct wr_buf password = {0};
     wr_err err = read_password(config, &password, fault);
@@ -177,7 +185,7 @@ wr_err wr_mqtt_setup(const struct wr_config *config, const struct wr_mqtt_url *u
     int rc = 0;
     if (!err) {
         m = mosquitto_new(client_id, clean, user);
-        rc = m ? set_options(m, config, url, wr_buf_terminated(&password)) : MOSQ_ERR_ERRNO;
+        rc = m ? set_options(m, config, url, wr_buf_terminated(&password), window) : MOSQ_ERR_ERRNO;
     }
     if (password.len) {
         explicit_bzero(password.at, password.len);

@@ -12,11 +12,12 @@
 wr_err wr_mqtt_setup_check(const struct wr_config *config, struct wr_mqtt_url *url,
                            struct wr_fault *fault) WR_MUST_CHECK;
 
-// Give: mosquitto_destroy() it. Files are read again each time, so that renewed certificates and
+// Give: mosquitto_destroy() it. `window`: publications of QoS 1 that may be under way, 0 for
+// libmosquitto's own. Files are read again each time, so that renewed certificates and
 // passwords are taken up at the next connection. WR_ERR_IO or WR_ERR_FAILED; no log is written.
 wr_err wr_mqtt_setup(const struct wr_config *config, const struct wr_mqtt_url *url,
-                     const char *client_id, bool clean, void *user, struct mosquitto **out,
-                     struct wr_fault *fault) WR_MUST_CHECK;
+                     const char *client_id, bool clean, int window, void *user,
+                     struct mosquitto **out, struct wr_fault *fault) WR_MUST_CHECK;
 
 bool wr_mqtt_is_v5(const struct wr_config *config);
 

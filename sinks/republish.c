@@ -421,6 +421,8 @@ static void republish_submit(struct wr_sink *self, struct wr_record *rec)
         return;
     }
     struct wr_publish publish = {
+        .rule = rec->rule_name,
+        .error_action = rec->is_error_action,
         .topic = topic,
         .payload = rec->body,
         .qos = (int)rec->params[OPT_QOS].number,
@@ -452,7 +454,7 @@ static void republish_close(struct wr_sink *self, void (*done)(struct wr_sink *s
 const struct wr_sink_impl wr_sink_republish = {
     .name = "republish",
     .failed_action = "RepublishAction",
-    .help = "Publishes the result to another MQTT topic on the same broker.",
+    .help = "Publishes the result to another MQTT topic, on the same broker or another.",
     .options = options,
     .form = "The broker that messages come from, in every mode but record and blackhole.",
     .settings = settings_table,

@@ -121,8 +121,11 @@ void wr_record_settle(struct wr_record *rec, enum wr_verdict verdict, const stru
 
 enum wr_log_level { WR_LOG_ERROR, WR_LOG_WARN, WR_LOG_INFO, WR_LOG_DEBUG };
 
-// A message to publish through the engine's own client connection (republish). All borrowed.
+// A message to publish through one of the engine's own client connections (republish). The struct
+// is borrowed, what it points to is lent until `done`.
 struct wr_publish {
+    wr_str rule; // whose it is, and whether its error action's: which broker gets it
+    bool error_action;
     wr_str topic, payload;
     int qos;
     bool retain;

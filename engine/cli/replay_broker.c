@@ -434,8 +434,9 @@ int wr_replay_into_broker(const struct wr_replay_options *options, const struct 
     uv_loop_init(&p.loop);
     wr_mqtt_init();
     open_handles(&p);
-    wr_err err =
-        wr_publisher_open_as(&p.loop, config, wr_buf_terminated(&id), &p.publisher, &fault);
+    const struct wr_publisher_options publisher = {.name = "publisher",
+                                                   .client_id = wr_buf_terminated(&id)};
+    wr_err err = wr_publisher_open(&p.loop, config, &publisher, &p.publisher, &fault);
     if (err) {
         close_handles(&p);
     } else {

@@ -1,9 +1,9 @@
 // `weir run`: arguments, and the order of start and stop. The parts: run_parts.h.
 //
-//   start  config ─ state folder ─ stores ─ sinks ─ flow ─ rules (open sinks) ─ sources ─ publisher
+//   start  config ─ state folder ─ stores ─ sinks ─ flow ─ rules (open sinks) ─ sources ─ brokers
 //          ─ listeners ─ recovery ─ loop
 //   stop   rules folder, sources (wait for records) ─ listeners ─ look-ups, flow ─ sinks ─ stores ─
-//          publisher ─ handles ─ loop ends
+//          brokers ─ handles ─ loop ends
 #include "engine/cli/run_parts.h"
 
 #include <stdio.h>
@@ -98,20 +98,20 @@ static void on_flow_freed(void *user)
     wr_lookups_free(d->lookups, on_lookups_freed, d);
 }
 
-static void on_publisher_closed(void *user)
+static void on_brokers_closed(void *user)
 {
     struct wr_daemon *d = user;
-    d->publisher = NULL;
+    d->brokers = NULL;
     wr_flow_free(d->flow, on_flow_freed, d);
 }
 
 static void on_stores_closed(void *user)
 {
     struct wr_daemon *d = user;
-    if (d->publisher) {
-        wr_publisher_close(d->publisher, on_publisher_closed, d);
+    if (d->brokers) {
+        wr_brokers_close(d->brokers, on_brokers_closed, d);
     } else {
-        on_publisher_closed(d);
+        on_brokers_closed(d);
     }
 }
 
@@ -135,6 +135,9 @@ static void on_admin_closed(void *user)
     }
     wr_lookups_stop(d->lookups);
     wr_flow_stop(d->flow);
+    if (d->brokers) {
+        wr_brokers_give_back(d->brokers);
+    }
     wr_sinks_close(d->sinks, on_sinks_closed, d);
 }
 

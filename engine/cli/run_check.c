@@ -36,6 +36,17 @@ static void print_forms(const struct wr_config *config)
     printf("\n");
 }
 
+bool wr_daemon_is_elsewhere(const struct wr_config *config, wr_str rule, bool error_action)
+{
+    return wr_config_route(config, rule, error_action) != 0;
+}
+
+static bool is_elsewhere(void *user, wr_str rule, bool error_action)
+{
+    const struct wr_config *const *config = user;
+    return wr_daemon_is_elsewhere(*config, rule, error_action);
+}
+
 int wr_daemon_check(const struct wr_config *config)
 {
     struct wr_metrics *metrics = wr_metrics_new();
@@ -44,7 +55,9 @@ int wr_daemon_check(const struct wr_config *config)
         .rule = {.kinds = wr_config_kinds(config),
                  .metrics = metrics,
                  .fuel = (uint64_t)config->fuel},
+        .elsewhere = is_elsewhere,
         .report = print_report,
+        .user = &config,
     };
     struct wr_folder *folder = wr_folder_open(&options);
     struct wr_fault fault = {0};

@@ -59,14 +59,11 @@ static void on_broken(void *user, const struct wr_fault *fault)
 static void publish(void *user, const struct wr_publish *p)
 {
     struct wr_daemon *d = user;
-    if (!d->publisher && !d->source && d->kafka && !d->stopping) {
-        (void)!wr_daemon_open_publisher(d);
-    }
-    if (!d->publisher) {
+    if (!d->brokers) {
         p->done(p->user, WR_ERR_BUSY, "the publishing connection is not open");
         return;
     }
-    wr_publisher_publish(d->publisher, p);
+    wr_brokers_publish(d->brokers, p);
 }
 
 static wr_err open_sinks_of(void *user, const struct wr_rule *rule, struct wr_fault *fault)
@@ -85,6 +82,26 @@ static wr_err open_sinks_of(void *user, const struct wr_rule *rule, struct wr_fa
     return err;
 }
 
+static bool is_elsewhere(void *user, wr_str rule, bool error_action)
+{
+    const struct wr_daemon *d = user;
+    return wr_daemon_is_elsewhere(d->config, rule, error_action);
+}
+
+// A name misspelt in weir.yaml would send its rule to the wrong broker without a word.
+static void check_routes(const struct wr_daemon *d, const struct wr_rule_set *set)
+{
+    for (size_t i = 0; i < wr_config_route_count(d->config); i++) {
+        wr_str rule = wr_config_route_rule(d->config, i);
+        if (!wr_rule_set_find(set, rule)) {
+            wr_log(WR_LOG_WARN, "rules",
+                   "weir.yaml gives a broker to the rule %.*s (sinks.republish.rules or "
+                   "error_rules), but there is no such rule",
+                   WR_STR_ARG(rule));
+        }
+    }
+}
+
 static void on_rules(void *user, struct wr_rule_set *set)
 {
     struct wr_daemon *d = user;
@@ -95,6 +112,7 @@ static void on_rules(void *user, struct wr_rule_set *set)
     wr_log(WR_LOG_INFO, "rules", "rules from %s: %zu, topic filters: %zu, documents refused: %llu",
            d->rules_dir, wr_rule_set_count(set), filters,
            (unsigned long long)d->metrics->refused_documents);
+    check_routes(d, set);
     if ((d->source || d->kafka) && d->recovered) {
         wr_daemon_want_filters(d);
     }
@@ -236,6 +254,7 @@ wr_err wr_daemon_open_rules(struct wr_daemon *d, const char *dir, bool watch,
         .watch = watch,
         .rule = {.kinds = wr_config_kinds(c), .metrics = d->metrics, .fuel = (uint64_t)c->fuel},
         .accept = open_sinks_of,
+        .elsewhere = is_elsewhere,
         .changed = on_rules,
         .user = d,
     };

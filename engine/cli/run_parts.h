@@ -49,7 +49,7 @@ struct wr_daemon {
     struct wr_folder *folder;
     struct wr_source *source; // MQTT; NULL: not asked for
     struct wr_source *kafka;  // likewise
-    struct wr_publisher *publisher;
+    struct wr_brokers *brokers;
     struct wr_admin *admin;
     struct wr_health_host health;
     struct wr_pulse pulse;
@@ -84,6 +84,8 @@ void wr_daemon_input_closed(struct wr_daemon *d);
 
 // Returns the exit status.
 int wr_daemon_check(const struct wr_config *config);
+// wr_folder_options.elsewhere, by the configuration.
+bool wr_daemon_is_elsewhere(const struct wr_config *config, wr_str rule, bool error_action);
 
 // ---- run_config.c
 
@@ -112,7 +114,7 @@ void wr_daemon_recover(struct wr_daemon *d);
 
 // ---- run_sources.c
 
-// Every source that the configuration asks for, and the publishing connection.
+// Every source that the configuration asks for, and the brokers that republish publishes to.
 wr_err wr_daemon_open_sources(struct wr_daemon *d, struct wr_fault *fault) WR_MUST_CHECK;
 // The filters of the rules as they are now.
 void wr_daemon_want_filters(struct wr_daemon *d);
@@ -120,9 +122,6 @@ void wr_daemon_want_filters(struct wr_daemon *d);
 void wr_daemon_update_pace(struct wr_daemon *d);
 // Each adds one to `waiting` and ends with wr_daemon_input_closed().
 void wr_daemon_close_sources(struct wr_daemon *d);
-// For a weir without the source MQTT: the publishing connection, once it is needed. False: the
-// fault is logged.
-bool wr_daemon_open_publisher(struct wr_daemon *d);
 
 // ---- run_admin.c
 

@@ -99,10 +99,6 @@ static wr_err open_mqtt(struct wr_daemon *d, struct wr_fault *fault)
     if (!err && d->stores.spool) {
         err = open_twice(d, fault);
     }
-    if (!err) {
-        err = wr_publisher_open(&d->loop, c, wr_mqtt_source_client_id(d->source), &d->publisher,
-                                fault);
-    }
     return err;
 }
 
@@ -112,6 +108,21 @@ static wr_err open_kafka(struct wr_daemon *d, struct wr_fault *fault)
     return wr_kafka_source_open(&d->loop, d->config, d->pool, &events, &d->kafka, fault);
 }
 
+// Without the source MQTT the broker of mqtt.url is connected to once something is published there.
+static wr_err open_brokers(struct wr_daemon *d, struct wr_fault *fault)
+{
+    char made[64];
+    const char *id = d->config->mqtt_client_id;
+    if (d->source) {
+        id = wr_mqtt_source_client_id(d->source);
+    } else if (!*id) {
+        snprintf(made, sizeof made, "weir-%lx-%llx", (long)getpid(),
+                 (unsigned long long)wr_wall_ms());
+        id = made;
+    }
+    return wr_brokers_open(&d->loop, d->config, id, d->source != NULL, &d->brokers, fault);
+}
+
 wr_err wr_daemon_open_sources(struct wr_daemon *d, struct wr_fault *fault)
 {
     const char *source = d->config->source;
@@ -119,25 +130,7 @@ wr_err wr_daemon_open_sources(struct wr_daemon *d, struct wr_fault *fault)
     if (!err && strcmp(source, "mqtt") != 0) {
         err = open_kafka(d, fault);
     }
-    return err;
-}
-
-bool wr_daemon_open_publisher(struct wr_daemon *d)
-{
-    static struct wr_log_limit limit;
-    struct wr_fault fault;
-    char id[64];
-    if (*d->config->mqtt_client_id) {
-        snprintf(id, sizeof id, "%s", d->config->mqtt_client_id);
-    } else {
-        snprintf(id, sizeof id, "weir-%lx-%llx", (long)getpid(), (unsigned long long)wr_wall_ms());
-    }
-    if (wr_publisher_open(&d->loop, d->config, id, &d->publisher, &fault)) {
-        d->publisher = NULL;
-        wr_log_limited(&limit, WR_LOG_ERROR, "run", "%s", fault.text);
-        return false;
-    }
-    return true;
+    return err ? err : open_brokers(d, fault);
 }
 
 static void on_source_closed(void *user)

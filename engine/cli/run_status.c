@@ -95,6 +95,9 @@ static void write_totals(const struct wr_daemon *d, struct wr_buf *out)
     write_mqtt(d, out);
     write_kafka(d, out);
     wr_sinks_write_aws(d->sinks, out);
+    if (d->brokers) {
+        wr_brokers_write(d->brokers, out);
+    }
     wr_stores_write(&d->stores, out);
 }
 

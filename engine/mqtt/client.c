@@ -234,7 +234,9 @@ static void explain(const struct wr_client *c, const struct link *l, int rc, int
 {
     const char *host = c->url.host, *section = c->config->mqtt_section;
     char spelt[WR_CLIENT_WHY_MAX];
-    bool by_broker = rc == MOSQ_ERR_CONN_LOST || rc == MOSQ_ERR_NO_CONN;
+    // OpenSSL's failure without an error of the system: the other end is gone.
+    bool by_broker =
+        rc == MOSQ_ERR_CONN_LOST || rc == MOSQ_ERR_NO_CONN || (rc == MOSQ_ERR_ERRNO && !error);
     const char *cause = rc == MOSQ_ERR_ERRNO && error ? strerror(error)
                         : by_broker                   ? "the broker closed it"
                                                       : mosquitto_strerror(rc);
@@ -258,8 +260,11 @@ static void explain(const struct wr_client *c, const struct link *l, int rc, int
                 "cannot connect to %s port %d: it closed the connection: check %s.url, and "
                 "that a broker %s there",
                 host, c->url.port, section,
-                c->url.tls ? "speaks TLS (mqtt:// if it does not)"
-                           : "listens without TLS (mqtts:// if it wants that)");
+                !c->url.tls ? "listens without TLS (mqtts:// if it wants that)"
+                // What it says of a certificate is lost when our next words meet a closed socket.
+                : *c->config->mqtt_cert_file
+                    ? "speaks TLS (mqtt:// if it does not) and accepts our certificate"
+                    : "speaks TLS (mqtt:// if it does not) and wants no client certificate");
     } else if (!l->up && rc == MOSQ_ERR_ERRNO) {
         compose(why, "cannot connect to %s port %d: %s: check %s.url and that the broker runs",
                 host, c->url.port, cause, section);

@@ -1,11 +1,21 @@
-// The client that publishes for the republish action. A connection of its own: on the source's,
-// every packet would wait behind held acknowledgements.
+// A connection that publishes: for republish, one to each broker, and for `weir replay`. On the
+// source's own, every packet would wait behind held acknowledgements.
+//
+//   publish() ─► waiting ─ window, rate ─► sent ─ PUBACK, written ─► answers ─► done()
+//                   ▲                       │
+//                   └─── connection lost ───┘   (with `keep`: in their order, before the rest)
+//
+// With `keep` a publication is answered only when the broker has it or refuses it; while there is
+// no connection it waits. So what goes to one broker leaves in the order in which it came, over
+// reconnections too: what was under way is sent again first.
 #include "engine/mqtt/mqtt.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "engine/mqtt/arrive.h"
 #include "engine/mqtt/client.h"
+#include "engine/mqtt/outgoing.h"
 #include "engine/mqtt/reason.h"
 #include "engine/mqtt/setup.h"
 #include "engine/observe/log.h"
@@ -13,112 +23,216 @@
 #include "sql/base/banned.h"
 
 #define MIDS          65536
-#define UNDER_WAY_MAX 20000 // publications; beyond it the engine keeps them. Well below MIDS
+#define UNDER_WAY_MAX 20000 // publications without `keep`. Well below MIDS
 #define READ_BATCH    1000  // PUBACKs read at a time
+#define THROTTLED_MS  1000  // pause after "quota exceeded"; AWS counts by the second
+#define RATE_LOOK_MS  10    // how often a limited rate is looked at
 
-struct pending {
-    void (*done)(void *user, wr_err err, const char *why);
-    void *user;
-};
-
-// An answer to be given from the loop: callers are never called from inside libmosquitto.
-struct answer {
-    struct pending to;
+struct item {
+    struct wr_publish pub;
+    struct item *next, *before;
+    int mid; // when it is sent
     wr_err err;
     const char *why; // static
 };
 
+struct queue {
+    struct item *first, *last;
+    size_t count;
+};
+
 struct wr_publisher {
+    uv_loop_t *loop;
     struct wr_client *client;
+    struct wr_publisher_options options;
     struct wr_publisher_watch watch;
-    bool v5, up, closing, properties_said;
-    uint64_t properties_dropped;
-    struct pending *by_mid; // [MIDS]
-    size_t under_way;
-    struct answer *answers;
-    size_t answer_count, answer_cap;
+    bool v5, up, closing, given_back, properties_said;
+    struct queue waiting, sent, answers;
+    struct item *spare;
+    struct item **by_mid; // [MIDS]
+    double allowance;     // publications that the rate leaves now
+    uint64_t allowed_at;  // of uv_now()
+    uv_timer_t pause;
     uv_idle_t answering;
-    bool client_closed, answering_closed;
-    struct wr_buf topic, key, value; // terminated copies
+    int open_handles; // ours, and the client
+    struct wr_publisher_stats stats;
+    struct wr_outgoing outgoing;
     void (*done)(void *user);
     void *done_user;
 };
 
-// ---- answers
+static void pump(struct wr_publisher *p);
+
+// ---- queues
+
+static void put(struct queue *q, struct item *i)
+{
+    i->next = NULL;
+    i->before = q->last;
+    *(q->last ? &q->last->next : &q->first) = i;
+    q->last = i;
+    q->count++;
+}
+
+static void put_first(struct queue *q, struct item *i)
+{
+    i->before = NULL;
+    i->next = q->first;
+    *(q->first ? &q->first->before : &q->last) = i;
+    q->first = i;
+    q->count++;
+}
+
+static void take(struct queue *q, struct item *i)
+{
+    *(i->before ? &i->before->next : &q->first) = i->next;
+    *(i->next ? &i->next->before : &q->last) = i->before;
+    q->count--;
+}
+
+static struct item *new_item(struct wr_publisher *p, const struct wr_publish *pub)
+{
+    struct item *i = p->spare;
+    if (i) {
+        p->spare = i->next;
+    } else {
+        i = wr_alloc(sizeof *i);
+    }
+    *i = (struct item){.pub = *pub};
+    return i;
+}
+
+static void free_item(struct wr_publisher *p, struct item *i)
+{
+    i->next = p->spare;
+    p->spare = i;
+}
+
+// ---- answers: callers are never called from inside libmosquitto
 
 static void on_answering(uv_idle_t *handle)
 {
     struct wr_publisher *p = handle->data;
     uv_idle_stop(handle);
-    struct answer *answers = p->answers; // callbacks may publish and so add new ones
-    size_t count = p->answer_count;
-    p->answers = NULL;
-    p->answer_count = p->answer_cap = 0;
-    for (size_t i = 0; i < count; i++) {
-        answers[i].to.done(answers[i].to.user, answers[i].err, answers[i].why);
+    struct queue answers = p->answers; // callbacks may publish and so add new ones
+    p->answers = (struct queue){0};
+    for (struct item *i = answers.first, *next; i; i = next) {
+        next = i->next;
+        struct item it = *i;
+        free_item(p, i);
+        it.pub.done(it.pub.user, it.err, it.why);
     }
-    if (!p->answers) { // keep the memory
-        p->answers = answers;
-        p->answer_cap = count;
-    } else {
-        free(answers);
-    }
+    pump(p);
 }
 
-static void answer(struct wr_publisher *p, int mid, wr_err err, const char *why)
+// `i` is in no queue.
+static void answer(struct wr_publisher *p, struct item *i, wr_err err, const char *why)
 {
-    struct pending *pending = &p->by_mid[mid & (MIDS - 1)];
-    if (!pending->done) {
-        return;
-    }
-    if (p->answer_count == p->answer_cap) {
-        p->answer_cap = p->answer_cap ? 2 * p->answer_cap : 64;
-        p->answers = wr_realloc(p->answers, p->answer_cap * sizeof *p->answers);
-    }
-    p->answers[p->answer_count++] = (struct answer){*pending, err, why};
-    *pending = (struct pending){0};
-    p->under_way--;
+    i->err = err;
+    i->why = why;
+    put(&p->answers, i);
     uv_idle_start(&p->answering, on_answering);
 }
 
-static void answer_all(struct wr_publisher *p, wr_err err, const char *why)
+static void answer_all(struct wr_publisher *p, struct queue *q, wr_err err, const char *why)
 {
-    for (int mid = 0; mid < MIDS && p->under_way > 0; mid++) {
-        answer(p, mid, err, why);
+    for (struct item *i; (i = q->first);) {
+        take(q, i);
+        if (i->mid) {
+            p->by_mid[i->mid] = NULL;
+            i->mid = 0;
+        }
+        answer(p, i, err, why);
     }
+}
+
+static void unsend(struct wr_publisher *p, struct item *i)
+{
+    take(&p->sent, i);
+    p->by_mid[i->mid] = NULL;
+    i->mid = 0;
+}
+
+static void pause_sending(struct wr_publisher *p, uint64_t ms);
+
+WR_COLD static void throttled(struct wr_publisher *p, struct item *i)
+{
+    static struct wr_log_limit limit;
+    p->stats.throttled++;
+    put_first(&p->waiting, i);
+    pause_sending(p, THROTTLED_MS);
+    wr_log_limited(&limit, WR_LOG_WARN, "mqtt",
+                   "%s: the broker says that a quota is exceeded; it gets nothing for %d ms "
+                   "(rate and window limit what it gets)",
+                   p->options.name, THROTTLED_MS);
 }
 
 static void on_published(void *user, int mid, int reason)
 {
     struct wr_publisher *p = user;
+    struct item *i = p->by_mid[mid & (MIDS - 1)];
+    if (!i) {
+        return;
+    }
+    unsend(p, i);
     if (reason < 128) {
-        answer(p, mid, WR_OK, NULL);
+        p->stats.published++;
+        answer(p, i, WR_OK, NULL);
+        return;
+    }
+    if (reason == MQTT_RC_QUOTA_EXCEEDED && p->options.keep && !p->given_back) {
+        throttled(p, i);
         return;
     }
     bool later = reason == MQTT_RC_QUOTA_EXCEEDED || reason == MQTT_RC_UNSPECIFIED ||
                  reason == MQTT_RC_IMPLEMENTATION_SPECIFIC;
-    answer(p, mid,
+    p->stats.refused += !later;
+    answer(p, i,
            later                              ? WR_ERR_BUSY
            : reason == MQTT_RC_NOT_AUTHORIZED ? WR_ERR_DENIED
                                               : WR_ERR_FAILED,
            wr_reason_ack(true, reason));
 }
 
+// ---- the connection
+
 static void on_up(void *user, const struct wr_client_session *session)
 {
     struct wr_publisher *p = user;
     p->up = true;
-    wr_log(WR_LOG_INFO, "mqtt", "publisher: connected");
+    p->stats.connects++;
+    p->stats.why[0] = '\0';
+    if (p->waiting.count) {
+        wr_log(WR_LOG_INFO, "mqtt", "%s: connected, %zu publications wait", p->options.name,
+               p->waiting.count);
+    } else {
+        wr_log(WR_LOG_INFO, "mqtt", "%s: connected", p->options.name);
+    }
     if (p->watch.up) {
         p->watch.up(p->watch.user);
     }
+    pump(p);
+}
+
+static void note_why(struct wr_publisher *p, const char *why)
+{
+    snprintf(p->stats.why, sizeof p->stats.why, "%s", why);
 }
 
 static void on_down(void *user, const char *why)
 {
     struct wr_publisher *p = user;
     p->up = false;
-    answer_all(p, WR_ERR_BUSY, "the connection to the broker was lost");
+    note_why(p, why);
+    if (p->options.keep && !p->given_back) {
+        for (struct item *i; (i = p->sent.last);) { // in their order, before what waits
+            unsend(p, i);
+            p->stats.repeated++;
+            put_first(&p->waiting, i);
+        }
+    } else {
+        answer_all(p, &p->sent, WR_ERR_BUSY, "the connection to the broker was lost");
+    }
     if (p->watch.down) {
         p->watch.down(p->watch.user, why);
     }
@@ -127,6 +241,7 @@ static void on_down(void *user, const char *why)
 static void on_failed(void *user, const char *why)
 {
     struct wr_publisher *p = user;
+    note_why(p, why);
     if (p->watch.failed) {
         p->watch.failed(p->watch.user, why);
     }
@@ -146,140 +261,133 @@ static const struct wr_client_events client_events = {
 
 // ---- publish
 
-// `s` with a NUL behind it, or NULL when it holds one.
-static const char *terminated(struct wr_buf *b, wr_str s)
-{
-    if (s.len > 0 && memchr(s.at, '\0', s.len)) {
-        return NULL;
-    }
-    wr_buf_clear(b);
-    wr_buf_add(b, s);
-    return wr_buf_terminated(b);
-}
-
-static int add_string(struct wr_publisher *p, mosquitto_property **props, int kind, wr_str text)
-{
-    if (!text.at) {
-        return 0;
-    }
-    const char *value = terminated(&p->value, text);
-    return value ? mosquitto_property_add_string(props, kind, value) : MOSQ_ERR_MALFORMED_UTF8;
-}
-
-static int add_user(struct wr_publisher *p, mosquitto_property **props, wr_str key, wr_str value)
-{
-    const char *k = terminated(&p->key, key), *v = terminated(&p->value, value);
-    return k && v ? mosquitto_property_add_string_pair(props, MQTT_PROP_USER_PROPERTY, k, v)
-                  : MOSQ_ERR_MALFORMED_UTF8;
-}
-
-static int add_properties(struct wr_publisher *p, mosquitto_property **props,
-                          const struct wr_publish *pub)
-{
-    int rc = 0;
-    if (pub->format_indicator >= 0) {
-        rc = mosquitto_property_add_byte(props, MQTT_PROP_PAYLOAD_FORMAT_INDICATOR,
-                                         (uint8_t)pub->format_indicator);
-    }
-    if (!rc && pub->message_expiry_s >= 0) {
-        rc = mosquitto_property_add_int32(props, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL,
-                                          (uint32_t)pub->message_expiry_s);
-    }
-    if (!rc) {
-        rc = add_string(p, props, MQTT_PROP_CONTENT_TYPE, pub->content_type);
-    }
-    if (!rc) {
-        rc = add_string(p, props, MQTT_PROP_RESPONSE_TOPIC, pub->response_topic);
-    }
-    if (!rc && pub->correlation_data.at) {
-        rc = pub->correlation_data.len > UINT16_MAX
-                 ? MOSQ_ERR_OVERSIZE_PACKET
-                 : mosquitto_property_add_binary(props, MQTT_PROP_CORRELATION_DATA,
-                                                 pub->correlation_data.at,
-                                                 (uint16_t)pub->correlation_data.len);
-    }
-    for (size_t i = 0; !rc && i < pub->user_count; i++) {
-        rc = add_user(p, props, pub->user_keys[i], pub->user_values[i]);
-    }
-    if (!rc && pub->hops > 0) {
-        struct wr_buf hops = {0};
-        wr_buf_add_u64(&hops, pub->hops);
-        rc = add_user(p, props, WR_STR(WR_HOPS_PROPERTY), wr_buf_str(&hops));
-        wr_buf_release(&hops);
-    }
-    return rc;
-}
-
-static bool has_properties(const struct wr_publish *pub)
-{
-    return pub->format_indicator >= 0 || pub->message_expiry_s >= 0 || pub->content_type.at ||
-           pub->response_topic.at || pub->correlation_data.at || pub->user_count > 0;
-}
-
 static void drop_properties(struct wr_publisher *p)
 {
-    p->properties_dropped++;
     if (!p->properties_said) {
         p->properties_said = true;
         wr_log(WR_LOG_WARN, "mqtt",
-               "publisher: MQTT 3.1.1 has no properties: headers of republished messages are left "
-               "out (mqtt.version: \"5\" keeps them)");
+               "%s: MQTT 3.1.1 has no properties: headers of republished messages are left "
+               "out (version: \"5\" keeps them)",
+               p->options.name);
     }
 }
 
-// 0, or libmosquitto's code.
-static int hand_over(struct wr_publisher *p, const struct wr_publish *pub, int *mid)
+static void on_pause(uv_timer_t *timer)
 {
-    mosquitto_property *props = NULL;
-    int rc = 0;
-    if (p->v5) {
-        rc = add_properties(p, &props, pub);
-    } else if (has_properties(pub)) {
+    pump(timer->data);
+}
+
+static void pause_sending(struct wr_publisher *p, uint64_t ms)
+{
+    uv_timer_start(&p->pause, on_pause, ms, 0);
+}
+
+// Whether one more may go now by the rate.
+static bool rate_allows(struct wr_publisher *p)
+{
+    double rate = p->options.rate;
+    if (rate <= 0) {
+        return true;
+    }
+    uint64_t now = uv_now(p->loop);
+    // A tenth of a second's worth at once, at least one.
+    double most = rate > 10 ? rate / 10 : 1;
+    p->allowance += (double)(now - p->allowed_at) * rate / 1000;
+    p->allowance = p->allowance > most ? most : p->allowance;
+    p->allowed_at = now;
+    if (p->allowance < 1) {
+        double wait = (1 - p->allowance) * 1000 / rate;
+        pause_sending(p, wait > RATE_LOOK_MS ? (uint64_t)wait + 1 : RATE_LOOK_MS);
+        return false;
+    }
+    p->allowance -= 1;
+    return true;
+}
+
+// Hand the first of those that wait to libmosquitto. False: none can go now.
+static bool send_first(struct wr_publisher *p, struct mosquitto *m)
+{
+    struct item *i = p->waiting.first;
+    const char *trouble = p->options.aws_limits ? wr_outgoing_aws_trouble(&i->pub) : NULL;
+    if (trouble) {
+        take(&p->waiting, i);
+        p->stats.refused++;
+        answer(p, i, WR_ERR_FAILED, trouble);
+        return true;
+    }
+    if (!rate_allows(p)) {
+        return false;
+    }
+    if (!p->v5 && wr_outgoing_has_properties(&i->pub)) {
         drop_properties(p);
     }
-    const char *topic = rc ? NULL : terminated(&p->topic, pub->topic);
-    if (!rc && !topic) {
-        rc = MOSQ_ERR_MALFORMED_UTF8;
+    int mid = 0, rc = wr_outgoing_send(&p->outgoing, m, p->v5, &i->pub, &mid);
+    bool later = rc == MOSQ_ERR_NO_CONN || rc == MOSQ_ERR_CONN_LOST || rc == MOSQ_ERR_ERRNO;
+    if (later && p->options.keep) {
+        return false; // the connection is about to be found dead
     }
-    if (!rc && pub->payload.len > WR_MQTT_PAYLOAD_MAX) {
-        rc = MOSQ_ERR_PAYLOAD_SIZE;
+    take(&p->waiting, i);
+    if (rc) {
+        p->stats.refused += !later;
+        answer(p, i, later ? WR_ERR_BUSY : WR_ERR_FAILED, mosquitto_strerror(rc));
+        return true;
     }
-    if (!rc) {
-        rc = mosquitto_publish_v5(wr_client_mosquitto(p->client), mid, topic, (int)pub->payload.len,
-                                  pub->payload.at, pub->qos, pub->retain, props);
+    i->mid = mid & (MIDS - 1);
+    wr_assert(!p->by_mid[i->mid]); // `sent` is far below the identifiers there are
+    p->by_mid[i->mid] = i;
+    put(&p->sent, i);
+    return true;
+}
+
+static void pump(struct wr_publisher *p)
+{
+    struct mosquitto *m = p->up && !p->closing ? wr_client_mosquitto(p->client) : NULL;
+    if (!m || uv_is_active((uv_handle_t *)&p->pause)) {
+        return;
     }
-    mosquitto_property_free_all(&props);
-    return rc;
+    size_t before = p->sent.count;
+    while (p->waiting.first && p->sent.count < p->options.window && send_first(p, m)) {
+    }
+    if (p->sent.count > before) {
+        wr_client_flush_soon(p->client);
+    }
 }
 
 void wr_publisher_publish(struct wr_publisher *p, const struct wr_publish *pub)
 {
-    if (!p->up || p->closing || !wr_client_mosquitto(p->client)) {
+    bool keep = p->options.keep && !p->given_back && !p->closing;
+    if (!keep && (!p->up || p->closing || p->given_back || !wr_client_mosquitto(p->client))) {
         pub->done(pub->user, WR_ERR_BUSY, "not connected to the broker");
         return;
     }
-    if (p->under_way >= UNDER_WAY_MAX) {
+    if (!keep && p->sent.count >= p->options.window) {
         pub->done(pub->user, WR_ERR_BUSY, "too many publications are under way");
         return;
     }
-    int mid = 0;
-    int rc = hand_over(p, pub, &mid);
-    if (rc) {
-        bool later = rc == MOSQ_ERR_NO_CONN || rc == MOSQ_ERR_CONN_LOST || rc == MOSQ_ERR_ERRNO;
-        pub->done(pub->user, later ? WR_ERR_BUSY : WR_ERR_FAILED, mosquitto_strerror(rc));
-        return;
-    }
-    wr_assert(
-        !p->by_mid[mid & (MIDS - 1)].done); // under_way is far below the identifiers there are
-    p->by_mid[mid & (MIDS - 1)] = (struct pending){pub->done, pub->user};
-    p->under_way++;
-    wr_client_flush_soon(p->client);
+    put(&p->waiting, new_item(p, pub));
+    pump(p);
+}
+
+void wr_publisher_give_back(struct wr_publisher *p)
+{
+    p->given_back = true;
+    answer_all(p, &p->sent, WR_ERR_BUSY, "weir is stopping");
+    answer_all(p, &p->waiting, WR_ERR_BUSY, "weir is stopping");
+}
+
+void wr_publisher_stats(const struct wr_publisher *p, struct wr_publisher_stats *out)
+{
+    *out = p->stats;
+    out->up = p->up;
+    out->waiting = p->waiting.count;
+    out->under_way = p->sent.count;
 }
 
 // ---- open and close
 
-wr_err wr_publisher_open_as(uv_loop_t *loop, const struct wr_config *config, const char *client_id,
-                            struct wr_publisher **out, struct wr_fault *fault)
+wr_err wr_publisher_open(uv_loop_t *loop, const struct wr_config *config,
+                         const struct wr_publisher_options *options, struct wr_publisher **out,
+                         struct wr_fault *fault)
 {
     struct wr_mqtt_url url;
     wr_err err = wr_mqtt_setup_check(config, &url, fault);
@@ -287,26 +395,24 @@ wr_err wr_publisher_open_as(uv_loop_t *loop, const struct wr_config *config, con
         return err;
     }
     struct wr_publisher *p = wr_zalloc(sizeof *p);
+    p->loop = loop;
+    p->options = *options;
+    p->options.window = options->window ? options->window : UNDER_WAY_MAX;
     p->v5 = wr_mqtt_is_v5(config);
-    p->by_mid = wr_zalloc(MIDS * sizeof *p->by_mid);
+    p->by_mid = wr_zalloc(MIDS * sizeof(struct item *));
+    p->allowed_at = uv_now(loop);
     uv_idle_init(loop, &p->answering);
-    p->answering.data = p;
-    struct wr_client_options options = {
-        .name = "publisher", .client_id = client_id, .clean = true, .batch = READ_BATCH};
-    p->client = wr_client_new(loop, config, &options, &client_events, p);
+    uv_timer_init(loop, &p->pause);
+    p->answering.data = p->pause.data = p;
+    p->open_handles = 3;
+    const struct wr_client_options client = {.name = p->options.name,
+                                             .client_id = options->client_id,
+                                             .clean = true,
+                                             .batch = READ_BATCH,
+                                             .window = (int)options->window};
+    p->client = wr_client_new(loop, config, &client, &client_events, p);
     *out = p;
     return WR_OK;
-}
-
-wr_err wr_publisher_open(uv_loop_t *loop, const struct wr_config *config, const char *client_id,
-                         struct wr_publisher **out, struct wr_fault *fault)
-{
-    struct wr_buf id = {0};
-    wr_buf_add(&id, wr_str_of(client_id));
-    wr_buf_add(&id, WR_STR("-pub"));
-    wr_err err = wr_publisher_open_as(loop, config, wr_buf_terminated(&id), out, fault);
-    wr_buf_release(&id);
-    return err;
 }
 
 void wr_publisher_watch(struct wr_publisher *p, const struct wr_publisher_watch *watch)
@@ -316,15 +422,16 @@ void wr_publisher_watch(struct wr_publisher *p, const struct wr_publisher_watch 
 
 static void finish(struct wr_publisher *p)
 {
-    if (!p->client_closed || !p->answering_closed) {
+    if (--p->open_handles > 0) {
         return;
     }
     void (*done)(void *) = p->done;
     void *user = p->done_user;
-    wr_buf_release(&p->topic);
-    wr_buf_release(&p->key);
-    wr_buf_release(&p->value);
-    free(p->answers);
+    for (struct item *i = p->spare, *next; i; i = next) {
+        next = i->next;
+        free(i);
+    }
+    wr_outgoing_release(&p->outgoing);
     free(p->by_mid);
     free(p);
     done(user);
@@ -332,16 +439,12 @@ static void finish(struct wr_publisher *p)
 
 static void on_client_closed(void *user)
 {
-    struct wr_publisher *p = user;
-    p->client_closed = true;
-    finish(p);
+    finish(user);
 }
 
-static void on_answering_closed(uv_handle_t *handle)
+static void on_handle_closed(uv_handle_t *handle)
 {
-    struct wr_publisher *p = handle->data;
-    p->answering_closed = true;
-    finish(p);
+    finish(handle->data);
 }
 
 void wr_publisher_close(struct wr_publisher *p, void (*done)(void *user), void *user)
@@ -350,8 +453,9 @@ void wr_publisher_close(struct wr_publisher *p, void (*done)(void *user), void *
     p->watch = (struct wr_publisher_watch){0};
     p->done = done;
     p->done_user = user;
-    answer_all(p, WR_ERR_BUSY, "weir is stopping");
+    wr_publisher_give_back(p);
     wr_client_close(p->client, on_client_closed, p); // writes what waits
     on_answering(&p->answering);
-    uv_close((uv_handle_t *)&p->answering, on_answering_closed);
+    uv_close((uv_handle_t *)&p->answering, on_handle_closed);
+    uv_close((uv_handle_t *)&p->pause, on_handle_closed);
 }

@@ -304,6 +304,12 @@ static bool remove_gone(struct wr_folder *f)
     return changed;
 }
 
+static bool is_elsewhere(void *user, wr_str rule, bool error_action)
+{
+    const struct wr_folder *f = user;
+    return f->options.elsewhere && f->options.elsewhere(f->options.user, rule, error_action);
+}
+
 static void on_loop_found(void *user, const char *path)
 {
     struct wr_folder *f = user;
@@ -328,7 +334,7 @@ static void publish(struct wr_folder *f)
     free(rules);
     wr_rule_set_unlock(f->rules);
     f->rules = set;
-    wr_loops_check(set, on_loop_found, f);
+    wr_loops_check(set, is_elsewhere, on_loop_found, f);
     if (f->options.changed) {
         f->options.changed(f->options.user, set);
     }

@@ -20,6 +20,7 @@ struct wr_folder_options {
     // May be NULL: the last word on a rule before it is taken (opening its sinks). An error refuses
     // it.
     wr_err (*accept)(void *user, const struct wr_rule *rule, struct wr_fault *fault);
+    bool (*elsewhere)(void *user, wr_str rule, bool error_action); // see wr_loops_check(); or NULL
     // A set that differs from the one before. Borrowed.
     void (*changed)(void *user, struct wr_rule_set *set);
     // May be NULL: a warning or a refusal, as one line with file and place. Else it is logged.

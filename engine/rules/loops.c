@@ -173,8 +173,9 @@ static void visit(struct graph *g, size_t rule)
     g->state[rule] = DONE;
 }
 
-void wr_loops_check(const struct wr_rule_set *set, void (*found)(void *user, const char *path),
-                    void *user)
+void wr_loops_check(const struct wr_rule_set *set,
+                    bool (*elsewhere)(void *user, wr_str rule, bool error_action),
+                    void (*found)(void *user, const char *path), void *user)
 {
     size_t count = wr_rule_set_count(set);
     struct graph g = {.set = set, .found = found, .user = user};
@@ -183,10 +184,11 @@ void wr_loops_check(const struct wr_rule_set *set, void (*found)(void *user, con
         if (r->counters) {
             r->counters->may_loop = false;
         }
-        for (size_t k = 0; r->enabled && k < r->action_count; k++) {
+        bool here = r->enabled && (!elsewhere || !elsewhere(user, r->name, false));
+        for (size_t k = 0; here && k < r->action_count; k++) {
             add_target(&g, i, &r->actions[k]);
         }
-        if (r->enabled) {
+        if (r->enabled && (!elsewhere || !elsewhere(user, r->name, true))) {
             add_target(&g, i, r->error_action);
         }
     }

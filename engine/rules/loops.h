@@ -13,8 +13,11 @@
 void wr_loops_widen(wr_str topic_template, struct wr_buf *out);
 
 // Of each loop at least one rule is marked in its counters (may_loop), the others not.
-// Calls `found` for each loop, once, with its rules in order, as in "a -> b -> a".
-void wr_loops_check(const struct wr_rule_set *set, void (*found)(void *user, const char *path),
-                    void *user);
+// Calls `found` for each loop, once, with its rules in order, as in "a -> b -> a". `elsewhere` (may
+// be NULL): the rule's republish action, or its error action's, publishes to another broker than
+// the one that messages come from, and so feeds no rule.
+void wr_loops_check(const struct wr_rule_set *set,
+                    bool (*elsewhere)(void *user, wr_str rule, bool error_action),
+                    void (*found)(void *user, const char *path), void *user);
 
 #endif

@@ -230,9 +230,11 @@ static void publish(char **words, size_t count)
 {
     wr_str key = WR_STR("k"), value = WR_STR("v");
     struct wr_fault fault;
+    char id[256];
+    snprintf(id, sizeof id, "%s-pub", wr_mqtt_source_client_id(tool.source));
+    const struct wr_publisher_options options = {.name = "publisher", .client_id = id};
     if (!tool.publisher &&
-        wr_publisher_open(&tool.loop, tool.config, wr_mqtt_source_client_id(tool.source),
-                          &tool.publisher, &fault) != WR_OK) {
+        wr_publisher_open(&tool.loop, tool.config, &options, &tool.publisher, &fault) != WR_OK) {
         fprintf(stderr, "%s\n", fault.text);
         exit(2);
     }

@@ -164,6 +164,8 @@ static const struct {
      "test.yaml:4:5: brokers.a.keepalve: unknown setting, did you mean \"brokers.*.keepalive\"?"},
     {"a value without a name", "brokers:\n  url: mqtt://h\n",
      "test.yaml:2:8: brokers.url: found \"mqtt://h\", expected a mapping (keys below it)"},
+    {"what sinks can be told", "brokers: {in_flight: 4}\n",
+     "test.yaml:1:22: brokers.in_flight: found \"4\", expected a mapping (keys below it)"},
     {"out of range", "brokers:\n  a:\n    url: mqtt://h\n    window: 0\n",
      "test.yaml:4:13: brokers.a.window: found \"0\", expected 1 to 65535"},
     {"the source's name", "brokers: {source: {url: 'mqtt://h'}}\n",

@@ -44,6 +44,49 @@ static void note(void *user, const char *path)
     wr_buf_addf(user, "%s; ", path);
 }
 
+static bool elsewhere(void *user, wr_str rule, bool error_action)
+{
+    return wr_str_eq(rule, WR_STR("far")) && !error_action;
+}
+
+static void leaves_other_brokers_out(void **state)
+{
+    static const struct {
+        const char *rule;
+        bool error_action;
+        const char *want;
+    } cases[] = {
+        {"near", false, "near -> near; "},
+        {"far", false, ""},
+        {"far", true, "far -> far; "},
+    };
+    for (size_t i = 0; i < WR_COUNT(cases); i++) {
+        struct wr_metrics *metrics = wr_metrics_new();
+        const struct wr_rule_options options = {.kinds = fake_kinds, .metrics = metrics};
+        char text[512], file[16];
+        struct wr_fault fault = {0};
+        struct wr_rule *rule;
+        snprintf(file, sizeof file, "%s.json", cases[i].rule);
+        snprintf(text, sizeof text,
+                 "{\"sql\": \"SELECT * FROM 'x'\", \"actions\": [%s], \"%s\": %s}",
+                 cases[i].error_action ? "{\"republish\": {\"topic\": \"y\"}}"
+                                       : "{\"republish\": {\"topic\": \"x\"}}",
+                 cases[i].error_action ? "errorAction" : "description",
+                 cases[i].error_action ? "{\"republish\": {\"topic\": \"x\"}}" : "\"\"");
+        if (wr_rule_new(Z(text), file, &options, &rule, &fault)) {
+            CASE_FAIL(text, "%s", fault.text);
+        }
+        struct wr_rule_set *set = wr_rule_set_new(&rule, 1);
+        struct wr_buf got = {0};
+        wr_loops_check(set, elsewhere, note, &got);
+        CHECK_STR(text, wr_buf_str(&got), Z(cases[i].want));
+        wr_buf_release(&got);
+        wr_rule_set_unlock(set);
+        wr_rule_unlock(rule);
+        wr_metrics_free(metrics);
+    }
+}
+
 static void finds_loops(void **state)
 {
     // A rule is "FROM filter, republish topic"; they are named a, b, c, …
@@ -93,7 +136,7 @@ static void finds_loops(void **state)
         }
         struct wr_rule_set *set = wr_rule_set_new(rules, count);
         struct wr_buf got = {0};
-        wr_loops_check(set, note, &got);
+        wr_loops_check(set, NULL, note, &got);
         CHECK_STR(cases[i].name, wr_buf_str(&got), Z(cases[i].want));
         for (size_t k = 0; k < count; k++) { // names are one letter
             bool named = memchr(cases[i].want, (int)('a' + k), strlen(cases[i].want)) != NULL;
@@ -110,6 +153,7 @@ static void finds_loops(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {T(widens_templates), T(finds_loops)};
+    const struct CMUnitTest tests[] = {T(widens_templates), T(finds_loops),
+                                       T(leaves_other_brokers_out)};
     return TEST_MAIN(tests);
 }

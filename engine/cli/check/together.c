@@ -208,7 +208,7 @@ static void check_loops(struct wr_check *c)
         }
     }
     struct wr_rule_set *set = wr_rule_set_new(l.rules, l.count);
-    wr_loops_check(set, loop_found, &l);
+    wr_loops_check(set, NULL, loop_found, &l);
     wr_rule_set_unlock(set);
     for (size_t i = 0; i < l.count; i++) {
         wr_rule_unlock(l.rules[i]);

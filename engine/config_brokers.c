@@ -9,6 +9,7 @@
 
 #include "sql/base/banned.h"
 
+#define BROKERS_MAX       32 // each has a thread's share of connects and a bit in sets (flow/sinks.h)
 #define NAME_MAX_LEN      64   // of a broker; it is a part of client ids and of lines of the log
 #define AWS_CLIENT_ID_MAX 128  // bytes; AWS IoT Core's quotas
 #define AWS_KEEPALIVE_MIN 30   // s
@@ -392,6 +393,10 @@ wr_err wr_config_brokers_finish(struct wr_config *c, struct wr_fault *fault)
 {
     const struct wr_settings *all = wr_config_sinks_brokers(c->sinks_);
     size_t count = wr_settings_count(all, "");
+    if (count > BROKERS_MAX) {
+        return wr_fault_set(fault, WR_ERR_LIMIT, "brokers: found %zu, at most %d", count,
+                            BROKERS_MAX);
+    }
     struct wr_config_broker *brokers = wr_arena_alloc(c->arena_, (count + 1) * sizeof *brokers);
     if (!brokers) {
         return wr_fault_set(fault, WR_ERR_LIMIT, "the configuration is too large");

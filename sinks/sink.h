@@ -215,7 +215,8 @@ struct wr_sink_impl {
     const struct wr_option *settings; // what weir.yaml can tell the sink; may be NULL. A name
                                       // "functions.*.command" stands for any name in place of *.
     int resource_option;              // index into options of the primary name
-    bool one_destination;             // all resources fail together: republish's broker
+    bool one_destination;             // all resources fail together
+    bool publishes; // its destination is the broker that host->publish() chooses by the rule
     // May be NULL: further checks of one action when its rule is loaded. `params[i].set` as in the
     // document, text unexpanded; `constant[i]` is false where the text holds a template. A fault's
     // text begins with the member: "key: …". WR_ERR_FAILED: AWS takes such a rule, and its

@@ -311,7 +311,7 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  ID, --id ID          delivery id, or its begin\n"
      "  --rule NAME          only of this rule\n"
      "  --reason WORD        refused, expired, template, error-refused, error-expired,\n"
-     "                       error-template, error-document or no-sink\n"
+     "                       error-template, error-document, no-sink or queue-full\n"
      "  --older DURATION     at least so old, such as 90s, 12h or 7d\n"
      "  --newer DURATION     at most so old\n"
      "  --limit N            the first N of them\n"

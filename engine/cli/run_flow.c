@@ -200,6 +200,7 @@ static struct wr_flow_options flow_options(struct wr_daemon *d)
         .aws_limits = aws,
         .undefined_fails = strcmp(c->templates_undefined, "fail") == 0,
         .spool = d->stores.spool,
+        .spool_max = (uint64_t)c->spool_max,
         .spool_is_old = !d->stores.keeps,
         .pool = d->pool,
         .in_flight_max = (size_t)c->spool_in_flight,

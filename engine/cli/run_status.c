@@ -79,6 +79,11 @@ static void write_audit(const struct wr_daemon *d, struct wr_buf *out)
     }
 }
 
+static uint64_t spooled(void *flow, size_t broker)
+{
+    return wr_flow_spooled(flow, broker);
+}
+
 // Without the closing brace.
 static void write_totals(const struct wr_daemon *d, struct wr_buf *out)
 {
@@ -96,7 +101,7 @@ static void write_totals(const struct wr_daemon *d, struct wr_buf *out)
     write_kafka(d, out);
     wr_sinks_write_aws(d->sinks, out);
     if (d->brokers) {
-        wr_brokers_write(d->brokers, out);
+        wr_brokers_write(d->brokers, spooled, d->flow, out);
     }
     wr_stores_write(&d->stores, out);
 }

@@ -52,10 +52,10 @@ void wr_backlogs_free(struct wr_flow *f)
 static bool sinks_have_room(const struct wr_backlog *b)
 {
     const struct wr_flow *f = b->flow;
-    uint64_t kinds = b->kinds;
-    for (size_t i = 0; kinds; i++, kinds >>= 1) {
-        if ((kinds & 1) && (f->loads[i].records >= wr_sinks_in_flight(f->options.sinks, i) ||
-                            f->loads[i].bytes >= wr_sinks_memory(f->options.sinks, i))) {
+    uint64_t shares = b->shares;
+    for (size_t i = 0; shares; i++, shares >>= 1) {
+        if ((shares & 1) && (f->loads[i].records >= wr_sinks_in_flight(f->options.sinks, i) ||
+                             f->loads[i].bytes >= wr_sinks_memory(f->options.sinks, i))) {
             return false;
         }
     }
@@ -66,18 +66,19 @@ void wr_backlog_load(struct wr_engine_record *er)
 {
     struct wr_run *r = er->run;
     if (r->backlog) {
-        struct wr_sink_load *load = &r->flow->loads[er->action->kind];
+        size_t share = wr_engine_record_share(er);
+        struct wr_sink_load *load = &r->flow->loads[share];
         er->loaded = true;
         load->records++;
         load->bytes += r->entry_bytes;
-        r->backlog->kinds |= UINT64_C(1) << er->action->kind;
+        r->backlog->shares |= UINT64_C(1) << share;
     }
 }
 
 void wr_backlog_unload(struct wr_engine_record *er)
 {
     if (er->loaded) {
-        struct wr_sink_load *load = &er->run->flow->loads[er->action->kind];
+        struct wr_sink_load *load = &er->run->flow->loads[wr_engine_record_share(er)];
         er->loaded = false;
         load->records--;
         load->bytes -= er->run->entry_bytes;

@@ -23,7 +23,7 @@ struct wr_backlog {
     struct wr_flow *flow;
     struct wr_rule_counters *counters;
     size_t live;     // durable runs of the rule in memory
-    uint64_t kinds;  // of its actions, a bit each, as of the last run
+    uint64_t shares; // that its actions take from, a bit each, as of the last run
     size_t fetching; // entries that are being read
     uint64_t *seqs;  // a ring
     size_t first, count, cap;
@@ -39,6 +39,12 @@ void wr_run_keep(struct wr_run *r);
 // What the spool keeps of the run. Parameters as they were expanded; failed records with their
 // texts.
 void wr_run_entry(const struct wr_run *r, struct wr_entry *e, struct wr_entry_action *actions);
+// The broker's share that an entry takes from while its open records are not delivered; 0: none.
+size_t wr_run_spool_share(const struct wr_run *r);
+size_t wr_entry_spool_share(const struct wr_flow *f, const struct wr_entry *e);
+// No more for this broker: its share of the spool is full. `er` fails then, SinkQueueFull.
+bool wr_spool_share_full(const struct wr_flow *f, size_t share);
+void wr_engine_record_refuse_room(struct wr_engine_record *er);
 // wr_spool_events.durable
 void wr_keep_durable(struct wr_flow *f, uint64_t seq);
 // The run is finished, one way or another: its entry is done, the next of its rule may come.

@@ -344,7 +344,7 @@ struct wr_flow *wr_flow_new(const struct wr_flow_options *options)
     f->topics = wr_topic_cache_new(f->topic_sets);
     wr_jitter_init(&f->jitter);
     wr_retry_init(&f->retry, options->loop, on_due);
-    f->loads = wr_zalloc((wr_sinks_count(options->sinks) + 1) * sizeof *f->loads);
+    f->loads = wr_zalloc((wr_sinks_shares(options->sinks) + 1) * sizeof *f->loads);
     wr_circuits_init(&f->circuits, options->loop, &f->jitter);
     f->circuits.go = wr_engine_record_go;
     f->circuits.expired = wr_engine_record_expired;
@@ -483,6 +483,11 @@ void wr_flow_stop(struct wr_flow *f)
         next = r->live_next;
         abandon(f, r);
     }
+}
+
+uint64_t wr_flow_spooled(const struct wr_flow *f, size_t broker)
+{
+    return f->loads[wr_sinks_count(f->options.sinks) + broker].spooled;
 }
 
 bool wr_flow_circuits(const struct wr_flow *f, size_t *at, struct wr_circuit_state *out)

@@ -42,6 +42,7 @@ struct wr_flow_options {
     // `ack: durable`: what actions get is kept here first. The spool's `durable` event calls
     // wr_flow_durable(). NULL: kept in memory only, and acknowledged when it is settled.
     struct wr_spool *spool;
+    uint64_t spool_max;           // bytes, of which brokers have shares
     bool spool_is_old;            // it only gives what is in it: new messages do not go through it
     struct wr_message_pool *pool; // with spool: for what comes back from it
     size_t in_flight_max;         // with spool: durable runs of one rule in memory
@@ -94,6 +95,9 @@ wr_err wr_flow_audit(const struct wr_flow *f, struct wr_fault *fault) WR_MUST_CH
 // Count from now on, from 0, which term of the rule's WHERE decided (wr_rule_counters.terms), or no
 // more. False: there is no such rule. Costs a look at the program for each message without a match.
 bool wr_flow_count_terms(struct wr_flow *f, wr_str rule, bool on);
+
+// Bytes in the spool that wait for broker number `broker` of brokers.*.
+uint64_t wr_flow_spooled(const struct wr_flow *f, size_t broker);
 
 // The destinations that failed, with the state of each: as wr_circuits_next().
 bool wr_flow_circuits(const struct wr_flow *f, size_t *at, struct wr_circuit_state *out);

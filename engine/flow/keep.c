@@ -49,18 +49,90 @@ void wr_run_entry(const struct wr_run *r, struct wr_entry *e, struct wr_entry_ac
     };
 }
 
+// ---- shares of the spool: a broker that is away must not fill it for all the others
+
+size_t wr_run_spool_share(const struct wr_run *r)
+{
+    for (size_t i = 0; i < r->rule->action_count; i++) {
+        const struct wr_engine_record *er = &r->records[i];
+        size_t share = er->failed || er->delivered ? 0 : wr_engine_record_share(er);
+        if (wr_sinks_broker(r->flow->options.sinks, share)) {
+            return share; // all actions of a rule go to one broker
+        }
+    }
+    return 0;
+}
+
+size_t wr_entry_spool_share(const struct wr_flow *f, const struct wr_entry *e)
+{
+    const struct wr_sinks *sinks = f->options.sinks;
+    for (size_t i = 0; i < e->action_count; i++) {
+        const struct wr_entry_action *a = &e->actions[i];
+        size_t share =
+            a->state == WR_ENTRY_OPEN ? wr_sinks_share_named(sinks, a->kind, e->rule) : 0;
+        if (wr_sinks_broker(sinks, share)) {
+            return share;
+        }
+    }
+    return 0;
+}
+
+bool wr_spool_share_full(const struct wr_flow *f, size_t share)
+{
+    const struct wr_config_broker *broker = wr_sinks_broker(f->options.sinks, share);
+    return broker && broker->spool_share < 100 &&
+           f->loads[share].spooled >= f->options.spool_max / 100 * (uint64_t)broker->spool_share;
+}
+
+WR_COLD void wr_engine_record_refuse_room(struct wr_engine_record *er)
+{
+    const struct wr_flow *f = er->run->flow;
+    size_t share = wr_engine_record_share(er);
+    const struct wr_config_broker *broker = wr_sinks_broker(f->options.sinks, share);
+    struct wr_buf text;
+    wr_buf_init_arena(&text, &er->run->message->arena);
+    wr_buf_addf(&text,
+                "Failed to republish to topic. The error received was SinkQueueFull: %llu bytes "
+                "wait for the broker %s already, its share of the spool "
+                "(brokers.%s.spool_share: %d).",
+                (unsigned long long)f->loads[share].spooled, broker->name, broker->name,
+                (int)broker->spool_share);
+    er->reason = WR_DEAD_QUEUE_FULL;
+    wr_engine_record_fail(er, er->rec.params[er->action->impl->resource_option].text,
+                          wr_buf_str(&text));
+}
+
+static size_t take_share(struct wr_run *r)
+{
+    size_t share = wr_run_spool_share(r);
+    if (!share || !wr_spool_share_full(r->flow, share)) {
+        return share;
+    }
+    for (size_t i = 0; i < r->rule->action_count; i++) {
+        struct wr_engine_record *er = &r->records[i];
+        if (!er->failed && wr_engine_record_share(er) == share) {
+            wr_engine_record_refuse_room(er);
+        }
+    }
+    return 0;
+}
+
 void wr_run_keep(struct wr_run *r)
 {
     struct wr_flow *f = r->flow;
     struct wr_entry e;
     struct wr_entry_action actions[WR_ENTRY_ACTIONS_MAX];
     wr_run_identify(r);
+    r->spool_share = take_share(r);
     wr_run_entry(r, &e, actions);
     e.mid = r->message->mid;
     struct wr_buf *to = wr_spool_begin(f->options.spool);
     size_t before = to->len;
     wr_entry_write(to, &e);
     r->entry_bytes = to->len - before;
+    if (r->spool_share) {
+        f->loads[r->spool_share].spooled += r->entry_bytes;
+    }
     r->seq = wr_spool_end(f->options.spool);
     r->stage = WR_RUN_KEPT;
     r->lane_next = NULL; // it has left its lane
@@ -106,6 +178,9 @@ void wr_run_complete(struct wr_run *r)
     if (r->seq) {
         wr_spool_done(f->options.spool, r->seq);
         r->seq = 0;
+        if (r->spool_share) {
+            f->loads[r->spool_share].spooled -= bytes;
+        }
     }
     r->backlog = NULL;
     if (r->stage != WR_RUN_ENDED) {

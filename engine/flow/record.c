@@ -88,6 +88,8 @@ static enum wr_failed_of failure_of(enum wr_dead_reason reason)
         return WR_FAILURE_TEMPLATE;
     case WR_DEAD_NO_SINK:
         return WR_FAILURE_NO_SINK;
+    case WR_DEAD_QUEUE_FULL:
+        return WR_FAILURE_QUEUE_FULL;
     case WR_DEAD_REFUSED:
     case WR_DEAD_ERROR_REFUSED:
     case WR_DEAD_ERROR_EXPIRED:
@@ -133,12 +135,22 @@ static void finish(struct wr_engine_record *er)
     }
 }
 
+size_t wr_engine_record_share(const struct wr_engine_record *er)
+{
+    return wr_sinks_share(er->run->flow->options.sinks, er->action->kind, er->rec.rule_name,
+                          er->rec.is_error_action);
+}
+
 // What fails together with the record.
 static struct wr_destination destination_of(const struct wr_engine_record *er)
 {
     const struct wr_sink_impl *impl = er->action->impl;
     wr_str resource = {"", 0};
-    if (!impl->one_destination && impl->resource_option >= 0) {
+    if (impl->publishes) {
+        const struct wr_config_broker *broker =
+            wr_sinks_broker(er->run->flow->options.sinks, wr_engine_record_share(er));
+        resource = broker ? wr_str_of(broker->name) : resource;
+    } else if (!impl->one_destination && impl->resource_option >= 0) {
         resource = er->rec.params[impl->resource_option].text;
     }
     return (struct wr_destination){impl->name, resource};
@@ -298,6 +310,25 @@ bool wr_engine_record_unwait(struct wr_engine_record *er)
     return waited;
 }
 
+// An error action's record keeps its run's entry in the spool: it takes from its broker's share.
+static void take_room(struct wr_engine_record *er)
+{
+    struct wr_run *r = er->run;
+    size_t share = wr_engine_record_share(er);
+    if (!r->seq || r->spool_share == share || !wr_sinks_broker(r->flow->options.sinks, share)) {
+        return;
+    }
+    if (wr_spool_share_full(r->flow, share)) {
+        wr_engine_record_refuse_room(er);
+        return;
+    }
+    if (r->spool_share) {
+        r->flow->loads[r->spool_share].spooled -= r->entry_bytes;
+    }
+    r->spool_share = share;
+    r->flow->loads[share].spooled += r->entry_bytes;
+}
+
 void wr_engine_record_start(struct wr_engine_record *er)
 {
     struct wr_flow *f = er->run->flow;
@@ -305,6 +336,9 @@ void wr_engine_record_start(struct wr_engine_record *er)
     if (!er->failed && !er->rec.sink) {
         er->reason = WR_DEAD_NO_SINK;
         wr_engine_record_fail(er, (wr_str){0}, WR_STR("The sink is not open"));
+    }
+    if (!er->failed && er->rec.is_error_action) {
+        take_room(er);
     }
     if (er->failed) {
         count_failure(er);
@@ -323,7 +357,7 @@ void wr_run_submit(struct wr_run *r)
     r->stage = WR_RUN_SUBMITTED;
     r->outstanding = (uint32_t)count + 1; // ours: a sink may settle at once
     if (r->backlog) {
-        r->backlog->kinds = 0;
+        r->backlog->shares = 0;
     }
     for (size_t i = 0; i < count; i++) {
         if (r->records[i].delivered) { // before it was redriven

@@ -78,6 +78,10 @@ static void take(struct wr_recovery *r, struct wr_spool_fetch *fetch)
     }
     struct wr_backlog *b = wr_backlog_of(f, wr_metrics_rule(f->options.metrics, e.rule));
     b->counters->recovered++;
+    size_t share = wr_entry_spool_share(f, &e);
+    if (share) {
+        f->loads[share].spooled += fetch->bytes.len;
+    }
     if (wr_backlog_idle(b)) {
         wr_backlog_take(b, fetch);
     } else {
@@ -144,7 +148,12 @@ void wr_flow_redrive(struct wr_flow *f, const struct wr_entry *dead, void (*kept
     struct wr_entry_action actions[WR_ENTRY_ACTIONS_MAX];
     wr_entry_redrive(dead, &e, actions);
     struct redriven *d = wr_zalloc(sizeof *d);
-    wr_entry_write(wr_spool_begin(f->options.spool), &e);
+    struct wr_buf *to = wr_spool_begin(f->options.spool);
+    size_t before = to->len, share = wr_entry_spool_share(f, &e);
+    wr_entry_write(to, &e);
+    if (share) {
+        f->loads[share].spooled += to->len - before;
+    }
     *d = (struct redriven){
         .seq = wr_spool_end(f->options.spool),
         .backlog = wr_backlog_of(f, wr_metrics_rule(f->options.metrics, e.rule)),

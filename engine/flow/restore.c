@@ -235,6 +235,7 @@ wr_err wr_run_restore(struct wr_flow *f, struct wr_backlog *b, uint64_t seq, str
     }
     r->seq = seq;
     r->entry_bytes = len;
+    r->spool_share = wr_run_spool_share(r);
     r->backlog = b;
     wr_run_retain(r);
     wr_run_submit(r);

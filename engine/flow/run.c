@@ -266,6 +266,7 @@ void wr_run_start(struct wr_flow *f, struct wr_message *m, struct wr_rule_set *s
     r->action = r->template_at = r->outstanding = r->failed = 0;
     r->error_record = NULL;
     r->seq = 0;
+    r->spool_share = 0;
     r->backlog = NULL;
     wr_eval_start(&r->eval, &m->sql, index, &f->sql);
     if (WR_UNLIKELY(f->lanes.count) && wr_lane_join(&f->lanes, r)) {

@@ -66,6 +66,7 @@ struct wr_run {
     struct wr_delivery_id id;
     uint64_t seq;                 // of its entry in the spool; 0: none
     size_t entry_bytes;           // of it
+    size_t spool_share;           // the broker's share that it takes from, 0: none
     struct wr_backlog *backlog;   // counted there; NULL: not
     bool expanding;               // the template at the cursor has been started
     uint32_t action, template_at; // cursor of TEMPLATES and ERROR_TEMPLATES
@@ -81,10 +82,11 @@ struct wr_run {
     struct wr_run *live_next, *live_before; // of the flow
 };
 
-// What one kind of sink has of durable runs.
+// What one share (sinks.h) has of durable runs.
 struct wr_sink_load {
     size_t records;
-    size_t bytes; // of their entries
+    size_t bytes;     // of their entries
+    uint64_t spooled; // bytes of entries in the spool, a broker's share only
 };
 
 struct wr_flow {
@@ -109,7 +111,7 @@ struct wr_flow {
     size_t fetching;              // entries that are being read
     size_t durable_live;          // runs that backlogs count
     size_t durable_bytes;         // of their entries
-    struct wr_sink_load *loads;   // by kind
+    struct wr_sink_load *loads;   // by share
     size_t live_messages;
     // Latencies. What a batch comes to at once is counted, and timed together when the batch is
     // through: two looks at the clock for all of it.
@@ -169,6 +171,8 @@ void wr_engine_record_init(struct wr_engine_record *er, struct wr_run *r,
                            const struct wr_rule_action *action);
 // Mark as failed with texts that live as long as the message.
 void wr_engine_record_fail(struct wr_engine_record *er, wr_str resource, wr_str message);
+// The share (sinks.h) that the record takes from.
+size_t wr_engine_record_share(const struct wr_engine_record *er);
 // Hand the record to its sink, again when it is retried.
 void wr_engine_record_submit(struct wr_engine_record *er);
 // The first submit; a record that failed before it is counted and finished instead.

@@ -37,6 +37,7 @@ struct wr_sinks {
     struct wr_sinks_options options;
     struct slot *slots; // by kind
     size_t count;
+    size_t publisher; // the kind that publishes; `count` without one
     struct clients shared;
     size_t closing; // the kind that is closed now
     size_t left;    // clients that are being closed
@@ -215,7 +216,11 @@ struct wr_sinks *wr_sinks_new(const struct wr_sinks_options *options)
     while (options->kinds[s->count]) {
         s->count++;
     }
-    wr_assert(s->count <= 64); // sets of kinds have a bit each
+    s->publisher = 0;
+    while (s->publisher < s->count && !options->kinds[s->publisher]->publishes) {
+        s->publisher++;
+    }
+    wr_assert(wr_sinks_shares(s) <= 64); // sets of them have a bit each
     s->slots = wr_zalloc((s->count + 1) * sizeof *s->slots);
     for (size_t i = 0; i < s->count; i++) {
         const struct wr_config *c = options->config;
@@ -283,16 +288,50 @@ struct wr_retry_policy wr_sinks_retry(const struct wr_sinks *s, size_t kind,
     return p;
 }
 
-size_t wr_sinks_in_flight(const struct wr_sinks *s, size_t kind)
+static const struct limits *limits_of(const struct wr_sinks *s, size_t share)
 {
-    int64_t n = s->slots[kind].limits.in_flight;
+    return &s->slots[share < s->count ? share : s->publisher].limits;
+}
+
+size_t wr_sinks_in_flight(const struct wr_sinks *s, size_t share)
+{
+    int64_t n = limits_of(s, share)->in_flight;
     return n >= 0 ? (size_t)n : SIZE_MAX;
 }
 
-size_t wr_sinks_memory(const struct wr_sinks *s, size_t kind)
+size_t wr_sinks_memory(const struct wr_sinks *s, size_t share)
 {
-    int64_t n = s->slots[kind].limits.memory;
+    int64_t n = limits_of(s, share)->memory;
     return n >= 0 ? (size_t)n : SIZE_MAX;
+}
+
+size_t wr_sinks_shares(const struct wr_sinks *s)
+{
+    return s->count + (s->options.config ? s->options.config->broker_count : 0);
+}
+
+size_t wr_sinks_share(const struct wr_sinks *s, size_t kind, wr_str rule, bool error_action)
+{
+    if (kind != s->publisher || !s->options.config) {
+        return kind;
+    }
+    size_t broker = wr_config_route(s->options.config, rule, error_action);
+    return broker ? s->count + broker - 1 : kind;
+}
+
+size_t wr_sinks_share_named(const struct wr_sinks *s, wr_str kind, wr_str rule)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        if (wr_str_eq(wr_str_of(s->options.kinds[i]->name), kind)) {
+            return wr_sinks_share(s, i, rule, false);
+        }
+    }
+    return 0;
+}
+
+const struct wr_config_broker *wr_sinks_broker(const struct wr_sinks *s, size_t share)
+{
+    return share < s->count ? NULL : &s->options.config->brokers[share - s->count];
 }
 
 size_t wr_sinks_count(const struct wr_sinks *s)

@@ -42,8 +42,18 @@ struct wr_retry_policy wr_sinks_retry(const struct wr_sinks *s, size_t kind,
                                       const struct wr_retry_policy *general);
 // How many records of this kind, and how many bytes of entries they belong to, may be in memory
 // while others wait in the spool (sinks.<kind>.in_flight, .memory).
-size_t wr_sinks_in_flight(const struct wr_sinks *s, size_t kind);
-size_t wr_sinks_memory(const struct wr_sinks *s, size_t kind);
+// The same of a share (below).
+size_t wr_sinks_in_flight(const struct wr_sinks *s, size_t share);
+size_t wr_sinks_memory(const struct wr_sinks *s, size_t share);
+
+// What fails and fills up together has a share of its own: a kind of sink (its number), and behind
+// them each broker of brokers.*, which takes no room from the kind. At most 64 in all.
+size_t wr_sinks_shares(const struct wr_sinks *s);
+size_t wr_sinks_share(const struct wr_sinks *s, size_t kind, wr_str rule, bool error_action);
+// By the name of the kind, as the spool has it; 0 for one that is not known.
+size_t wr_sinks_share_named(const struct wr_sinks *s, wr_str kind, wr_str rule);
+// The broker whose share it is, in brokers.*; NULL: the share is a kind's.
+const struct wr_config_broker *wr_sinks_broker(const struct wr_sinks *s, size_t share);
 
 // The shared AWS client, for look-ups; NULL with a fault. Good until wr_sinks_close().
 struct wr_aws *wr_sinks_aws(struct wr_sinks *s, struct wr_fault *fault);

@@ -120,7 +120,8 @@ void wr_brokers_give_back(struct wr_brokers *b)
     }
 }
 
-void wr_brokers_write(const struct wr_brokers *b, struct wr_buf *out)
+void wr_brokers_write(const struct wr_brokers *b, uint64_t (*spooled)(void *user, size_t broker),
+                      void *user, struct wr_buf *out)
 {
     wr_buf_add(out, WR_STR(",\"brokers\":{"));
     for (size_t i = 0; i < b->count; i++) {
@@ -135,6 +136,9 @@ void wr_brokers_write(const struct wr_brokers *b, struct wr_buf *out)
                     i ? "," : "", i ? b->config->brokers[i - 1].name : WR_BROKER_SOURCE,
                     s.up ? "true" : "false", s.connects, s.under_way, s.waiting, s.published,
                     s.repeated, s.throttled, s.refused);
+        if (i) {
+            wr_buf_addf(out, ",\"spooledBytes\":%" PRIu64, spooled(user, i - 1));
+        }
         if (*s.why) {
             wr_buf_add(out, WR_STR(",\"why\":"));
             wr_json_write_string(out, wr_str_of(s.why));

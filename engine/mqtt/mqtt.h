@@ -79,8 +79,9 @@ wr_err wr_brokers_open(uv_loop_t *loop, const struct wr_config *config, const ch
 void wr_brokers_publish(struct wr_brokers *b, const struct wr_publish *p);
 // All that waits is answered with WR_ERR_BUSY: before sinks are closed, which wait for it.
 void wr_brokers_give_back(struct wr_brokers *b);
-// Append `,"brokers":{"source":{…},…}`.
-void wr_brokers_write(const struct wr_brokers *b, struct wr_buf *out);
+// Append `,"brokers":{"source":{…},…}`. `spooled(user, i)`: bytes in the spool for brokers[i].
+void wr_brokers_write(const struct wr_brokers *b, uint64_t (*spooled)(void *user, size_t broker),
+                      void *user, struct wr_buf *out);
 void wr_brokers_close(struct wr_brokers *b, void (*done)(void *user), void *user);
 
 // Counters for `weir run`'s status and for tests.

@@ -52,11 +52,12 @@ enum wr_drop {
 const char *wr_drop_text(enum wr_drop reason);
 
 // FAILURE(name, text): why a record failed finally.
-#define WR_FAILURE_MAP(FAILURE)                                       \
-    FAILURE(REFUSED, "refused")   /* the sink: never */               \
-    FAILURE(EXPIRED, "expired")   /* the tries came to their end */   \
-    FAILURE(TEMPLATE, "template") /* a parameter could not be made */ \
-    FAILURE(NO_SINK, "no_sink")   /* this weir does not know or has not opened the sink */
+#define WR_FAILURE_MAP(FAILURE)                                                                \
+    FAILURE(REFUSED, "refused")       /* the sink: never */                                    \
+    FAILURE(EXPIRED, "expired")       /* the tries came to their end */                        \
+    FAILURE(TEMPLATE, "template")     /* a parameter could not be made */                      \
+    FAILURE(NO_SINK, "no_sink")       /* this weir does not know or has not opened the sink */ \
+    FAILURE(QUEUE_FULL, "queue_full") /* its broker's share of the spool was full */
 
 enum wr_failed_of {
 #define FAILURE(name, text) WR_FAILURE_##name,

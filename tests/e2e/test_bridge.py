@@ -354,6 +354,77 @@ def test_stop_while_away():
             tap.equal(check_heard(far.heard(), 20), 0, "nothing came twice")
 
 
+# ---- shares
+
+def big(first, count):
+    return [json.dumps({"n": n, "x": "y" * 20000}) for n in range(first, first + count)]
+
+
+def test_spool_share():
+    """a broker that is away takes its share of the spool and no more: the rest goes to error actions, others go on"""
+    up = rule("SELECT n FROM 'load/+'", republish("far/${topic(2)}/${n}", qos=1), error=s3("late", "${n}"))
+    rules = {"up": up, "near": rule("SELECT n FROM 'near'", s3("near", "${n}"))}
+    with Broker() as near, Far() as far:
+        port = far.broker.port
+        far.broker.stop()
+        config = far_config(far.config(port, spool_share=1), spool={"max": "64M"}, drain="100ms")
+        with Weir(near, rules, config) as weir:
+            near.publish_lines("load/0", big(0, 100))
+            wait_for(lambda: len(weir.objects("late")) > 50, "error documents")
+            state = {}
+
+            def quiet():
+                state.update(weir.totals())
+                return state["messages"] == 100 and state["live"] == state["brokers"]["cloud"]["waiting"]
+            wait_for(quiet, "all to be held or failed", every=0.05)
+            held = state["brokers"]["cloud"]["waiting"]
+            limit = 64 * 1024 * 1024 // 100
+            tap.equal(held + len(weir.objects("late")), 100, "held and failed")
+            tap.check(limit <= state["brokers"]["cloud"]["spooledBytes"] < limit + 30000, state["brokers"])
+            document = json.loads(weir.objects("late")["99"])
+            tap.check("SinkQueueFull" in document["failures"][0]["errorMessage"] and
+                      "brokers.cloud.spool_share: 1" in document["failures"][0]["errorMessage"], document)
+            near.publish_lines("near", [json.dumps({"n": n}) for n in range(50)])
+            wait_for(lambda: len(weir.objects("near")) == 50, "the other rule's objects")
+            weir.stop()
+            weir.start()
+            near.publish_lines("load/0", big(100, 3))
+            wait_for(lambda: "102" in weir.objects("late"), "refused by the next process too")
+            far.restart()
+            wait_for(lambda: weir.totals()["spool"]["entries"] == 0, "an empty spool", every=0.05)
+            tap.equal(far.heard(), [f"far/0/{n}" for n in range(held)], "what was held, in order")
+            tap.equal(bridge(weir)["spooledBytes"], 0, "bytes in the spool")
+            near.publish_lines("load/0", big(103, 3))
+            wait_for(lambda: far.heard()[-1] == "far/0/105", "room again")
+
+
+def test_memory_share():
+    """a broker that is away holds up its own rules, not those of another broker"""
+    rules = {**{f"up{i}": rule(f"SELECT n FROM 'load/{i}'", republish(f"far/{i}/${{n}}", qos=1))
+                for i in range(3)},
+             "other": rule("SELECT n FROM 'other'", republish("out/${n}", qos=1))}
+    with Broker() as near, Far() as far, Broker() as third:
+        proxy = Proxy(far.broker.port)
+        proxy.cut(stay=True)
+        config = {"brokers": {"cloud": far.config(proxy.port), "third": {"url": third.url}},
+                  "sinks": {"republish": {"broker": "cloud", "rules": {"other": "third"}, "in_flight": 100}}}
+        with Weir(near, rules, config) as weir:
+            weir.process.wait_line("broker third: connected")
+            for i in range(3):
+                near.publish_lines(f"load/{i}", [json.dumps({"n": n}) for n in range(100)])
+            wait_for(lambda: bridge(weir)["waiting"] >= 100, "publications to wait", every=0.05)
+            near.publish_lines("other", [json.dumps({"n": n}) for n in range(500)])
+            wait_for(lambda: bridge(weir, "third")["published"] == 500, "the other broker's", every=0.05)
+            tap.check(bridge(weir)["waiting"] <= 102, f"in memory: {bridge(weir)}")
+            proxy.mend()
+            weir.wait_settled(800)
+            seen = far.heard()
+            for i in range(3):
+                tap.equal([x for x in seen if x.startswith(f"far/{i}/")], [f"far/{i}/{n}" for n in range(100)],
+                          f"rule {i}")
+        proxy.close()
+
+
 # ---- certificates, ALPN, AWS
 
 def test_certificates():

@@ -86,7 +86,7 @@ def test_s3_refused():
         tap.equal(codes[4], "KeyTooLongError", "the long key")
         tap.equal(os.listdir(os.path.join(weir.state_dir, "local", "s3")), ["failed"], "no other bucket")
         want = {"success": 0, "failure": 5, "retries": 0, "errorActionSuccess": 5, "errorActionFailure": 0,
-                "failures": {"refused": 5, "expired": 0, "template": 0, "no_sink": 0}}
+                "failures": {"refused": 5, "expired": 0, "template": 0, "no_sink": 0, "queue_full": 0}}
         counters = weir.counters("put")["actions"]["s3"]
         tap.equal({k: counters[k] for k in want}, want, "counters")
 

@@ -577,7 +577,8 @@ static void counts(void **state)
           "\"success\":1,\"failure\":0,\"retries\":0,\"errorActionSuccess\":0,"
           "\"errorActionFailure\":0,\"records\":1,\"returned\":0,\"inFlight\":0,"
           "\"errorRecords\":0,\"errorReturned\":0,\"errorInFlight\":0,\"failures\":{"
-          "\"refused\":0,\"expired\":0,\"template\":0,\"no_sink\":0}}}}}}"));
+          "\"refused\":0,\"expired\":0,\"template\":0,\"no_sink\":0,"
+          "\"queue_full\":0}}}}}}"));
     wr_buf_release(&text);
     bed_close(&b);
 }

@@ -456,7 +456,8 @@ const struct wr_sink_impl wr_sink_republish = {
     .failed_action = "RepublishAction",
     .help = "Publishes the result to another MQTT topic, on the same broker or another.",
     .options = options,
-    .form = "The broker that messages come from, in every mode but record and blackhole.",
+    .form = "The broker that messages come from, or one of brokers.*, in every mode but record and "
+            "blackhole.",
     .settings = settings_table,
     .resource_option = OPT_TOPIC,
     .publishes = true,

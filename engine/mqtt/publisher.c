@@ -26,12 +26,14 @@
 #define UNDER_WAY_MAX 20000 // publications without `keep`. Well below MIDS
 #define READ_BATCH    1000  // PUBACKs read at a time
 #define THROTTLED_MS  1000  // pause after "quota exceeded"; AWS counts by the second
+#define STRIKES_MAX   8     // see `alone`
 #define RATE_LOOK_MS  10    // how often a limited rate is looked at
 
 struct item {
     struct wr_publish pub;
     struct item *next, *before;
     int mid; // when it is sent
+    int strikes;
     wr_err err;
     const char *why; // static
 };
@@ -47,6 +49,11 @@ struct wr_publisher {
     struct wr_publisher_options options;
     struct wr_publisher_watch watch;
     bool v5, up, closing, given_back, properties_said;
+    // A broker may end the connection over one publication (AWS does when a policy forbids it), and
+    // that must not hold up all others for ever. After a connection that ended without an
+    // acknowledgement the first goes alone, until one comes; what was alone on STRIKES_MAX
+    // connections that ended is given up.
+    bool alone, acknowledged;
     struct queue waiting, sent, answers;
     struct item *spare;
     struct item **by_mid; // [MIDS]
@@ -175,6 +182,8 @@ static void on_published(void *user, int mid, int reason)
         return;
     }
     unsend(p, i);
+    p->acknowledged = true;
+    p->alone = false;
     if (reason < 128) {
         p->stats.published++;
         answer(p, i, WR_OK, NULL);
@@ -200,6 +209,7 @@ static void on_up(void *user, const struct wr_client_session *session)
 {
     struct wr_publisher *p = user;
     p->up = true;
+    p->acknowledged = false;
     p->stats.connects++;
     p->stats.why[0] = '\0';
     if (p->waiting.count) {
@@ -219,17 +229,46 @@ static void note_why(struct wr_publisher *p, const char *why)
     snprintf(p->stats.why, sizeof p->stats.why, "%s", why);
 }
 
+// `i` was alone on a connection that ended. True: it is given up.
+static bool strike(struct wr_publisher *p, struct item *i)
+{
+    if (++i->strikes < STRIKES_MAX) {
+        return false;
+    }
+    unsend(p, i);
+    p->alone = false;
+    p->stats.refused++;
+    wr_log(WR_LOG_WARN, "mqtt", "%s: the connection ended %d times over one publication, to %.*s",
+           p->options.name, STRIKES_MAX, WR_STR_ARG(i->pub.topic));
+    answer(p, i, WR_ERR_FAILED,
+           "the connection ended each time it was sent: the broker may not take this topic or "
+           "payload from us");
+    return true;
+}
+
+static void send_again(struct wr_publisher *p)
+{
+    if (p->acknowledged || !p->sent.count) {
+        // nothing is suspected
+    } else if (p->alone && p->sent.count == 1 && strike(p, p->sent.first)) {
+        return;
+    } else {
+        p->alone = true;
+    }
+    for (struct item *i; (i = p->sent.last);) { // in their order, before what waits
+        unsend(p, i);
+        p->stats.repeated++;
+        put_first(&p->waiting, i);
+    }
+}
+
 static void on_down(void *user, const char *why)
 {
     struct wr_publisher *p = user;
     p->up = false;
     note_why(p, why);
     if (p->options.keep && !p->given_back) {
-        for (struct item *i; (i = p->sent.last);) { // in their order, before what waits
-            unsend(p, i);
-            p->stats.repeated++;
-            put_first(&p->waiting, i);
-        }
+        send_again(p);
     } else {
         answer_all(p, &p->sent, WR_ERR_BUSY, "the connection to the broker was lost");
     }
@@ -345,8 +384,8 @@ static void pump(struct wr_publisher *p)
     if (!m || uv_is_active((uv_handle_t *)&p->pause)) {
         return;
     }
-    size_t before = p->sent.count;
-    while (p->waiting.first && p->sent.count < p->options.window && send_first(p, m)) {
+    size_t before = p->sent.count, window = p->alone ? 1 : p->options.window;
+    while (p->waiting.first && p->sent.count < window && send_first(p, m)) {
     }
     if (p->sent.count > before) {
         wr_client_flush_soon(p->client);

@@ -16,7 +16,7 @@ import threading
 
 import support
 from support import Broker, HOST, tap, wait_for
-from weir import Weir, republish, rule, s3
+from weir import Weir, binary, republish, rule, s3
 
 TOPICS = 8  # of the load
 
@@ -218,6 +218,13 @@ def test_rules_that_are_not_there():
             code, _, err = weir.run("run", "--check")
             tap.equal(code, 2, err)
             tap.check('sinks.republish.rules.up: found "clout"' in err, err)
+
+
+def test_example():
+    """the example of a bridge to AWS IoT Core is accepted as it stands"""
+    example = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/bridge/weir.yaml")
+    code, out, err = support.run([binary(), "run", "-c", example, "--check"])
+    tap.equal((code, out, err), (0, "rules accepted: 2, documents refused: 0\n", ""), "weir run --check")
 
 
 def test_loop():
@@ -472,7 +479,7 @@ class TlsServer:
         self.context.set_alpn_protocols(protocols)
         self.listener = socket.create_server((HOST, 0))
         self.port = self.listener.getsockname()[1]
-        self.protocol, self.packets, self.error, self.quota = None, [], None, 0
+        self.protocol, self.packets, self.error, self.quota, self.poison = None, [], None, 0, None
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self):
@@ -504,6 +511,8 @@ class TlsServer:
                 f.write(bytes([0x20, 3, 0, 0, 0]))
             elif kind == 3 and head[0] & 6:
                 at = 2 + int.from_bytes(body[:2], "big")
+                if body[2:at] == self.poison:
+                    return
                 if self.quota > 0:
                     self.quota -= 1
                     f.write(bytes([0x40, 4]) + body[at:at + 2] + bytes([0x97, 0]))
@@ -546,6 +555,26 @@ def test_quota():
             state = bridge(weir)
             tap.equal((state["published"], state["throttled"]), (40, 30), "published, throttled")
             tap.equal(weir.counters("up")["actions"]["republish"]["retries"], 0, "retries of the engine")
+        server.listener.close()
+
+
+def test_poison():
+    """a publication over which the broker ends the connection is given up in the end, the others arrive in order"""
+    up = rule("SELECT n FROM 'load/+'", republish("far/${topic(2)}/${n}", qos=1), error=s3("late", "${n}"))
+    with Broker() as near, Far() as far:
+        server = TlsServer(far, ["mqtt"])
+        server.poison = b"far/1/50"
+        with Weir(near, {"up": up}, far_config(far.config(server.port))) as weir:
+            weir.process.wait_line("broker cloud: connected")
+            near.publish_lines("load/1", [json.dumps({"n": n}) for n in range(100)])
+            weir.wait_settled(100)
+            firsts = list(dict.fromkeys(server.topics()))
+            tap.equal(firsts, [f"far/1/{n}" for n in range(100)], "arrived, the bad one too")
+            document = json.loads(weir.objects("late")["50"])
+            tap.check("the connection ended each time it was sent" in
+                      document["failures"][0]["errorMessage"], document)
+            tap.equal(list(weir.objects("late")), ["50"], "failed")
+            tap.equal(bridge(weir)["published"], 99, "published")
         server.listener.close()
 
 

@@ -90,8 +90,11 @@ struct wr_why {
 struct wr_record {
     struct wr_sink *sink;
     const struct wr_param *params; // in the order of impl->options
-    wr_str body;                   // the result as bytes (or the error document)
-    bool body_json;                // false: raw bytes
+    // The same as the rule has them, templates not expanded; NULL where that is not known any more
+    // (a record from the spool whose rule is gone).
+    const struct wr_param *written;
+    wr_str body;    // the result as bytes (or the error document)
+    bool body_json; // false: raw bytes
     const wr_value
         *result; // the same as a value, may be lazy (wr_value_force a copy); Undefined: empty
     enum wr_dialect dialect; // how its numbers are written
@@ -177,6 +180,7 @@ struct wr_sink_host {
     // NULL, but in mode record. For requests that are not HTTP: keep this one, `json` being its
     // members without braces. NULL, or why it could not be kept (borrowed until the next call).
     const char *(*record)(const struct wr_sink_host *host, wr_str json);
+    struct wr_recorder *recorder; // mode record: for a client of the sink's own; else NULL
     // One line, no newline. Not on the message path.
     void (*log)(const struct wr_sink_host *host, enum wr_log_level level, const char *format, ...);
     // NULL where there is no broker. `done` may be called from inside.

@@ -27,6 +27,7 @@ void wr_engine_record_init(struct wr_engine_record *er, struct wr_run *r,
         .rec =
             {
                 .sink = wr_sinks_at(r->flow->options.sinks, action->kind),
+                .written = action->params,
                 .body = r->body,
                 .body_json = r->body_json,
                 .result = &r->result,

@@ -139,6 +139,9 @@ static bool restore_rule(struct wr_run *r, const struct wr_entry *e)
         if (!restore_action(r, e, i, &actions[i])) {
             return false;
         }
+        bool same = now && i < now->action_count && now->action_count == count &&
+                    strcmp(now->actions[i].impl->name, actions[i].impl->name) == 0;
+        r->records[i].rec.written = same ? now->actions[i].params : NULL;
     }
     return true;
 }

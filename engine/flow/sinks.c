@@ -370,6 +370,7 @@ wr_err wr_sinks_require(struct wr_sinks *s, size_t kind, struct wr_fault *fault)
     if (slot->mode == WR_MODE_RECORD && !slot->own.recorder) {
         err = wr_recorder_open(s->options.state_dir, sink->impl->name, &slot->own.recorder, fault);
         slot->host.record = host_record;
+        slot->host.recorder = slot->own.recorder;
     }
     err = err ? err : sink->impl->open(sink, settings, fault);
     if (err) {

@@ -239,6 +239,8 @@ static void finished(struct wr_http_transfer *t, CURLcode code)
         r.close =
             wr_str_eq_nocase(wr_http_response_header(&r, WR_STR("connection")), WR_STR("close"));
     } else if (r.outcome == WR_HTTP_TOO_LARGE) {
+        curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+        r.status = (int)status;
         snprintf(why, sizeof why, "the answer has more than %zu bytes", t->response_max);
         r.why = why;
     } else {
@@ -383,7 +385,7 @@ static const char *check(const struct wr_http_request *req)
         return "the URL holds a control character";
     }
     if (req->header_count > WR_HTTP_HEADERS_MAX) {
-        return "more than 64 headers";
+        return "more than 112 headers";
     }
     for (size_t i = 0; i < req->header_count; i++) {
         const struct wr_http_header *x = &req->headers[i];

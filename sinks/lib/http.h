@@ -15,7 +15,7 @@
 #include <uv.h>
 
 #define WR_HTTP_URL_MAX     8192 // bytes; AWS's longest is a Lambda ARN in a path
-#define WR_HTTP_HEADERS_MAX 64   // of a request
+#define WR_HTTP_HEADERS_MAX 112  // of a request: the 100 that a rule may have, and our own
 
 struct wr_http;
 struct wr_recorder;
@@ -61,7 +61,7 @@ enum wr_http_outcome {
 // Everything is borrowed until `done` returns.
 struct wr_http_response {
     enum wr_http_outcome outcome;
-    int status; // ANSWERED
+    int status; // ANSWERED; TOO_LARGE too
     wr_str body;
     wr_str headers;  // the lines as they came; wr_http_response_header() finds one
     const char *why; // not ANSWERED: one sentence's worth, with the host

@@ -15,7 +15,7 @@
     SHAPE(wr_sink_sns)               \
     SHAPE(wr_sink_kinesis)           \
     SHAPE(wr_sink_firehose)          \
-    SHAPE(wr_shape_http)             \
+    SHAPE(wr_sink_http)              \
     SHAPE(wr_sink_cloudwatch_logs)   \
     SHAPE(wr_sink_cloudwatch_metric) \
     SHAPE(wr_sink_cloudwatch_alarm)  \
@@ -27,8 +27,8 @@
     SHAPE(wr_sink_iot_analytics)     \
     SHAPE(wr_sink_iot_site_wise)     \
     SHAPE(wr_sink_location)          \
-    SHAPE(wr_shape_salesforce)       \
-    SHAPE(wr_shape_influx_db)        \
+    SHAPE(wr_sink_salesforce)        \
+    SHAPE(wr_sink_influx_db)         \
     SHAPE(wr_sink_null)
 
 #define SHAPE(name) extern const struct wr_sink_impl name;

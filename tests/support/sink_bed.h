@@ -78,7 +78,7 @@ static void fake_init(struct fake *f, const struct wr_sink_impl *impl)
     wr_arena_init(&f->arena, (size_t)1 << 28);
 }
 
-static wr_err fake_open(struct fake *f, const struct wr_test_setting *pairs)
+static inline wr_err fake_open(struct fake *f, const struct wr_test_setting *pairs)
 {
     f->settings.pairs = pairs;
     return f->sink.impl->open(&f->sink, &f->settings, &f->fault);

@@ -1,0 +1,384 @@
+#!/usr/bin/python3
+"""http, salesforce and influxDB against a real HTTP server: what is sent, and what each answer leads to.
+
+    test_http.py WEIR [test_NAME]...
+"""
+import base64
+import json
+import os
+
+import support
+from http_server import Server
+from support import Broker, tap, wait_for
+from weir import Weir, rule, s3
+
+
+def http(url, **members):
+    return {"http": {"url": url, **members}}
+
+
+def headers(**pairs):
+    return [{"key": k.replace("_", "-"), "value": v} for k, v in pairs.items()]
+
+
+def late(weir):
+    """{object: error message} of the error actions."""
+    return {k: json.loads(v)["failures"][0] for k, v in weir.objects("late").items()}
+
+
+LATE = s3("late", "${topic(2)}")
+
+
+def recorded(weir, kind):
+    path = os.path.join(weir.state_dir, "local", "record", kind + ".ndjson")
+    return [json.loads(x) for x in support.read_file(path).splitlines()]
+
+
+def test_request():
+    """the body is the result; content types, headers and URLs with templates; binary; connections are kept"""
+    with Broker() as broker, Server() as server:
+        rules = {
+            "plain": rule("SELECT n, topic() AS t FROM 'plain'", http(server.url + "/plain")),
+            "head": rule("SELECT * FROM 'head/+'", http(
+                server.url + "/head/${topic(2)}", confirmationUrl=server.url + "/head",
+                headers=headers(X_Device="d-${topic(2)}", content_type="text/x", Empty="${none}"))),
+            "raw": rule("SELECT * FROM 'raw'", http(server.url + "/raw")),
+        }
+        with Weir(broker, rules) as weir:
+            broker.publish("plain", '{"n": 1, "m": 2}')
+            broker.publish("head/one", '{"a":1}')
+            broker.publish("raw", b"\xff\x00\x01")
+            weir.wait_settled(3)
+            plain, head, raw = (server.seen(p)[0] for p in ("/plain", "/head/one", "/raw"))
+            tap.equal((plain.method, plain.body, plain.headers["Content-Type"]),
+                      ("POST", b'{"n":1,"t":"plain"}', "application/json"), "plain")
+            tap.equal((head.headers["X-Device"], head.headers["content-type"], head.headers["Empty"]),
+                      ("d-one", "text/x", ""), "headers")
+            tap.check("Content-Type" not in [k for k in head.headers if k != "content-type"], "one content type")
+            tap.equal((raw.body, raw.headers["Content-Type"]), (b"\xff\x00\x01", "application/octet-stream"), "raw")
+            for n in range(20):
+                broker.publish("plain", json.dumps({"n": n}))
+            weir.wait_settled(23)
+            tap.check(len({r.port for r in server.seen("/plain")}) < 15, "connections are kept")
+
+
+def test_answers():
+    """each class of answer: throttled, 5xx, reset, slow, refused, redirect, closed, too large"""
+    with Broker() as broker, Server() as server:
+        cases = {"throttle": [dict(status=429, times=2)], "error": [dict(status=503, times=1)],
+                 "reset": [dict(reset=True, times=1)], "slow": [dict(sleep=1, times=1)],
+                 "refused": [dict(status=404, body=b"no such\nthing")],
+                 "moved": [dict(status=302, headers={"Location": server.url + "/other"})],
+                 "closed": [dict(status=503, close=True)],
+                 "large": [dict(status=200, body=b"x" * 20000)],
+                 "largefail": [dict(status=500, body=b"x" * 20000)],
+                 "always": [dict(status=500)], "hang": [dict(sleep=30)]}
+        for path, said in cases.items():
+            for one in said:
+                server.say("/" + path, **one)
+        rules = {"r": rule("SELECT * FROM 't/+'", http(server.url + "/${topic(2)}", confirmationUrl=server.url),
+                           error=LATE)}
+        config = {"sinks": {"http": {"timeout": "300ms", "retry": {"base": "10ms", "throttled_base": "50ms",
+                                                                   "circuit": 0}}}}
+        with Weir(broker, rules, config) as weir:
+            for path in cases:
+                broker.publish("t/" + path, "{}")
+            weir.wait_settled(len(cases))
+            tries = {path: len(server.seen("/" + path)) for path in cases}
+            tap.equal(tries, {"throttle": 3, "error": 2, "reset": 2, "slow": 2, "refused": 1, "moved": 1, "closed": 1,
+                              "large": 1, "largefail": 1, "always": 3, "hang": 3}, "requests")
+            tap.equal(server.seen("/other"), [], "redirects are not followed")
+            said = late(weir)
+            tap.equal(sorted(said), ["always", "closed", "hang", "largefail", "moved", "refused"], "failed")
+            for path, text in (("refused", "answered with status 404: no such.thing (Service: Http; Status Code: 404)."),
+                               ("moved", "status 302, a redirect, which is not followed"),
+                               ("closed", "status 503 and closed the connection"),
+                               ("largefail", "the answer has more than 16384 bytes"),
+                               ("always", "answered with status 500"), ("hang", "imed out")):
+                tap.check(text in said[path]["errorMessage"], f"{path}: {said[path]}")
+            tap.equal((said["refused"]["failedAction"], said["refused"]["failedResource"]),
+                      ("HttpAction", server.url + "/refused"), "the error document")
+
+
+def test_retry_after():
+    """Retry-After is heeded; retry_closed tries again after a closed connection"""
+    with Broker() as broker, Server() as server:
+        server.say("/x", 429, headers={"Retry-After": "1"}, times=1)
+        server.say("/y", 503, close=True, times=1)
+        rules = {n: rule(f"SELECT * FROM '{n}'", http(f"{server.url}/{n}"), error=LATE) for n in "xy"}
+        with Weir(broker, rules, {"sinks": {"http": {"retry_closed": True, "retry": {"base": "10ms"}}}}) as weir:
+            broker.publish("x", "{}")
+            broker.publish("y", "{}")
+            weir.wait_settled(2)
+            first, second = server.seen("/x")
+            tap.check(second.at - first.at >= 0.99, f"{second.at - first.at} s")
+            tap.equal((len(server.seen("/y")), late(weir)), (2, {}), "closed")
+
+
+def test_urls():
+    """what devices put into URLs and headers: no way to another scheme, another host in mode local, another header"""
+    with Broker() as broker, Server() as server:
+        rules = {
+            "url": rule("SELECT * FROM 'url/+'", http("${u}", confirmationUrl="https://example.com"), error=LATE),
+            "header": rule("SELECT * FROM 'header/+'",
+                           http(server.url + "/h", headers=headers(X="a${h}")), error=LATE),
+        }
+        bad = {"scheme": "ftp://127.0.0.1/x", "file": "file:///etc/passwd", "none": "", "nohost": "https:///x",
+               "plain": "http://127.0.0.1.example.com/x", "user": "http://127.0.0.1@example.com/",
+               "blank": server.url + "/a b", "newline": server.url + "/a\nX: y"}
+        with Weir(broker, rules) as weir:
+            for name, url in bad.items():
+                broker.publish("url/" + name, json.dumps({"u": url}))
+            broker.publish("url/good", json.dumps({"u": server.url + "/good"}))
+            broker.publish("url/away", json.dumps({"u": "https://example.com/hook?x=1"}))
+            broker.publish("header/bad", json.dumps({"h": "b\r\nX-Evil: 1"}))
+            broker.publish("header/good", json.dumps({"h": "b"}))
+            weir.wait_settled(len(bad) + 4)
+            said = late(weir)
+            tap.equal(sorted(said), sorted([*bad, "bad"]), "refused")
+            tap.check("HttpInvalidUrl" in said["plain"]["errorMessage"] and
+                      "HttpInvalidUrl" in said["user"]["errorMessage"], said)
+            tap.check("a line break or a NUL" in said["bad"]["errorMessage"], said["bad"])
+            tap.equal([r.path for r in server.requests if r.path != "/h"], ["/good"], "what came here")
+            tap.equal([r.headers["X"] for r in server.seen("/h")], ["ab"], "headers")
+            kept = recorded(weir, "http")
+            tap.equal([(r["method"], r["url"], json.loads(r["body"])["u"]) for r in kept],
+                      [("POST", "https://example.com/hook?x=1", "https://example.com/hook?x=1")], "kept, not sent")
+
+
+def test_tls():
+    """https with the system's authorities or ca_file; an unknown certificate fails with its reason"""
+    folder = support.temp_dir()
+    ca = support.make_ca(folder)
+    tls = support.make_certificate(folder, "server", ca)
+    with Broker() as broker, Server(tls) as server:
+        rules = {"r": rule("SELECT * FROM 't/+'", http(server.url + "/x"), error=LATE)}
+        with Weir(broker, rules, {"sinks": {"http": {"mode": "aws", "ca_file": ca[0]}}}) as weir:
+            broker.publish("t/good", "{}")
+            weir.wait_settled(1)
+            tap.equal(len(server.seen("/x")), 1, "requests")
+            weir.stop()
+            weir.configure({"sinks": {"http": {"mode": "aws", "retry": {"base": "10ms"}}}})
+            weir.start()
+            broker.publish("t/bad", "{}")
+            weir.wait_settled(1)
+            tap.check("certificate" in late(weir)["bad"]["errorMessage"], late(weir))
+            tap.equal(len(server.seen("/x")), 1, "requests")
+
+
+def test_batches():
+    """batches: a JSON array, by rule, URL and topic; size, bytes; headers of the last; refused and retried as a whole"""
+    with Broker() as broker, Server() as server:
+        server.say("/b", sleep=0.2, times=1)  # so that the others gather
+        server.say("/size", sleep=0.2, times=1)
+        server.say("/again", 500, times=1)
+        server.say("/no", 400)
+        batch = {"enableBatching": True, "batchConfig": {"maxBatchSize": 10, "maxBatchOpenMs": 200, "maxBatchSizeBytes": 10000}}
+        across = {"enableBatching": True, "batchConfig": {**batch["batchConfig"], "batchAcrossTopics": True}}
+        small = {"enableBatching": True, "batchConfig": {"maxBatchSizeBytes": 100}}
+        rules = {
+            "b": rule("SELECT n FROM 'b/+'", http(server.url + "/b", headers=headers(N="${n}", content_type="x/y"), **batch)),
+            "across": rule("SELECT n FROM 'across/+'", http(server.url + "/across", **across)),
+            "small": rule("SELECT n, x FROM 'size/+'", http(server.url + "/size", **small)),
+            "again": rule("SELECT n FROM 'again/+'", http(server.url + "/again", **batch), error=LATE),
+            "no": rule("SELECT n FROM 'no/+'", http(server.url + "/no", **batch), error=s3("late", "${topic(2)}${n}")),
+            "raw": rule("SELECT * FROM 'raw/+'", http(server.url + "/raw", **batch), error=LATE),
+        }
+        with Weir(broker, rules, {"sinks": {"http": {"retry": {"base": "10ms"}}}}) as weir:
+            for topic, count in (("b/1", 25), ("b/2", 5), ("size/1", 12), ("again/1", 3), ("no/1", 3)):
+                broker.publish_lines(topic, [json.dumps({"n": n, "x": "y" * 30}) for n in range(count)])
+            broker.publish("raw/text", "hello \"you\"")
+            broker.publish("raw/binary", b"\xff\xfe")
+            for n in range(6):
+                broker.publish(f"across/{n % 2}", json.dumps({"n": n}))
+            weir.wait_settled(25 + 5 + 12 + 3 + 3 + 2 + 6)
+            arrays = [json.loads(r.body) for r in server.seen("/b")]
+            tap.equal(sorted(x["n"] for a in arrays for x in a), sorted([*range(25), *range(5)]), "each once")
+            tap.check(max(map(len, arrays)) == 10 and len(arrays) < 15, f"sizes {[len(a) for a in arrays]}")
+            tap.equal([r.headers["N"] for r in server.seen("/b")], [str(a[-1]["n"]) for a in arrays], "header of the last")
+            tap.equal({r.headers["Content-Type"] for r in server.seen("/b")}, {"application/json"}, "content type")
+            sizes = [r.body for r in server.seen("/size")]
+            tap.equal(sorted(x["n"] for b in sizes for x in json.loads(b)), list(range(12)), "small: each once")
+            tap.check(max(map(len, sizes)) <= 102, f"bytes {[len(b) for b in sizes]}")
+            tap.equal(sorted({x["n"] for r in server.seen("/across") for x in json.loads(r.body)}), list(range(6)), "across")
+            tap.equal([json.loads(r.body) for r in server.seen("/raw")], [["hello \"you\""]], "text in a batch")
+            said = late(weir)
+            tap.equal(sorted(said), ["10", "11", "12", "binary"], "failed, an error document each")
+            tap.check("no UTF-8" in said["binary"]["errorMessage"], said["binary"])
+
+
+def test_stop():
+    """SIGTERM with requests under way: nothing is lost, they come again"""
+    with Broker() as broker, Server() as server:
+        server.say("/x", sleep=20, times=3)
+        rules = {"r": rule("SELECT n FROM 't/+'", http(server.url + "/x"))}
+        with Weir(broker, rules, {"drain": "100ms", "sinks": {"http": {"timeout": "30s"}}}) as weir:
+            broker.publish_lines("t/1", [json.dumps({"n": n}) for n in range(3)])
+            wait_for(lambda: len(server.seen("/x")) == 3, "requests")
+            weir.stop()
+            weir.start()
+            wait_for(lambda: weir.totals()["spool"]["entries"] == 0, "an empty spool", every=0.05)
+            tap.equal(sorted(r.body for r in server.seen("/x")[3:]), [b'{"n":0}', b'{"n":1}', b'{"n":2}'], "again")
+
+
+def test_signed():
+    """sigv4: signed with the keys of section aws for the region and service of the rule, also in a batch"""
+    import aws
+    sign = {"auth": {"sigv4": {"signingRegion": "eu-west-1", "serviceName": "execute-api",
+                               "roleArn": "arn:aws:iam::123456789012:role/weir"}}}
+    with Broker() as broker, aws.Stub() as stub:
+        url = stub.url + "/prod/items%20of/a?b=c%20d&a=1"
+        rules = {"one": rule("SELECT * FROM 'one'", http(url, headers=headers(X_Own="v"), **sign), error=LATE),
+                 "many": rule("SELECT * FROM 'many'", http(url, enableBatching=True, **sign), error=LATE)}
+        with aws.weir(broker, stub, rules) as weir:
+            broker.publish("one", '{"n":1}')
+            broker.publish("many", '{"n":2}')
+            weir.wait_settled(2)
+            tap.equal(late(weir), {}, "failures")
+            got = stub.seen("execute-api")
+            tap.equal(sorted(r["body"] for r in got), ['[{"n":2}]', '{"n":1}'], "bodies")
+            tap.equal({r["region"] for r in got}, {"eu-west-1"}, "region")
+            aws.all_signed(stub)
+
+
+def test_salesforce():
+    """salesforce: a POST with the token as bearer; refused; kept without the token in mode local"""
+    token = "secret-token-" + "x" * 40
+    url = "https://ingestion-a1.sfdcnow.com/streams/S1/N1/event"
+    sales = {"salesforce": {"token": token, "url": url}}
+    rules = {"r": rule("SELECT n FROM 't/+'", sales, error=LATE)}
+    with Broker() as broker, Server() as server:
+        with Weir(broker, rules, {"sinks": {"salesforce": {"mode": "aws", "endpoint": server.url}}}) as weir:
+            broker.publish("t/good", '{"n":1}')
+            weir.wait_settled(1)
+            server.say("/streams/S1/N1/event", 401, body=b"no")
+            broker.publish("t/bad", '{"n":2}')
+            weir.wait_settled(2)
+            first = server.requests[0]
+            tap.equal((first.path, first.body, first.headers["Authorization"]),
+                      ("/streams/S1/N1/event", b'{"n":1}', "Bearer " + token), "the request")
+            tap.equal(len(server.requests), 2, "requests")
+            tap.check("status 401: no" in late(weir)["bad"]["errorMessage"], late(weir))
+            tap.check(token not in weir.log, "the token in the log")
+        with Weir(broker, rules) as weir:
+            broker.publish("t/kept", '{"n":3}')
+            weir.wait_settled(1)
+            kept = recorded(weir, "salesforce")
+            tap.equal([(r["url"], r["body"]) for r in kept], [(url, '{"n":3}')], "kept")
+            tap.check(token not in json.dumps(kept), "the token is kept")
+
+
+def influx(destination, table, **members):
+    return {"influxDB": {"destinationArn": f"arn:aws:iot:us-east-1:123456789012:ruledestination/influxdb/{destination}",
+                         "roleArn": "arn:aws:iam::123456789012:role/weir", "databaseName": "my db", "tableName": table,
+                         **members}}
+
+
+def destinations(server, token_file, **more):
+    return {"sinks": {"influxDB": {"retry": {"base": "10ms"}, **more, "destinations": {
+        "two": {"endpoint": server.url + "/", "token_file": token_file},
+        "three": {"endpoint": server.url, "version": 3, "token_file": token_file}}}}}
+
+
+def test_influx():
+    """influxDB: lines, query and token of versions 2 and 3; tags and tables from the message and from each element"""
+    folder = support.temp_dir()
+    token = support.write_file(os.path.join(folder, "token"), "secret-token-1\n")
+    with Broker() as broker, Server() as server:
+        rules = {
+            "two": rule("SELECT * FROM 'two/+'", influx("two", "t ${topic(2)}", organization="my org", timestampUnit="s",
+                                                       tags={"room": "${room}", "kind": "@{k}"}), error=LATE),
+            "three": rule("SELECT VALUE points FROM 'three/+'", influx("three", "@{k}"), error=LATE),
+            "nowhere": rule("SELECT * FROM 'nowhere/+'", influx("four", "t"), error=LATE),
+            "raw": rule("SELECT * FROM 'raw/+'", influx("two", "t"), error=LATE),
+        }
+        with Weir(broker, rules, destinations(server, token)) as weir:
+            broker.publish("two/a", json.dumps({"room": "r 1", "k": "x", "n": 1, "timestamp": 17}))
+            weir.wait_settled(1)
+            broker.publish("three/a", json.dumps({"points": [{"k": "a", "n": 1, "timestamp": 1}, {"k": "b", "n": 2.5, "timestamp": 2}]}))
+            broker.publish("three/bad", json.dumps({"points": [{"k": "a", "n": 1, "timestamp": 1}, {"k": "b", "n": 2}]}))
+            broker.publish("nowhere/no", json.dumps({"n": 1, "timestamp": 1}))
+            broker.publish("raw/raw", "no json")
+            weir.wait_settled(5)
+            two, three = server.requests
+            tap.equal((two.path, two.body, two.headers["Authorization"]),
+                      ("/api/v2/write?org=my%20org&bucket=my%20db&precision=s", b"t\\ a,kind=x,room=r\\ 1 n=1i 17\n",
+                       "Token secret-token-1"), "version 2")
+            tap.equal((three.path, three.body, three.headers["Authorization"]),
+                      ("/api/v2/write?bucket=my%20db&precision=ms", b"a n=1i 1\nb n=2.5 2\n", "Bearer secret-token-1"), "version 3")
+            said = late(weir)
+            tap.equal(sorted(said), ["bad", "no", "raw"], "failed")
+            tap.check('without a member "timestamp"' in said["bad"]["errorMessage"] and
+                      "does not have this destination" in said["no"]["errorMessage"] and
+                      "no JSON" in said["raw"]["errorMessage"], said)
+            tap.check("secret-token" not in weir.log, "the token in the log")
+
+
+def test_influx_answers():
+    """influxDB: 503 again, 401 once with the token read anew, others at once; in a batch only the guilty one fails"""
+    folder = support.temp_dir()
+    token = support.write_file(os.path.join(folder, "token"), "old")
+    with Broker() as broker, Server() as server:
+        server.say("/api/v2/write", 503, times=1)
+        batch = {"batchConfig": {"maxBatchSize": 100, "maxBatchOpenMs": 100}}
+        rules = {"r": rule("SELECT n, timestamp FROM 't/+'", influx("two", "t"), error=LATE),
+                 "b": rule("SELECT n, timestamp FROM 'b/+'", influx("two", "b", **batch), error=s3("late", "b${n}")),
+                 "e": rule("SELECT * FROM 'e/+'", s3("X", "bad bucket"), error=influx("two", "errors", tags={"t": "${topic(2)}"}))}
+        del rules["e"]["actions"][0]["s3"]["bucketName"]
+        rules["e"]["actions"][0]["s3"]["bucketName"] = "${topic(2)}"
+        with Weir(broker, rules, destinations(server, token)) as weir:
+            broker.publish("t/again", '{"n":1,"timestamp":1}')
+            weir.wait_settled(1)
+            tap.equal(len(server.requests), 2, "503 and then 200")
+            support.write_file(token, "new")
+            server.say("/api/v2/write", 401, times=1)
+            broker.publish("t/token", '{"n":2,"timestamp":1}')
+            weir.wait_settled(2)
+            tap.equal([r.headers["Authorization"] for r in server.requests[2:]], ["Token old", "Token new"], "tokens")
+            for status, name in ((401, "denied"), (404, "missing"), (500, "broken")):
+                server.say("/api/v2/write", status, body=b"why", times=2 if status == 401 else 1)
+                before = len(server.requests)
+                broker.publish("t/" + name, '{"n":3,"timestamp":1}')
+                wait_for(lambda: name in late(weir), name)
+                tap.equal(len(server.requests) - before, 2 if status == 401 else 1, f"requests after {status}")
+                tap.check(f"status {status}: why" in late(weir)[name]["errorMessage"], late(weir)[name])
+            broker.publish("e/Bad", "{}")
+            wait_for(lambda: server.requests[-1].body.startswith(b"errors,t=Bad ruleName="), "the error document")
+
+            plain = server.answer
+
+            def picky(h):  # 422 where one point is not to its taste
+                body = h.rfile.peek(1)
+                with server.lock:
+                    server.rules.insert(0, {"path": "/api/v2/write", "status": 422 if b"n=13i" in body else 200, "body": b"",
+                                            "headers": {}, "times": 1, "sleep": 0.1, "reset": False, "close": False})
+                plain(h)
+            server.answer = picky
+            broker.publish_lines("b/1", [json.dumps({"n": n, "timestamp": 1}) for n in range(40)])
+            wait_for(lambda: "b13" in weir.objects("late"), "the guilty one")
+            wait_for(lambda: weir.totals()["live"] == 0, "the rest")
+            tap.equal(sorted(k for k in weir.objects("late") if k[0] == "b" and k[1:].isdigit()), ["b13"], "failed of the batch")
+            lines = [x for r in server.requests for x in r.body.splitlines() if x.startswith(b"b ")]
+            tap.equal({x for x in lines}, {b"b n=%di 1" % n for n in range(40)}, "all points were sent")
+            tap.check(max(len(r.body.splitlines()) for r in server.requests) > 5, "batches")
+
+
+def test_influx_again():
+    """influxDB: from the spool the lines are the same: what a template names is no field then either"""
+    folder = support.temp_dir()
+    token = support.write_file(os.path.join(folder, "token"), "t")
+    with Broker() as broker, Server() as server:
+        server.say("/api/v2/write", sleep=20, times=1)
+        rules = {"r": rule("SELECT d, n, timestamp FROM 't/+'", influx("two", "t", tags={"d": "${d}"}))}
+        with Weir(broker, rules, {**destinations(server, token, timeout="30s"), "drain": "100ms"}) as weir:
+            broker.publish("t/1", json.dumps({"d": "@{n}", "n": 1, "timestamp": 1}))
+            wait_for(lambda: len(server.requests) == 1, "the request")
+            weir.kill()
+            weir.start()
+            wait_for(lambda: len(server.requests) == 2, "the next")
+            tap.equal([r.body for r in server.requests], [b"t,d=@{n} n=1i 1\n"] * 2, "lines")
+            weir.wait_settled(0)
+
+
+if __name__ == "__main__":
+    support.main(globals())

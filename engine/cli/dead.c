@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/cli/admin_client.h"
 #include "engine/cli/arguments.h"
 #include "engine/cli/cli.h"
 #include "engine/cli/state_dir.h"
@@ -15,16 +16,14 @@
 
 #include "sql/base/banned.h"
 
-#define IDS_MAX 1000 // of one command
-
 struct words {
     const char *verb;
-    const char *config_file, *rule, *reason, *older, *newer, *limit;
+    const char *config_file, *socket, *rule, *reason, *older, *newer, *limit;
     struct wr_argument_list names, id_options; // the verb and ids; --id
     bool yes;
-    char id_texts[IDS_MAX][2 * WR_DELIVERY_ID_LEN + 1];
-    wr_str ids[IDS_MAX];
-    bool met[IDS_MAX];
+    char id_texts[WR_DEAD_IDS_MAX][2 * WR_DELIVERY_ID_LEN + 1];
+    wr_str ids[WR_DEAD_IDS_MAX];
+    bool met[WR_DEAD_IDS_MAX];
     struct wr_dead_asked asked;
 };
 
@@ -67,18 +66,14 @@ static int read_age(const char *option, const char *word, int64_t *out)
 
 static int read_id(struct words *w, const char *word)
 {
-    size_t len = strlen(word), n = w->asked.id_count;
-    if (n == IDS_MAX) {
+    size_t n = w->asked.id_count;
+    if (n == WR_DEAD_IDS_MAX) {
         return wr_cli_wrong("dead", "too many ids, from ", word);
     }
-    if (len == 0 || len > 2 * WR_DELIVERY_ID_LEN || word[strspn(word, "0123456789abcdefABCDEF")]) {
+    if (!wr_dead_id_take(wr_str_of(word), w->id_texts[n])) {
         return wr_cli_wrong("dead", "expected the hexadecimal begin of an id, found ", word);
     }
-    for (size_t i = 0; i <= len; i++) { // they are printed in lower case
-        bool upper = word[i] >= 'A' && word[i] <= 'F';
-        w->id_texts[n][i] = (char)(upper ? word[i] - 'A' + 'a' : word[i]);
-    }
-    w->ids[n] = (wr_str){w->id_texts[n], len};
+    w->ids[n] = wr_str_of(w->id_texts[n]);
     w->asked.id_count++;
     return WR_EXIT_OK;
 }
@@ -191,60 +186,108 @@ static int ask(const struct words *w, uint64_t count)
     return WR_EXIT_OK;
 }
 
-static int change_locked(struct words *w, const struct wr_config *config, bool purge)
+// What is done, by whichever of the two: here or by the weir that runs.
+static int report(struct words *w, const struct wr_dead_sums *sums, wr_err err,
+                  const struct wr_fault *fault, const char *redriven)
 {
-    struct wr_dead_sums sums;
-    struct wr_fault fault;
-    if (wr_dead_look(config->state_dir, &w->asked, NULL, &sums, &fault)) {
-        return complain(&fault);
+    bool purge = strcmp(w->verb, "purge") == 0;
+    if (w->asked.json) {
+        printf("{\"%s\": %llu}\n", purge ? "purged" : "redriven",
+               (unsigned long long)sums->letters);
+    } else {
+        printf("%llu dead letter%s %s\n", (unsigned long long)sums->letters,
+               sums->letters == 1 ? "" : "s", purge ? "purged" : redriven);
     }
-    int status = check_ids(w);
-    if (sums.letters == 0) {
+    if (err) {
+        complain(fault);
+        return WR_EXIT_NO;
+    }
+    return sums->unreadable ? WR_EXIT_NO : WR_EXIT_OK;
+}
+
+// 0: there are some, and the user wants it.
+static int agree(struct words *w, const struct wr_dead_sums *sums, int *unmet)
+{
+    *unmet = check_ids(w);
+    if (sums->letters == 0) {
         fprintf(stderr, "weir dead: no letter fits\n");
         return WR_EXIT_NO;
     }
-    int answer = ask(w, sums.letters);
-    if (answer != WR_EXIT_OK) {
-        return answer;
+    return ask(w, sums->letters);
+}
+
+static int change_locked(struct words *w, const struct wr_config *config)
+{
+    struct wr_dead_sums sums;
+    struct wr_fault fault;
+    int unmet;
+    if (wr_dead_look(config->state_dir, &w->asked, NULL, &sums, &fault)) {
+        return complain(&fault);
     }
-    wr_err err = purge ? wr_dead_purge(config, &w->asked, &sums, &fault)
-                       : wr_dead_redrive(config, &w->asked, &sums, &fault);
-    if (w->asked.json) {
-        printf("{\"%s\": %llu}\n", purge ? "purged" : "redriven", (unsigned long long)sums.letters);
-    } else {
-        printf("%llu dead letter%s %s\n", (unsigned long long)sums.letters,
-               sums.letters == 1 ? "" : "s",
-               purge ? "purged" : "put into the spool: the next weir run delivers");
+    int status = agree(w, &sums, &unmet);
+    if (status == WR_EXIT_OK) {
+        wr_err err = strcmp(w->verb, "purge") == 0
+                         ? wr_dead_purge(config, &w->asked, &sums, &fault)
+                         : wr_dead_redrive(config, &w->asked, &sums, &fault);
+        status = report(w, &sums, err, &fault, "put into the spool: the next weir run delivers");
     }
-    if (err) {
+    return status == WR_EXIT_OK ? unmet : status;
+}
+
+// By the weir that runs.
+static int change_live(struct words *w, struct wr_admin_client *client)
+{
+    const struct wr_dead_words words = {w->rule, w->reason, w->older, w->newer};
+    struct wr_dead_sums sums = {0};
+    struct wr_fault fault;
+    int unmet;
+    if (wr_dead_ask(client, w->verb, true, &words, &w->asked, &sums, &fault)) {
         complain(&fault);
         return WR_EXIT_NO;
     }
-    return sums.unreadable ? WR_EXIT_NO : status;
+    int status = agree(w, &sums, &unmet);
+    if (status == WR_EXIT_OK) {
+        w->asked.limit = sums.letters; // no more than was said: others may come meanwhile
+        wr_err err = wr_dead_ask(client, w->verb, false, &words, &w->asked, &sums, &fault);
+        status = report(w, &sums, err, &fault, "given back to the weir that runs");
+    }
+    return status == WR_EXIT_OK ? unmet : status;
 }
 
-static int change(struct words *w, const struct wr_config *config, bool purge)
+static int change(struct words *w, const struct wr_config *config)
 {
     struct wr_state_dir lock;
-    struct wr_fault fault;
-    wr_err err = wr_state_dir_open(config->state_dir, &lock, &fault);
-    if (err == WR_ERR_BUSY) {
-        fprintf(stderr, "weir dead: %s: stop that weir first, since %s changes what it works on\n",
-                fault.text, w->verb);
-        return WR_EXIT_USAGE;
+    struct wr_fault fault, no_weir;
+    struct wr_buf path = {0};
+    struct wr_admin_client *client = NULL;
+    wr_err err = w->socket ? WR_ERR_BUSY : wr_state_dir_open(config->state_dir, &lock, &fault);
+    if (err == WR_OK) {
+        int status = change_locked(w, config);
+        wr_state_dir_close(&lock);
+        return status;
     }
-    if (err) {
+    wr_admin_client_path(config, w->socket, &path);
+    if (wr_admin_client_open(wr_buf_terminated(&path), &client, &no_weir)) {
+        wr_buf_release(&path);
+        if (w->socket) {
+            return complain(&no_weir);
+        }
+        if (err == WR_ERR_BUSY) {
+            fprintf(stderr, "weir dead: %s, which cannot be asked: %s\n", fault.text, no_weir.text);
+            return WR_EXIT_USAGE;
+        }
         return complain(&fault);
     }
-    int status = change_locked(w, config, purge);
-    wr_state_dir_close(&lock);
+    wr_buf_release(&path);
+    int status = change_live(w, client);
+    wr_admin_client_close(client);
     return status;
 }
 
 static int perform(struct words *w, const struct wr_config *config)
 {
     struct stat st;
-    if (stat(config->state_dir, &st) != 0) {
+    if (!w->socket && stat(config->state_dir, &st) != 0) {
         fprintf(stderr, "weir dead: state_dir: %s: %s\n", config->state_dir, strerror(errno));
         return WR_EXIT_USAGE;
     }
@@ -252,23 +295,18 @@ static int perform(struct words *w, const struct wr_config *config)
     if (list || strcmp(w->verb, "show") == 0) {
         return look(w, config->state_dir, !list);
     }
-    return change(w, config, strcmp(w->verb, "purge") == 0);
+    return change(w, config);
 }
 
 static int read_and_perform(struct words *w, int count, char **rest)
 {
     const struct wr_argument table[] = {
-        {.name = "-c", .value = &w->config_file},
-        {.name = "--config", .value = &w->config_file},
-        {.name = "--rule", .value = &w->rule},
-        {.name = "--reason", .value = &w->reason},
-        {.name = "--older", .value = &w->older},
-        {.name = "--newer", .value = &w->newer},
-        {.name = "--limit", .value = &w->limit},
-        {.name = "--id", .list = &w->id_options},
-        {.name = "--yes", .flag = &w->yes},
-        {.name = "--json", .flag = &w->asked.json},
-        {0},
+        {.name = "-c", .value = &w->config_file},   {.name = "--config", .value = &w->config_file},
+        {.name = "--socket", .value = &w->socket},  {.name = "--rule", .value = &w->rule},
+        {.name = "--reason", .value = &w->reason},  {.name = "--older", .value = &w->older},
+        {.name = "--newer", .value = &w->newer},    {.name = "--limit", .value = &w->limit},
+        {.name = "--id", .list = &w->id_options},   {.name = "--yes", .flag = &w->yes},
+        {.name = "--json", .flag = &w->asked.json}, {0},
     };
     struct wr_config *config = NULL;
     struct wr_fault fault = {0};

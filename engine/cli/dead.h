@@ -5,6 +5,8 @@
 #include "engine/config.h"
 #include "engine/flow/dead.h"
 
+#define WR_DEAD_IDS_MAX 1000 // of one command
+
 // Which letters: those that fit the filter and begin with one of the ids, if there are any.
 struct wr_dead_asked {
     struct wr_dead_filter filter;
@@ -14,6 +16,11 @@ struct wr_dead_asked {
     uint64_t limit; // 0: none
     bool json;
 };
+
+// The hexadecimal begin of an id, in lower case. False: it is none.
+bool wr_dead_id_take(wr_str word, char out[2 * WR_DELIVERY_ID_LEN + 1]);
+// The letter begins with one of the ids; these are met.
+bool wr_dead_is_asked(const struct wr_dead_asked *asked, const struct wr_entry *e);
 
 // ---- dead_print.c
 
@@ -43,5 +50,18 @@ wr_err wr_dead_purge(const struct wr_config *config, const struct wr_dead_asked 
 // counted are.
 wr_err wr_dead_redrive(const struct wr_config *config, const struct wr_dead_asked *asked,
                        struct wr_dead_sums *sums, struct wr_fault *fault) WR_MUST_CHECK;
+
+// ---- dead_live.c
+
+struct wr_admin_client;
+
+// The same by the weir that runs. `words` are the filter's as they were given: rule, reason, older,
+// newer; NULL: none. `look`: only count.
+struct wr_dead_words {
+    const char *rule, *reason, *older, *newer;
+};
+wr_err wr_dead_ask(struct wr_admin_client *client, const char *verb, bool look,
+                   const struct wr_dead_words *words, const struct wr_dead_asked *asked,
+                   struct wr_dead_sums *sums, struct wr_fault *fault) WR_MUST_CHECK;
 
 #endif

@@ -46,7 +46,24 @@ static void end(struct job *j)
 
 // ---- letters
 
-static bool is_asked(const struct wr_dead_asked *a, const struct wr_entry *e)
+bool wr_dead_id_take(wr_str word, char out[2 * WR_DELIVERY_ID_LEN + 1])
+{
+    if (word.len == 0 || word.len > 2 * WR_DELIVERY_ID_LEN) {
+        return false;
+    }
+    for (size_t i = 0; i < word.len; i++) { // they are printed in lower case
+        char c = word.at[i];
+        c = (char)(c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c);
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) {
+            return false;
+        }
+        out[i] = c;
+    }
+    out[word.len] = '\0';
+    return true;
+}
+
+bool wr_dead_is_asked(const struct wr_dead_asked *a, const struct wr_entry *e)
 {
     char id[2 * WR_DELIVERY_ID_LEN + 1];
     wr_delivery_id_text(&e->id, id);
@@ -85,7 +102,7 @@ static enum wr_dead_fate on_letter(struct wr_dead_walk *walk, uint64_t seq,
         j->sums->unreadable++;
         return WR_DEAD_KEEP;
     }
-    if (!is_asked(j->asked, e)) {
+    if (!wr_dead_is_asked(j->asked, e)) {
         return WR_DEAD_KEEP;
     }
     if (j->asked->limit && j->sums->letters == j->asked->limit) {

@@ -138,6 +138,7 @@ wr_err wr_daemon_open_admin(struct wr_daemon *d, struct wr_fault *fault)
         d->health = (struct wr_health_host){.user = d, .reasons = reasons};
         wr_health_add(d->admin, &d->health);
         wr_admin_add(d->admin, routes, WR_COUNT(routes), d);
+        wr_daemon_add_dead(d);
     }
     return err;
 }

@@ -28,6 +28,7 @@ static void on_durable(void *user, uint64_t seq)
 static void on_room(void *user)
 {
     wr_daemon_update_pace(user);
+    wr_daemon_dead_room(user);
 }
 
 // Nothing is acknowledged from here on: the broker delivers it again, and the next start finds what

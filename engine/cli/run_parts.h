@@ -5,7 +5,7 @@
 //   run_flow.c     stores, sinks, look-ups, flow, rules  run_sources.c  where messages come from
 //   run_signals.c  signals and timers                    run_status.c   the counters
 //   run_admin.c    what it answers about itself          run_config.c   the log's setup, reload
-//   run_notify.c   what the service manager is told
+//   run_notify.c   what the service manager is told      run_dead.c     dead letters, by socket
 #ifndef WR_ENGINE_CLI_RUN_PARTS_H
 #define WR_ENGINE_CLI_RUN_PARTS_H
 
@@ -32,6 +32,8 @@ struct wr_daemon_arguments {
     char **options;
     bool check, help;
 };
+
+struct wr_daemon_dead; // run_dead.c
 
 struct wr_daemon {
     uv_loop_t loop;
@@ -66,8 +68,9 @@ struct wr_daemon {
     bool handles_open, ran, connected, stopping, forced;
     bool recovered; // what the spool had from before is taken up: the source may start
     enum wr_pace lookups_pace, pace;
-    bool subscribed; // to everything, at least once since the start
-    int waiting;     // ends that the next step of the stop waits for
+    struct wr_daemon_dead *dead_job; // NULL: none is under way
+    bool subscribed;                 // to everything, at least once since the start
+    int waiting;                     // ends that the next step of the stop waits for
 };
 
 // "weir run: TEXT" on stderr. Returns `code`.
@@ -132,6 +135,15 @@ wr_err wr_daemon_open_admin(struct wr_daemon *d, struct wr_fault *fault) WR_MUST
 void wr_daemon_add_local_metrics(const struct wr_daemon *d, struct wr_buf *out);
 // `done` gets the daemon, once all are closed; at once when none is open.
 void wr_daemon_close_admin(struct wr_daemon *d, void (*done)(void *user));
+
+// ---- run_dead.c
+
+// The calls, to the admin socket.
+void wr_daemon_add_dead(struct wr_daemon *d);
+// The stores have written something, or have room again.
+void wr_daemon_dead_room(struct wr_daemon *d);
+// Once the loop has ended.
+void wr_daemon_dead_free(struct wr_daemon *d);
 
 // ---- run_notify.c: what the service manager is told
 

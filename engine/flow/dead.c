@@ -125,10 +125,20 @@ static bool fits(const struct wr_dead_walk *w, const struct wr_entry *e)
            (f->newer_ms <= 0 || age_ms <= f->newer_ms) && wr_str_starts(wr_str_of(id), f->id);
 }
 
+uint64_t wr_dead_last(const struct wr_dead *d)
+{
+    return d->waiting_count ? d->waiting[0].seq - 1 : wr_spool_last(d->spool);
+}
+
+void wr_dead_walk_end(struct wr_dead_walk *w)
+{
+    w->next_ = UINT64_MAX;
+}
+
 static void step(struct wr_dead_walk *w)
 {
-    uint64_t seq = wr_spool_pending(w->dead_->spool, w->next_);
-    if (seq == 0) {
+    uint64_t seq = w->next_ > w->upto ? 0 : wr_spool_pending(w->dead_->spool, w->next_);
+    if (seq == 0 || seq > w->upto) {
         wr_arena_release(&w->arena_);
         w->done(w);
         return;
@@ -159,7 +169,7 @@ static void on_fetched(struct wr_spool_fetch *fetch)
         wr_spool_done(w->dead_->spool, fetch->seq);
         break;
     case WR_DEAD_STOP:
-        w->next_ = UINT64_MAX;
+        wr_dead_walk_end(w);
         break;
     case WR_DEAD_KEEP:
     case WR_DEAD_LEAVE:
@@ -172,7 +182,8 @@ void wr_dead_walk(struct wr_dead *d, struct wr_dead_walk *w)
 {
     w->dead_ = d;
     w->fetch_ = (struct wr_spool_fetch){.done = on_fetched, .user = w};
-    w->next_ = 1;
+    w->next_ = w->from ? w->from : 1;
+    w->upto = w->upto ? w->upto : wr_dead_last(d);
     w->now_ms_ = wr_wall_ms();
     wr_arena_init(&w->arena_, LETTER_MEMORY);
     step(w);

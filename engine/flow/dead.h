@@ -74,6 +74,7 @@ struct wr_dead_filter {
 // Bad letters are reported with `fault` set and `e` NULL.
 struct wr_dead_walk {
     struct wr_dead_filter filter;
+    uint64_t from, upto; // numbers of letters; 0: from the first, up to the last there is now
     enum wr_dead_fate (*letter)(struct wr_dead_walk *walk, uint64_t seq, const struct wr_entry *e,
                                 const struct wr_fault *fault);
     void (*done)(struct wr_dead_walk *walk);
@@ -86,9 +87,13 @@ struct wr_dead_walk {
     int64_t now_ms_;
 };
 
-// Show each letter that there is now, oldest first, one after the other from the loop. `walk` is
-// lent until `done`.
+// Show each letter that there is now and is durable, oldest first, one after the other from the
+// loop. `walk` is lent until `done`, which may come from inside the call when there is none.
 void wr_dead_walk(struct wr_dead *d, struct wr_dead_walk *walk);
+// Show no more; `done` comes from the loop.
+void wr_dead_walk_end(struct wr_dead_walk *walk);
+// The last letter that a walk would show now; 0: none.
+uint64_t wr_dead_last(const struct wr_dead *d);
 // A letter that a walk left is delivered, or is somewhere else now.
 void wr_dead_done(struct wr_dead *d, uint64_t seq);
 
@@ -97,7 +102,7 @@ void wr_dead_stats(const struct wr_dead *d, struct wr_spool_stats *stats);
 // As wr_spool_set_max().
 void wr_dead_set_max(struct wr_dead *d, uint64_t max_bytes);
 
-// No walk is under way.
+// A walk that is under way was told to end.
 void wr_dead_close(struct wr_dead *d, void (*closed)(void *user), void *user);
 
 // The delivery id in hexadecimal, 32 letters and a NUL.

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 
+import http_client
 import support
 from support import Broker, tap, wait_for
 from weir import EXAMPLES, Weir, binary, function, republish, rule, s3
@@ -83,10 +84,6 @@ def test_list_and_show():
         tap.check("no letter has an id that begins with 0123456789abcdef" in err, err)
         tap.equal({x: os.stat(os.path.join(weir.state_dir, "dead", x)).st_mtime_ns
                    for x in os.listdir(os.path.join(weir.state_dir, "dead"))}, files, "nothing was written")
-        for verb in ("redrive", "purge"):
-            code, out, err = weir.run("dead", verb, "--yes")
-            tap.equal((code, out), (2, ""), verb)
-            tap.check(f"in use by pid {weir.process.pid}: stop that weir first" in err, err)
 
 
 def test_redrive():
@@ -182,6 +179,122 @@ def test_purge():
         tap.equal([x["rule"] for x in letters(weir)], ["raw"], "what is left")
         weir.start()
         tap.equal(weir.totals()["deadLetters"]["entries"], 1, "for the next weir too")
+
+
+def test_live_redrive():
+    """redrive beside a weir that runs: delivered at once, once, under the same id; a failure is a letter again"""
+    rules = {"one": rule("SELECT * FROM 'in/one'", s3("done", "${n}"), null("far"), republish("out/${n}", qos=1)),
+             "two": rule("SELECT * FROM 'in/two'", s3("${nosuch}", "k"))}
+    with Broker() as broker, Weir(broker, rules, {"sinks": {"null": {"verdict": "refused"}}}) as weir:
+        seen = broker.subscriber("out/#")
+        for n in range(5):
+            broker.publish("in/one", json.dumps({"n": n}))
+        broker.publish("in/two", "{}")
+        wait_for(lambda: weir.totals()["deadLetters"]["entries"] == 6 and len(Broker.messages(seen)) == 5, "letters")
+        one = letters(weir, "--rule", "one")
+        ids = [x["id"] for x in one]
+        tap.equal(weir.run("dead", "redrive", "--rule", "one"),
+                  (2, "", "weir dead: redrive 5 dead letters: say --yes, or use a terminal\n"), "no terminal, no --yes")
+        tap.equal(weir.run("dead", "redrive", "--yes", ids[1].upper(), ids[3][:20]),
+                  (0, "2 dead letters given back to the weir that runs\n", ""), "by ids")
+        wait_for(lambda: weir.counters("one")["redriven"] == 2 and weir.totals()["deadLetters"]["entries"] == 6,
+                 "letters again")
+        wait_for(lambda: sorted(x["id"] for x in letters(weir, "--rule", "one")) == sorted(ids), "the ids, each once")
+        wait_for(lambda: weir.totals()["spool"]["entries"] == 0, "the spool")
+        code, out, err = weir.run("dead", "redrive", "--yes", "--json", "0123456789abcdef", ids[0])
+        tap.equal((code, out), (1, '{"redriven": 1}\n'), "one of two ids")
+        tap.equal(err, "weir dead: no letter has an id that begins with 0123456789abcdef\n", "the other")
+        wait_for(lambda: weir.counters("one")["redriven"] == 3 and weir.totals()["deadLetters"]["entries"] == 6, "again")
+        weir.configure({"sinks": {"null": {"verdict": "delivered"}}})
+        weir.stop()
+        weir.start()
+        tap.equal(len(letters(weir)), 6, "letters after a restart")
+        tap.equal(weir.run("dead", "redrive", "--yes", "--rule", "one", "--newer", "1h", "--reason", "refused", "--limit",
+                           "3")[:2], (0, "3 dead letters given back to the weir that runs\n"), "by filters")
+        wait_for(lambda: weir.counters("one")["actions"]["null"]["success"] == 3, "deliveries")
+        tap.equal(weir.run("dead", "redrive", "--yes", "--rule", "one", "--older", "1h")[::2],
+                  (1, "weir dead: no letter fits\n"), "none so old")
+        tap.equal(weir.run("dead", "redrive", "--yes", "--rule", "one")[0], 0, "the rest of them")
+        wait_for(lambda: weir.counters("one")["actions"]["null"]["success"] == 5, "deliveries")
+        tap.equal((weir.counters("one")["actions"]["s3"]["success"], len(Broker.messages(seen))), (0, 5),
+                  "what was delivered is not delivered again")
+        totals = weir.wait_settled(0)
+        tap.equal((totals["sums"], totals["deadLetters"]["entries"]), ("match", 1), "sums, letters")
+        wait_for(lambda: [x["rule"] for x in letters(weir)] == ["two"], "what is left, on disk")
+
+
+def test_live_many():
+    """600 letters redriven beside messages that arrive: each is delivered once, and none comes twice"""
+    rules = {"one": rule("SELECT * FROM 'in/#'", null("far"))}
+    with Broker() as broker, Weir(broker, rules, {"sinks": {"null": {"verdict": "refused"}}}) as weir:
+        broker.publish_lines("in/a", [json.dumps({"n": n}) for n in range(600)])
+        wait_for(lambda: weir.totals()["deadLetters"]["entries"] == 600, "letters")
+        broker.publish_lines("in/b", ["{}"] * 50)
+        code, out, err = weir.run("dead", "redrive", "--yes", "--limit", "600")
+        tap.equal((code, out, err), (0, "600 dead letters given back to the weir that runs\n", ""), "all of the first")
+        wait_for(lambda: weir.counters("one")["redriven"] == 600 and weir.totals()["deadLetters"]["entries"] == 650,
+                 "all are letters again")
+        totals = weir.wait_settled(650)
+        tap.equal(totals["sums"], "match", "sums")
+        wait_for(lambda: len(all_ := letters(weir)) == len({x["id"] for x in all_}) == 650, "ids, each once")
+        tap.equal(weir.run("dead", "purge", "--yes")[:2], (0, "650 dead letters purged\n"), "purge")
+        tap.equal(weir.totals()["deadLetters"]["entries"], 0, "nothing is left")
+        wait_for(lambda: letters(weir) == [], "the notes on disk of what is done")
+    tap.equal(letters(weir), [], "on disk too")
+
+
+def test_live_purge_and_roles():
+    """purge beside a weir that runs; who may; what is no question"""
+    config = {**FAILING, "admin": {"group": str(os.getegid()), "users": "1234=operator, 1235=reader"}}
+    with Broker() as broker, filled(broker, config) as weir:
+        sock = os.path.join(weir.state_dir, "admin.sock")
+        tap.equal(weir.run("dead", "purge", "--rule", "one", "--limit", "3", "--yes")[:2],
+                  (0, "3 dead letters purged\n"), "purge")
+        wait_for(lambda: [x["rule"] for x in letters(weir)] == ["one", "two", "raw"], "what is left, on disk")
+        tap.equal(support.run([binary(), "dead", "purge", "--socket", sock, "--rule", "one", "--yes", "--json"])[:2],
+                  (0, '{"purged": 1}\n'), "by the socket's name")
+
+        def post(verb, body):
+            answer = http_client.ask(sock, "POST", f"/weir/v1/dead/{verb}", body=body)
+            return answer.status, answer.json
+        for body, want in (("[]", "the body is no JSON object"), ("{", "the body is no JSON object"),
+                           ('{"id": []}', 'unknown member "id"'), ('{"ids": "a"}', "ids: expected a list"),
+                           ('{"ids": ["xyz"]}', "ids: expected the hexadecimal begin"), ('{"limit": 0}', "limit: expected"),
+                           ('{"older": 5}', "older: expected a string"), ('{"newer": "5"}', "newer: expected a duration"),
+                           ('{"reason": "bad"}', 'there is no reason "bad"')):
+            status, json_ = post("purge", body)
+            tap.check(status == 400 and want in json_["message"], f"{body}: {status} {json_}")
+        tap.equal(post("purge", '{"dryRun": true, "ids": ["0123456789abcdef"]}'),
+                  (200, {"letters": 0, "unreadable": 0, "more": False, "met": [False]}), "a dry run")
+        wait_for(lambda: len(letters(weir)) == 2, "what is left, on disk")
+        if os.geteuid() == 0:
+            for path in (weir.dir, weir.state_dir):
+                os.chmod(path, 0o755)
+            for uid, verb, want in ((1235, "redrive", "operator; yours is reader"), (1234, "purge", "admin; yours is operator"),
+                                    (1236, "redrive", "operator; yours is none")):
+                code, out, err = support.run(["setpriv", "--reuid", str(uid), "--regid", str(os.getegid()),
+                                              "--clear-groups", "--", binary(), "dead", verb, "--yes", "--socket", sock])
+                tap.equal((code, out), (1, ""), f"{uid} {verb}: {err}")
+                tap.check("needs the role " + want in err, err)
+        tap.equal((len(letters(weir)), weir.totals()["deadLetters"]["entries"]), (2, 2), "still there")
+
+
+def test_live_without_spool():
+    """a weir without a spool says what to do; purge works; without a socket it says why"""
+    with Broker() as broker:
+        weir = Weir(broker, {"two": RULES["two"]}, {"ack": "settled", **FAILING})
+        broker.publish("in/two", "{}")
+        wait_for(lambda: weir.totals()["deadLetters"]["entries"] == 1, "the letter")
+        code, out, err = weir.run("dead", "redrive", "--yes")
+        tap.equal((code, out), (1, ""), "redrive")
+        tap.check("a weir with ack: settled has no spool to deliver from: stop it" in err, err)
+        code, out, err = weir.run("dead", "purge", "--yes", "--config", weir.config_file)
+        tap.equal((code, out), (0, "1 dead letter purged\n"), f"purge: {err}")
+        os.unlink(os.path.join(weir.state_dir, "admin.sock"))
+        code, out, err = weir.run("dead", "purge", "--yes")
+        tap.equal((code, out), (2, ""), "no socket")
+        tap.check(f"in use by pid {weir.process.pid}, which cannot be asked: no weir runs here" in err, err)
+        weir.stop()
 
 
 def test_wrong_usage():

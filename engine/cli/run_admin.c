@@ -1,6 +1,8 @@
 // The listeners of `weir run`: what the daemon answers about itself.
 #include "engine/cli/run_parts.h"
 
+#include <string.h>
+
 #include "engine/admin/admin.h"
 #include "engine/admin/page.h"
 #include "engine/observe/prometheus.h"
@@ -58,6 +60,12 @@ static void delete_terms(struct wr_admin_call *call)
 
 // ---- health
 
+// Kafka alone has no filters to subscribe to, and no connection of MQTT's to count.
+static bool has_mqtt(const struct wr_daemon *d)
+{
+    return strcmp(d->config->source, "kafka") != 0;
+}
+
 static void reasons(void *user, struct wr_buf *out)
 {
     const struct wr_daemon *d = user;
@@ -72,7 +80,7 @@ static void reasons(void *user, struct wr_buf *out)
     }
     if (!d->connected) {
         wr_buf_add(out, WR_STR("the broker is not connected\n"));
-    } else if (!d->subscribed) {
+    } else if (!d->subscribed && has_mqtt(d)) {
         wr_buf_add(out, WR_STR("the rules' topic filters are not subscribed to yet\n"));
     }
     struct wr_spool_stats spool = {0};
@@ -102,7 +110,7 @@ static void get_metrics(struct wr_admin_call *call)
         .spool = d->stores.spool,
         .dead = d->stores.dead,
         .pulse = &d->pulse,
-        .mqtt = &mqtt,
+        .mqtt = has_mqtt(d) ? &mqtt : NULL,
         .connected = d->connected,
         .subscribed = d->connected && d->subscribed,
     };

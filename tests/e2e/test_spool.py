@@ -156,7 +156,7 @@ def test_kills():
 
 def test_recognised():
     """killed between the disk and the acknowledgement: the broker delivers again, and nothing is evaluated twice"""
-    rules = {"slow": rule("SELECT n, newuuid() AS id FROM 'slow/+'", function("gate")),
+    rules = {"slow": rule("SELECT n, hang, newuuid() AS id FROM 'slow/+'", function("gate")),
              "mixed": rule("SELECT n, aws_lambda('" + lambda_arn("gate") + "', {'hang': n = 30}) AS x FROM 'slow/+' WHERE n = 30",
                            s3("never", "x"))}
     gate = Gate()

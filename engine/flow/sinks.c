@@ -39,8 +39,7 @@ struct wr_sinks {
     size_t count;
     size_t publisher; // the kind that publishes; `count` without one
     struct clients shared;
-    size_t closing; // the kind that is closed now
-    size_t left;    // clients that are being closed
+    size_t left; // sinks, then clients, that are being closed
     void (*done)(void *user);
     void *done_user;
 };
@@ -425,23 +424,9 @@ static void close_clients(struct wr_sinks *s, struct clients *c)
     }
 }
 
-static void close_next(struct wr_sinks *s);
-
-static void on_closed(struct wr_sink *sink)
+static void end_if_closed(struct wr_sinks *s)
 {
-    struct wr_sinks *s = sink->user;
-    s->slots[s->closing++].open = false;
-    close_next(s);
-}
-
-static void close_next(struct wr_sinks *s)
-{
-    while (s->closing < s->count && !s->slots[s->closing].open) {
-        s->closing++;
-    }
-    if (s->closing < s->count) {
-        struct wr_sink *sink = &s->slots[s->closing].sink;
-        sink->impl->close(sink, on_closed);
+    if (--s->left > 0) {
         return;
     }
     s->left = 1; // ours
@@ -452,10 +437,27 @@ static void close_next(struct wr_sinks *s)
     on_client_closed(s);
 }
 
+static void on_closed(struct wr_sink *sink)
+{
+    struct slot *slot = WR_CONTAINER(sink, struct slot, sink);
+    slot->open = false;
+    end_if_closed(sink->user);
+}
+
+// All at once: one that waits for its destination does not hold up the others.
 void wr_sinks_close(struct wr_sinks *s, void (*done)(void *user), void *user)
 {
     s->done = done;
     s->done_user = user;
-    s->closing = 0;
-    close_next(s);
+    s->left = 1; // ours
+    for (size_t i = 0; i < s->count; i++) {
+        s->left += s->slots[i].open;
+    }
+    for (size_t i = 0; i < s->count; i++) {
+        struct wr_sink *sink = &s->slots[i].sink;
+        if (s->slots[i].open) {
+            sink->impl->close(sink, on_closed);
+        }
+    }
+    end_if_closed(s);
 }

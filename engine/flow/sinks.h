@@ -67,8 +67,7 @@ void wr_sinks_write_aws(const struct wr_sinks *s, struct wr_buf *out);
 // weir is stopping: sinks shall not wait for more records (sink.h).
 void wr_sinks_drain(struct wr_sinks *s);
 
-// Close all, one after the other in the order of the list, then the clients; then `done`, once,
-// also when none is open.
+// Close all sinks, then the clients; then `done`, once, also when none is open.
 void wr_sinks_close(struct wr_sinks *s, void (*done)(void *user), void *user);
 
 #endif

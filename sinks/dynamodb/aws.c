@@ -7,12 +7,13 @@
 //             as many as may go together, or one ─► verdicts of those ─► the next
 //
 // Lanes keep the order of a key (of a topic, where the table's key is not known). The key of a
-// dynamoDBv2 table is known if weir.yaml declares it. A role that may only PutItem is found out by
-// the first answer: from then on every item goes alone.
+// dynamoDBv2 table is declared in weir.yaml, or asked for (keys.h). A role that may only PutItem is
+// found out by the first answer: from then on every item goes alone.
 #include "sinks/dynamodb/action.h"
 
 #include <stdlib.h>
 
+#include "sinks/dynamodb/keys.h"
 #include "sinks/lib/aws_form.h"
 #include "sinks/lib/batch.h"
 #include "sql/base/hash.h"
@@ -27,11 +28,24 @@
 #define SCRATCH_MAX (32u << 20)        // an answer with every item in it, read
 #define WHAT        "Failed to write to DynamoDB table"
 
+#define DYNAMODB_BATCH                                                             \
+    {                                                                              \
+        "batch", WR_OPT_BOOL, 0, "true",                                           \
+            .help = "BatchWriteItem where it is the same as writing item by item." \
+    }
+
 static const struct wr_option settings_table[] = {
     WR_DYNAMODB_TABLES,
-    {"batch", WR_OPT_BOOL, 0, "true",
-     .help = "BatchWriteItem where it is the same as writing item by item; dynamoDBv2: in tables "
-             "whose key is declared."},
+    DYNAMODB_BATCH,
+    {0},
+};
+
+static const struct wr_option v2_settings_table[] = {
+    WR_DYNAMODB_TABLES,
+    DYNAMODB_BATCH,
+    {"describe", WR_OPT_BOOL, 0, "true",
+     .help = "Ask once for the key of a table that is not declared (DescribeTable); where that is "
+             "not allowed, items are written in the order of their topics."},
     {0},
 };
 
@@ -44,18 +58,13 @@ struct entry {
     bool failed; // of the answer at hand: not processed
 };
 
-struct table {
-    char *name;
-    struct wr_dynamodb_schema schema;
-};
-
 struct state {
     struct wr_sink *sink;
     struct wr_aws *aws;
     struct wr_batch *batch;
-    bool v2, batching;
-    struct table *tables; // declared
-    size_t table_count;
+    bool batching;
+    struct wr_dynamodb_keys *keys; // NULL: dynamoDB, whose rules say them
+    int parts;                     // that are being closed
     struct wr_arena scratch;
     void (*done)(struct wr_sink *self);
 };
@@ -363,20 +372,6 @@ static void on_answer(struct wr_aws_call *call, const struct wr_aws_answer *answ
 
 // ---- records
 
-static const struct wr_dynamodb_schema *schema_of(const struct state *s,
-                                                  const struct wr_dynamodb_write *w)
-{
-    if (!s->v2) {
-        return &w->schema;
-    }
-    for (size_t i = 0; i < s->table_count; i++) {
-        if (wr_str_eq(wr_str_of(s->tables[i].name), w->table)) {
-            return &s->tables[i].schema;
-        }
-    }
-    return NULL;
-}
-
 static const struct wr_dynamodb_attr *find_attr(const struct wr_dynamodb_item *item, wr_str name)
 {
     for (size_t i = 0; i < item->count; i++) {
@@ -389,9 +384,8 @@ static const struct wr_dynamodb_attr *find_attr(const struct wr_dynamodb_item *i
     return NULL;
 }
 
-static void find_key(const struct state *s, struct entry *e)
+static void find_key(struct entry *e, const struct wr_dynamodb_schema *schema)
 {
-    const struct wr_dynamodb_schema *schema = schema_of(s, e->write);
     if (!schema) {
         return;
     }
@@ -409,26 +403,14 @@ static uint32_t lane_of(const struct entry *e, const struct wr_record *rec)
     return (uint32_t)(hash % LANES);
 }
 
-static void submit(struct wr_sink *self, struct wr_record *rec)
+// The key is as known as it gets.
+static void queue(struct state *s, struct wr_record *rec, const struct wr_dynamodb_schema *schema)
 {
-    struct state *s = self->state;
-    struct entry *e = wr_arena_alloc(rec->arena, sizeof *e);
-    struct wr_dynamodb_write *write = NULL;
-    const char *trouble = !e      ? "the message is over its limit of memory"
-                          : s->v2 ? wr_dynamodb_read_v2(rec, &write)
-                                  : wr_dynamodb_read_v1(rec, &write);
-    if (trouble) {
-        refuse(rec, trouble);
-        return;
-    }
-    *e = (struct entry){.write = write};
-    e->item.entries = 1;
-    e->item.bytes = write->item.json.len + ENTRY_BYTES;
-    find_key(s, e);
-    rec->sink_data = e;
+    struct entry *e = entry_of(rec);
     struct wr_buf key;
+    find_key(e, schema);
     wr_buf_init_arena(&key, rec->arena);
-    wr_buf_add(&key, write->table);
+    wr_buf_add(&key, e->write->table);
     wr_buf_add_char(&key, '\n');
     wr_buf_add(&key, rec->params[kind.role_option].text);
     if (key.over) {
@@ -438,33 +420,42 @@ static void submit(struct wr_sink *self, struct wr_record *rec)
     wr_batch_add(s->batch, wr_buf_str(&key), lane_of(e, rec), rec);
 }
 
+// A record that has waited for the table's key.
+static void go_on(void *user, struct wr_record *rec)
+{
+    struct state *s = user;
+    const struct wr_dynamodb_schema *schema;
+    if (s->done) {
+        stopped(rec);
+    } else if (!wr_dynamodb_keys_find(s->keys, entry_of(rec)->write->table, rec, &schema)) {
+        queue(s, rec, schema);
+    }
+}
+
+static void submit(struct wr_sink *self, struct wr_record *rec)
+{
+    struct state *s = self->state;
+    struct entry *e = wr_arena_alloc(rec->arena, sizeof *e);
+    struct wr_dynamodb_write *write = NULL;
+    const char *trouble = !e        ? "the message is over its limit of memory"
+                          : s->keys ? wr_dynamodb_read_v2(rec, &write)
+                                    : wr_dynamodb_read_v1(rec, &write);
+    if (trouble) {
+        refuse(rec, trouble);
+        return;
+    }
+    *e = (struct entry){.write = write};
+    e->item.entries = 1;
+    e->item.bytes = write->item.json.len + ENTRY_BYTES;
+    rec->sink_data = e;
+    if (s->keys) {
+        go_on(s, rec);
+    } else {
+        queue(s, rec, &write->schema);
+    }
+}
+
 // ---- open and close
-
-static void state_free(struct state *s)
-{
-    for (size_t i = 0; i < s->table_count; i++) {
-        free(s->tables[i].name);
-    }
-    free(s->tables);
-    wr_arena_release(&s->scratch);
-    free(s);
-}
-
-static wr_err declare(struct state *s, const struct wr_settings *settings, struct wr_fault *fault)
-{
-    size_t count = wr_settings_count(settings, "tables");
-    wr_err err = WR_OK;
-    s->tables = wr_zalloc((count + 1) * sizeof *s->tables);
-    for (size_t i = 0; !err && i < count; i++) {
-        wr_str name;
-        err = wr_dynamodb_declared(settings, i, &name, &s->tables[i].schema, fault);
-        if (!err) {
-            s->tables[i].name = wr_strdup(name);
-            s->table_count++;
-        }
-    }
-    return err;
-}
 
 static void cancel(void *user, struct wr_batch_call *records)
 {
@@ -486,21 +477,26 @@ static void forget(void *user, struct wr_batch_call *records)
 static wr_err open_sink(struct wr_sink *self, const struct wr_settings *settings, bool v2,
                         struct wr_fault *fault)
 {
+    struct wr_aws *aws = self->host->aws ? self->host->aws(self->host, fault) : NULL;
+    if (!aws) {
+        return self->host->aws
+                   ? WR_ERR_FAILED
+                   : wr_fault_set(fault, WR_ERR_UNSUPPORTED, "there is no AWS client here");
+    }
     struct state *s = wr_zalloc(sizeof *s);
     s->sink = self;
-    s->v2 = v2;
+    s->aws = aws;
     s->batching = wr_settings_bool(settings, "batch");
-    wr_arena_init(&s->scratch, SCRATCH_MAX);
-    s->aws = self->host->aws ? self->host->aws(self->host, fault) : NULL;
-    wr_err err = s->aws ? WR_OK
-                 : self->host->aws
-                     ? WR_ERR_FAILED
-                     : wr_fault_set(fault, WR_ERR_UNSUPPORTED, "there is no AWS client here");
-    err = err ? err : declare(s, settings, fault);
-    if (err) {
-        state_free(s);
-        return err;
+    if (v2) {
+        wr_err err = wr_dynamodb_keys_open(self, aws, &kind, settings,
+                                           wr_settings_bool(settings, "describe"), go_on, s,
+                                           &s->keys, fault);
+        if (err) {
+            free(s);
+            return err;
+        }
     }
+    wr_arena_init(&s->scratch, SCRATCH_MAX);
     s->batch = wr_batch_new(&(struct wr_batch_options){.loop = self->host->loop,
                                                        .count_max = BATCH_COUNT,
                                                        .bytes_max = BATCH_BYTES,
@@ -526,13 +522,17 @@ static wr_err open_v2(struct wr_sink *self, const struct wr_settings *settings,
     return open_sink(self, settings, true, fault);
 }
 
-static void on_batch_closed(void *user)
+static void on_part_closed(void *user)
 {
     struct state *s = user;
+    if (--s->parts > 0) {
+        return;
+    }
     struct wr_sink *sink = s->sink;
     void (*done)(struct wr_sink *) = s->done;
     sink->state = NULL;
-    state_free(s);
+    wr_arena_release(&s->scratch);
+    free(s);
     done(sink);
 }
 
@@ -540,7 +540,11 @@ static void close_sink(struct wr_sink *self, void (*done)(struct wr_sink *self))
 {
     struct state *s = self->state;
     s->done = done;
-    wr_batch_close(s->batch, on_batch_closed, s);
+    s->parts = s->keys ? 2 : 1;
+    if (s->keys) {
+        wr_dynamodb_keys_close(s->keys, on_part_closed, s); // the batch ends later, from the loop
+    }
+    wr_batch_close(s->batch, on_part_closed, s);
 }
 
 const struct wr_sink_impl wr_sink_dynamodb_aws = {
@@ -554,8 +558,8 @@ const struct wr_sink_impl wr_sink_dynamodb_aws = {
 
 const struct wr_sink_impl wr_sink_dynamodb_v2_aws = {
     WR_DYNAMODB_V2_ACTION,
-    .form = "PutItem; BatchWriteItem for what waits together in tables whose key is declared.",
-    .settings = settings_table,
+    .form = "PutItem, and BatchWriteItem for what waits together in tables whose key is known.",
+    .settings = v2_settings_table,
     .open = open_v2,
     .submit = submit,
     .close = close_sink,

@@ -3,12 +3,12 @@
 
     test_aws_actions.py WEIR [test_NAME]...
 """
-import base64
 import json
+import time
 
 import aws
 import support
-from aws import Counterpart, all_signed
+from aws import Counterpart, all_signed, aws_stub
 from support import Broker, tap, wait_for
 from weir import dynamodb, dynamodb_v2, function, lambda_arn, republish, rule, s3
 
@@ -41,6 +41,34 @@ def test_lambda_failures():
     """lambda: through every failure"""
     aws.failures("lambda", function("f"), "lambda", lambda r: True, (404, "ResourceNotFoundException", "Function not found: f"),
                  "Failed to invoke Lambda function", "LambdaAction", lambda_arn("f"))
+
+
+# ---- all of them
+
+def test_stop():
+    """SIGTERM while services hang: weir ends, the spool keeps what is not delivered, the next start delivers it"""
+    rules = {"all": rule("SELECT *, topic(2) AS id FROM 'a/+'", s3("bucket", "${topic(2)}"), s3("lines", "x"), function("f"),
+                         v1("tab", payloadField="doc"), dynamodb_v2("other"))}
+    config = {"drain": "300ms", "aws": {"timeout": "30s"}, "sinks": {"s3": {"aggregate": {"lines": {"age": "100ms"}}}}}
+    with Broker() as broker, aws.Stub() as stub, aws.weir(broker, stub, rules, config) as weir:
+        stub.fail("hang", times=-1, seconds=30)
+        for n in range(20):
+            broker.publish(f"a/{n % 5}", json.dumps({"n": n}))
+        wait_for(lambda: len(stub.failures) == 1 and weir.totals()["messages"] == 20, "all messages", every=0.05)
+        began = time.monotonic()
+        weir.stop()
+        tap.check(time.monotonic() - began < 8, f"stopped after {time.monotonic() - began} s")
+        stub.failures.clear()
+        stub.reset()
+        weir.start()
+        weir.wait_settled(0)
+        wait_for(lambda: weir.totals()["spool"]["entries"] == 0, "an empty spool", every=0.05)
+        tap.equal({k for b, k in stub.objects if b == "bucket"}, {str(n) for n in range(5)}, "objects")
+        lines = [json.loads(x)["n"] for (b, _), (body, _) in stub.objects.items() if b == "lines" for x in body.splitlines()]
+        tap.equal(set(lines), set(range(20)), "lines")
+        tap.equal({json.loads(r["body"])["n"] for r in stub.seen("lambda")}, set(range(20)), "events")
+        for table in ("tab", "other"):
+            tap.equal({i["id"]["S"] for i in stub.items[table]}, {str(n) for n in range(5)}, table)
 
 
 # ---- s3
@@ -236,7 +264,7 @@ def test_dynamodb_batch_requests():
         stub.fail("partial", service="dynamodb", operation="BatchWriteItem", times=1, indexes=[1])
         burst(1000)
         weir.wait_settled(800)
-        again = puts(seen("BatchWriteItem")[0])[1]
+        again = puts(json.loads(next(r["body"] for r in stub.seen("dynamodb", "BatchWriteItem") if r["failure"] == "partial")))[1]
         counts = {}
         for k in [k for b in seen("BatchWriteItem") for k in puts(b)] + [p["Item"]["id"]["S"] for p in seen("PutItem")]:
             counts[k] = counts.get(k, 0) + 1
@@ -278,7 +306,34 @@ def test_dynamodb_failures():
                  "DynamoAction", "table", passing=damaged)
     aws.failures("dynamoDBv2", dynamodb_v2("table"), "dynamodb", lambda r: True,
                  (400, "ConditionalCheckFailedException", "The conditional request failed"), "Failed to write to DynamoDB table",
-                 "DynamoDBv2Action", "table", passing=damaged)
+                 "DynamoDBv2Action", "table", {"sinks": {"dynamoDBv2": {"describe": False}}}, passing=damaged)
+
+
+def test_dynamodb_v2_keys():
+    """dynamoDBv2 asks once for a table's key, and writes together; not allowed: one by one, in the order of each topic"""
+    rules = {"v2": rule("SELECT n, topic(2) AS id FROM 'a/+'", dynamodb_v2("tab"))}
+    description = {"Table": {"KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": "n", "KeyType": "RANGE"}],
+                             "AttributeDefinitions": [{"AttributeName": "n", "AttributeType": "N"},
+                                                      {"AttributeName": "id", "AttributeType": "S"}]}}
+    aws_stub.ANSWERS[("dynamodb", "DescribeTable")] = lambda *_: aws_stub.Answer(200, description)
+    try:
+        for allowed in (True, False):
+            with Broker() as broker, aws.Stub() as stub, aws.weir(broker, stub, rules) as weir:
+                if not allowed:
+                    stub.fail("error", service="dynamodb", operation="DescribeTable", times=-1, status=400, code="AccessDeniedException")
+                for _ in range(32):
+                    stub.fail("slow", service="dynamodb", operation="PutItem", seconds=0.3)
+                broker.publish_lines("a/k", [json.dumps({"n": n}) for n in range(400 if allowed else 30)])
+                weir.wait_settled(400 if allowed else 30)
+                tap.equal([json.loads(r["body"]) for r in stub.seen("dynamodb", "DescribeTable")], [{"TableName": "tab"}], "asked once")
+                puts = [json.loads(r["body"])["Item"]["n"]["N"] for r in stub.seen("dynamodb", "PutItem")]
+                tap.equal(bool(stub.seen("dynamodb", "BatchWriteItem")), allowed, "together")
+                tap.equal(len(stub.items["tab"]), 400 if allowed else 30, "items")
+                if not allowed:
+                    tap.equal(puts, [str(n) for n in range(30)], "one by one, in order")
+                all_signed(stub)
+    finally:
+        del aws_stub.ANSWERS[("dynamodb", "DescribeTable")]
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import aws
 import support
 from aws import all_signed, aws_stub, recorded, said_everywhere
 from support import Broker, tap, wait_for
-from weir import Weir, republish, rule, s3
+from weir import Weir, binary as weir_binary, republish, rule, s3
 
 KEEP = {"keep": rule("SELECT * FROM 'a/#'", s3("bucket", "${topic(2)}"))}
 
@@ -149,6 +149,9 @@ def test_configuration():
     code, out, err = weir.run("run", "--check")
     tap.equal((code, err), (0, ""), out)
     tap.equal(out.splitlines()[1], "mode: record, null: local, s3: aws", "the modes")
+    code, out, err = support.run([weir_binary(), "run", "--check", "-c", weir.config_file], cwd=weir.dir,
+                                 env={"WEIR_AWS_TIMEOUT": "0", "WEIR_SINKS_S3_MODE": "aws"})
+    tap.check(code == 2 and "WEIR_AWS_TIMEOUT" in err and "expected 1 to 600000 ms" in err, out + err)
     code, out, err = weir.run("run", "--check", "--aws-secret-access-key", "zz/Secret", "--aws-access-key-id=AKID")
     tap.equal((code, "zz/Secret" in out + err), (0, False), out + err)
 

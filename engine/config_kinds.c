@@ -1,6 +1,8 @@
 // Which form of each kind of action runs: `mode`, and `sinks.<kind>.mode`.
 #include "engine/config_parts.h"
 
+#include "sinks/lib/aws_service.h"
+
 #include "sql/base/banned.h"
 
 struct wr_config_kinds {
@@ -31,6 +33,20 @@ enum wr_mode wr_config_mode(const struct wr_config *c, const struct wr_sink_impl
     return mode_of(*own ? own : c->mode);
 }
 
+static wr_err check_endpoint(const struct wr_config *c, const struct wr_sink_impl *impl,
+                             struct wr_fault *fault)
+{
+    struct wr_aws_url url;
+    const char *endpoint = wr_settings_get(wr_config_sink(c, impl), "endpoint");
+    if (!*endpoint || wr_aws_url_read(wr_str_of(endpoint), &url)) {
+        return WR_OK;
+    }
+    return wr_fault_set(fault, WR_ERR_SYNTAX,
+                        "sinks.%s.endpoint: expected http://host[:port] or https://host[:port], "
+                        "found \"%s\"",
+                        impl->name, strchr(endpoint, '@') ? "one with a user" : endpoint);
+}
+
 wr_err wr_config_kinds_choose(struct wr_config *c, struct wr_fault *fault)
 {
     size_t count = 0;
@@ -46,6 +62,10 @@ wr_err wr_config_kinds_choose(struct wr_config *c, struct wr_fault *fault)
     *k = (struct wr_config_kinds){.list = list, .rooms = rooms};
     for (size_t i = 0; i < count; i++) {
         const struct wr_sink_impl *any = wr_sink_list[i];
+        wr_err err = check_endpoint(c, any, fault);
+        if (err) {
+            return err;
+        }
         enum wr_mode mode = wr_config_mode(c, any);
         const struct wr_sink_impl *form = wr_sink_form(&wr_sink_kinds[i], mode, &rooms[k->count]);
         if (form) {

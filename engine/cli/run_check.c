@@ -47,6 +47,15 @@ static bool is_elsewhere(void *user, wr_str rule, bool error_action)
     return wr_daemon_is_elsewhere(*config, rule, error_action);
 }
 
+static bool wants_aws(const struct wr_config *config)
+{
+    bool wants = wr_config_has_mode(config, WR_MODE_AWS);
+    for (int i = 0; i < WR_LOOKUP_KINDS; i++) {
+        wants = wants || wr_daemon_lookup_is_aws(config, (enum wr_lookup_kind)i);
+    }
+    return wants;
+}
+
 int wr_daemon_check(const struct wr_config *config)
 {
     struct wr_metrics *metrics = wr_metrics_new();
@@ -65,7 +74,7 @@ int wr_daemon_check(const struct wr_config *config)
     int code = 0;
     if (strcmp(config->source, "mqtt") != 0 && wr_kafka_source_check(config, &fault)) {
         code = wr_daemon_complain(&fault, 2);
-    } else if (wr_config_has_mode(config, WR_MODE_AWS) && wr_sinks_check_aws(config, &fault)) {
+    } else if (wants_aws(config) && wr_sinks_check_aws(config, &fault)) {
         code = wr_daemon_complain(&fault, 2);
     } else if (wr_folder_load(folder, true, &refused, &fault)) {
         code = wr_daemon_complain(&fault, 2);

@@ -143,7 +143,7 @@ wr_err wr_daemon_open_stores(struct wr_daemon *d, struct wr_fault *fault)
     return wr_stores_open(&d->stores, &d->loop, d->config, d->state.path, &events, fault);
 }
 
-static bool lookup_is_aws(const struct wr_config *c, enum wr_lookup_kind kind)
+bool wr_daemon_lookup_is_aws(const struct wr_config *c, enum wr_lookup_kind kind)
 {
     const char *const modes[WR_LOOKUP_KINDS] = {
         [WR_LOOKUP_LAMBDA] = c->lookups_lambda_mode,
@@ -180,7 +180,7 @@ static struct wr_lookups_options lookups_options(struct wr_daemon *d)
         .user = d,
     };
     for (int i = 0; i < WR_LOOKUP_KINDS; i++) {
-        lookups.aws[i] = lookup_is_aws(c, (enum wr_lookup_kind)i);
+        lookups.aws[i] = wr_daemon_lookup_is_aws(c, (enum wr_lookup_kind)i);
     }
     return lookups;
 }

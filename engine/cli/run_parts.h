@@ -133,6 +133,8 @@ wr_err wr_daemon_open_admin(struct wr_daemon *d, struct wr_fault *fault) WR_MUST
 // To an exposition: what the local form of cloudwatchMetric holds (run_local_metrics.c). Reads a
 // file.
 void wr_daemon_add_local_metrics(const struct wr_daemon *d, struct wr_buf *out);
+// run_flow.c: whether AWS's services answer this function, by lookups.mode and its kin.
+bool wr_daemon_lookup_is_aws(const struct wr_config *c, enum wr_lookup_kind kind);
 // `done` gets the daemon, once all are closed; at once when none is open.
 void wr_daemon_close_admin(struct wr_daemon *d, void (*done)(void *user));
 

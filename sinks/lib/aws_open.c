@@ -148,10 +148,12 @@ static wr_err check_endpoints(const struct wr_aws *a, struct wr_fault *fault)
         set = set.len ? set
                       : wr_aws_configured_endpoint((enum wr_aws_service)i, a->profiles, a->profile);
         if (set.len > 0 && !wr_aws_url_read(set, &u)) {
-            return wr_fault_set(fault, WR_ERR_SYNTAX,
-                                "the endpoint of %.*s: expected http://host[:port] or "
-                                "https://host[:port], found '%.*s'",
-                                WR_STR_ARG(wr_aws_services[i].signing), WR_STR_ARG(set));
+            return wr_fault_set(
+                fault, WR_ERR_SYNTAX,
+                "the endpoint of %.*s: expected http://host[:port] or "
+                "https://host[:port], found '%.*s'",
+                WR_STR_ARG(wr_aws_services[i].signing),
+                WR_STR_ARG(wr_str_find(set, WR_STR("@")) < 0 ? set : WR_STR("one with a user")));
         }
     }
     if (a->source.iot_role_alias.len > 0 &&

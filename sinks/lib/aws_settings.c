@@ -90,10 +90,11 @@ static wr_err read_endpoints(const struct wr_settings *s, const char **endpoints
         snprintf(full, sizeof full, "endpoints.%s", name);
         endpoints[service] = wr_settings_get(s, full);
         if (!wr_aws_url_read(wr_str_of(endpoints[service]), &u)) {
-            return wr_fault_set(fault, WR_ERR_SYNTAX,
-                                "aws.%s: expected http://host[:port] or https://host[:port], found "
-                                "\"%s\"",
-                                full, endpoints[service]);
+            return wr_fault_set(
+                fault, WR_ERR_SYNTAX,
+                "aws.%s: expected http://host[:port] or https://host[:port], found "
+                "\"%s\"",
+                full, strchr(endpoints[service], '@') ? "one with a user" : endpoints[service]);
         }
     }
     return WR_OK;

@@ -312,7 +312,7 @@ static wr_str other_region(const struct wr_aws_transfer *t, const struct wr_aws_
         r->status == 301 || r->status == 302 || r->status == 307 || r->status == 308 ||
         (r->status == 400 && (wr_str_eq(r->code, WR_STR("AuthorizationHeaderMalformed")) ||
                               wr_str_eq(r->code, WR_STR("IllegalLocationConstraintException"))));
-    bool other = r->region.len > 0 && !wr_str_eq(r->region, wr_buf_str(&t->region));
+    bool other = wr_aws_is_region(r->region) && !wr_str_eq(r->region, wr_buf_str(&t->region));
     return t->call->bucket.len > 0 && moved && other && !t->moved ? r->region : (wr_str){0};
 }
 
@@ -390,6 +390,8 @@ void wr_aws_send(struct wr_aws *a, struct wr_aws_call *call)
     t->credentials = wr_aws_credentials_for(a, call->role_arn);
     if (call->header_count > WR_AWS_HEADERS_MAX) {
         fail_soon(t, "more than 48 headers");
+    } else if (call->region.len > 0 && !wr_aws_is_region(call->region)) {
+        fail_soon(t, "the region in the ARN or URL is none: expected something like us-east-1");
     } else if (!t->credentials) {
         fail_soon(t, "more than 256 roles and profiles are in use");
     } else {

@@ -252,9 +252,17 @@ wr_err wr_aws_open(uv_loop_t *loop, const struct wr_aws_options *options, struct
     set_source(a);
     a->profile = wr_aws_profile_name(&a->source);
     wr_err err = wr_aws_profiles_load(&a->profiles, fault);
+    wr_str region = {NULL, 0};
     if (!err) {
         find_ca(a);
         err = check_endpoints(a, fault);
+        region = wr_str_of(options->region);
+        region = region.len ? region : wr_aws_region(&a->source, a->profiles);
+    }
+    if (!err && region.len > 0 && !wr_aws_is_region(region)) {
+        err = wr_fault_set(fault, WR_ERR_RANGE,
+                           "the AWS region: found \"%.*s\", expected something like us-east-1",
+                           WR_STR_ARG(region));
     }
     err = err ? err : check_files(a, fault);
     if (err) {
@@ -264,8 +272,7 @@ wr_err wr_aws_open(uv_loop_t *loop, const struct wr_aws_options *options, struct
         free(a);
         return err;
     }
-    wr_str region = wr_str_of(options->region);
-    wr_buf_add(&a->region, region.len ? region : wr_aws_region(&a->source, a->profiles));
+    wr_buf_add(&a->region, region);
     a->tools.loop = loop;
     a->tools.region = wr_str_of(options->region);
     a->tools.endpoint = options->endpoint;

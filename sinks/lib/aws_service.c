@@ -80,6 +80,17 @@ bool wr_aws_default_endpoint(struct wr_buf *b, enum wr_aws_service service, wr_s
     return true;
 }
 
+bool wr_aws_is_region(wr_str region)
+{
+    for (size_t i = 0; i < region.len; i++) {
+        char c = region.at[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-')) {
+            return false;
+        }
+    }
+    return region.len > 0 && region.len <= 64;
+}
+
 bool wr_aws_url_read(wr_str url, struct wr_aws_url *out)
 {
     struct wr_aws_url u = {.scheme = WR_STR("https")};

@@ -62,6 +62,10 @@ wr_str wr_aws_configured_endpoint(enum wr_aws_service service,
 bool wr_aws_default_endpoint(struct wr_buf *b, enum wr_aws_service service, wr_str prefix,
                              wr_str region) WR_MUST_CHECK;
 
+// Can this be a region's name: 1 to 64 of a-z 0-9 and -? It becomes part of a host's name, and may
+// come from an ARN that a device has chosen.
+bool wr_aws_is_region(wr_str region);
+
 // Parts of "http://host:port/path" ("https://…"); false when it is no such URL, or has a user, a
 // query or a fragment. `path` has no slash at its end. `host` holds the port.
 struct wr_aws_url {

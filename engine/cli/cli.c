@@ -332,6 +332,32 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  weir dead show 3f2a91\n"
      "  weir dead redrive --reason error-expired --yes\n",
      false, wr_cli_dead},
+    {"trace", "--rule NAME [--topic FILTER] [--why] [--payload] [--sample N] [--count N] [--json]",
+     "live: what a rule of a running weir does with each message, and why",
+     "  --rule NAME          the rule\n"
+     "  --topic FILTER       only messages of these topics\n"
+     "  --why                of messages that do not match: the term of WHERE that decided\n"
+     "  --payload            payloads too, at most 1024 bytes (role admin)\n"
+     "  --sample N           one of N messages\n"
+     "  --count N            end after N messages and what becomes of them\n"
+     "  --json               JSON Lines: time, topic, traceId, outcome, reason, term, result, "
+     "action\n"
+     "  --socket FILE        the socket; without it admin.socket, or admin.sock in the state "
+     "folder\n"
+     "  -c, --config FILE    where to find the socket; without it ./weir.yaml if there is one\n"
+     "  --state-dir FOLDER   the state folder itself\n"
+     "\n"
+     "A line for each message that reached the rule, then one for each answer of an action. "
+     "Results\n"
+     "are shown to the role admin, other than that operator is enough. What comes too fast is "
+     "left\n"
+     "out and counted. Ctrl-C ends it.\n"
+     "Exit 0: done. 1: no weir runs here, no such rule, or it refused. 2: wrong usage.\n"
+     "\n"
+     "examples:\n"
+     "  weir trace --rule alerts --why\n"
+     "  weir trace --rule alerts --topic 'site/kiln/#' --sample 100 --json\n",
+     false, wr_cli_trace},
     {"admin", "[METHOD] /PATH [BODY] [--socket FILE] [--follow]",
      "one call to the admin socket of a running weir",
      "  METHOD               without it GET, with a BODY POST\n"

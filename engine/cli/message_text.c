@@ -464,14 +464,19 @@ static bool plain_text(wr_str s)
 
 void wr_message_text_payload(wr_str payload, bool raw, struct wr_buf *out)
 {
+    wr_message_text_member("payload", payload, raw, out);
+}
+
+void wr_message_text_member(const char *name, wr_str payload, bool raw, struct wr_buf *out)
+{
     if (!raw && compact_json(payload)) {
-        wr_buf_add(out, WR_STR("\"payload\":"));
+        wr_buf_addf(out, "\"%s\":", name);
         wr_buf_add(out, payload);
     } else if (!raw && plain_text(payload)) {
-        wr_buf_add(out, WR_STR("\"payloadText\":"));
+        wr_buf_addf(out, "\"%sText\":", name);
         wr_json_write_string(out, payload);
     } else {
-        wr_buf_add(out, WR_STR("\"payloadBase64\":\""));
+        wr_buf_addf(out, "\"%sBase64\":\"", name);
         wr_buf_add_base64(out, payload);
         wr_buf_add_char(out, '"');
     }

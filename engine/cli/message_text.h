@@ -46,5 +46,7 @@ wr_err wr_message_text_write(const struct wr_file_message *m, bool raw, struct w
 
 // Append one of `"payload":…`, `"payloadText":…`, `"payloadBase64":…` by the same rule.
 void wr_message_text_payload(wr_str payload, bool raw, struct wr_buf *out);
+// The same of other bytes: `"NAME":…`, `"NAMEText":…`, `"NAMEBase64":…`.
+void wr_message_text_member(const char *name, wr_str bytes, bool raw, struct wr_buf *out);
 
 #endif

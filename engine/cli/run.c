@@ -128,6 +128,7 @@ static void on_sinks_closed(void *user)
 static void on_admin_closed(void *user)
 {
     struct wr_daemon *d = user;
+    wr_daemon_close_traces(d);
     size_t left = wr_flow_live(d->flow);
     if (left) {
         wr_log(WR_LOG_WARN, "run", "%zu messages are not settled; %s", left,

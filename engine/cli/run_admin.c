@@ -147,6 +147,7 @@ wr_err wr_daemon_open_admin(struct wr_daemon *d, struct wr_fault *fault)
         wr_health_add(d->admin, &d->health);
         wr_admin_add(d->admin, routes, WR_COUNT(routes), d);
         wr_daemon_add_dead(d);
+        wr_daemon_add_traces(d);
     }
     return err;
 }

@@ -5,6 +5,7 @@
 //   run_flow.c     stores, sinks, look-ups, flow, rules  run_sources.c  where messages come from
 //   run_signals.c  signals and timers                    run_status.c   the counters
 //   run_admin.c    what it answers about itself          run_config.c   the log's setup, reload
+//   run_trace.c    what rules do, over the socket
 //   run_notify.c   what the service manager is told      run_dead.c     dead letters, by socket
 #ifndef WR_ENGINE_CLI_RUN_PARTS_H
 #define WR_ENGINE_CLI_RUN_PARTS_H
@@ -33,7 +34,8 @@ struct wr_daemon_arguments {
     bool check, help;
 };
 
-struct wr_daemon_dead; // run_dead.c
+struct wr_daemon_dead;   // run_dead.c
+struct wr_daemon_traces; // run_trace.c
 
 struct wr_daemon {
     uv_loop_t loop;
@@ -68,6 +70,7 @@ struct wr_daemon {
     bool handles_open, ran, connected, stopping, forced;
     bool recovered; // what the spool had from before is taken up: the source may start
     enum wr_pace lookups_pace, pace;
+    struct wr_daemon_traces *traces; // NULL: the admin socket is not open
     struct wr_daemon_dead *dead_job; // NULL: none is under way
     bool subscribed;                 // to everything, at least once since the start
     int waiting;                     // ends that the next step of the stop waits for
@@ -146,6 +149,13 @@ void wr_daemon_add_dead(struct wr_daemon *d);
 void wr_daemon_dead_room(struct wr_daemon *d);
 // Once the loop has ended.
 void wr_daemon_dead_free(struct wr_daemon *d);
+
+// ---- run_trace.c
+
+// The call, to the admin socket.
+void wr_daemon_add_traces(struct wr_daemon *d);
+// Once that is closed.
+void wr_daemon_close_traces(struct wr_daemon *d);
 
 // ---- run_notify.c: what the service manager is told
 

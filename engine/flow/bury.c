@@ -67,6 +67,9 @@ void wr_run_bury(struct wr_run *r)
     char id[2 * WR_DELIVERY_ID_LEN + 1];
     wr_delivery_id_text(&r->id, id);
     wr_say_buried(r, wr_dead_word(reason), id);
+    if (r->traced) {
+        wr_trace_buried(r, wr_dead_word(reason));
+    }
     r->stage = WR_RUN_BURIED;
     wr_dead_put(f->options.dead, &e, on_kept, r);
 }

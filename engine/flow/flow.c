@@ -66,6 +66,9 @@ WR_COLD static void drop(struct wr_flow *f, struct wr_message *m, struct wr_rule
                          const struct wr_rule_group *group, enum wr_drop why)
 {
     f->options.metrics->dropped[why]++;
+    if (f->tap && group) {
+        wr_trace_dropped(f, m, group, why);
+    }
     for (size_t i = 0; group && i < group->count; i++) {
         wr_str filter = group->rules[i]->filter;
         if (wr_rule_set_first_complaint(set, filter)) {
@@ -130,13 +133,15 @@ static struct wr_rule_group *find_group(struct wr_flow *f, struct wr_message *m,
 }
 
 // Which of the group's rules are run on the message, by their numbers in it: those that the index
-// nominates. All of them (*numbers NULL) without one; when someone counts the terms of WHERE; for
-// what is no JSON; and for a second delivery, whose rules are looked up one by one.
+// nominates. All of them (*numbers NULL) without one; when someone counts the terms of WHERE, or
+// traces a rule of the group; for what is no JSON; and for a second delivery, whose rules are
+// looked up one by one.
 static inline size_t candidates(struct wr_flow *f, struct wr_message *m,
                                 struct wr_rule_group *group, const uint32_t **numbers)
 {
     *numbers = NULL;
-    if (WR_LIKELY(!group->index) || f->counts_terms || !m->sql.json || (m->dup && f->twice)) {
+    if (WR_LIKELY(!group->index) || f->counts_terms || !m->sql.json || (m->dup && f->twice) ||
+        (WR_UNLIKELY(f->tap) && wr_trace_has(f, group))) {
         return group->count;
     }
     size_t count = wr_index_match(group->index, &m->sql, numbers);

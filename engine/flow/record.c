@@ -118,6 +118,10 @@ WR_COLD static void count_failure(struct wr_engine_record *er)
         counters->failures[failure_of(er->reason)]++;
     }
     wr_say_action_failed(er);
+    if (r->traced) {
+        wr_trace_record(er, WR_TRACE_UNDELIVERED, er->message,
+                        wr_failure_text(failure_of(er->reason)));
+    }
 }
 
 // The record has come to its end.
@@ -181,6 +185,9 @@ static bool retry_later(struct wr_engine_record *er, const struct wr_retry_polic
         return false;
     }
     er->action->counters->retries++;
+    if (er->run->traced) {
+        wr_trace_record(er, WR_TRACE_RETRY, why ? why->message : (wr_str){0}, NULL);
+    }
     wr_retry_add(&f->retry, &er->retry, delay);
     return true;
 }
@@ -215,6 +222,9 @@ void wr_record_settle(struct wr_record *rec, enum wr_verdict verdict, const stru
         er->delivered = true;
         if (WR_UNLIKELY(wr_log_enabled(WR_LOG_DEBUG))) {
             wr_say_delivered(er);
+        }
+        if (WR_UNLIKELY(er->run->traced)) {
+            wr_trace_record(er, WR_TRACE_DELIVERED, (wr_str){0}, NULL);
         }
         finish(er);
         return;

@@ -129,6 +129,14 @@ void wr_run_count(struct wr_run *r, uint64_t failed[WR_WHY_COUNT])
     failed[r->eval.why] += r->eval.state == WR_EVAL_FAILED;
 }
 
+WR_COLD static void say_failed(struct wr_run *r, const char *why)
+{
+    wr_say_evaluation_failed(r, why);
+    if (r->rule->counters->traces) {
+        wr_trace_run(r, WR_TRACE_FAILED, wr_str_of(why));
+    }
+}
+
 // WHERE was true. False: the result or its records do not fit into the message's memory.
 static bool matched(struct wr_run *r)
 {
@@ -138,12 +146,12 @@ static bool matched(struct wr_run *r)
     r->records = wr_arena_alloc(&r->message->arena, (count + 1) * sizeof *r->records);
     if (wr_eval_output(&r->eval, &r->body, &r->body_json)) {
         wr_run_count(r, counters->failed);
-        wr_say_evaluation_failed(r, r->eval.fault.text);
+        say_failed(r, r->eval.fault.text);
         return false;
     }
     if (!r->records) {
         counters->failed[WR_WHY_MEMORY]++;
-        wr_say_evaluation_failed(r, "the records do not fit into message_memory");
+        say_failed(r, "the records do not fit into message_memory");
         return false;
     }
     for (size_t i = 0; i < count; i++) {
@@ -154,6 +162,9 @@ static bool matched(struct wr_run *r)
         wr_say_matched(r);
     }
     wr_run_retain(r);
+    if (WR_UNLIKELY(counters->traces)) {
+        wr_trace_run(r, WR_TRACE_MATCHED, (wr_str){0});
+    }
     return true;
 }
 
@@ -164,6 +175,9 @@ static void count_no_match(struct wr_run *r)
     c->undefined += r->eval.undefined;
     if (WR_UNLIKELY(c->terms)) {
         wr_flow_count_term(r);
+    }
+    if (WR_UNLIKELY(c->traces)) {
+        wr_trace_run(r, WR_TRACE_NO_MATCH, (wr_str){0});
     }
 }
 
@@ -184,7 +198,7 @@ static bool evaluate(struct wr_run *r)
         count_no_match(r);
         break;
     case WR_EVAL_FAILED:
-        wr_say_evaluation_failed(r, r->eval.fault.text);
+        say_failed(r, r->eval.fault.text);
         break;
     case WR_EVAL_SUSPENDED:
         suspend(r);
@@ -264,6 +278,7 @@ void wr_run_start(struct wr_flow *f, struct wr_message *m, struct wr_rule_set *s
     r->stage = WR_RUN_STATEMENT;
     r->expanding = r->abandoned = r->has_id = r->document_failed = false;
     r->action = r->template_at = r->outstanding = r->failed = 0;
+    r->traced = 0;
     r->error_record = NULL;
     r->seq = 0;
     r->spool_share = 0;

@@ -14,6 +14,7 @@
 #include "engine/flow/flow.h"
 #include "engine/flow/lane.h"
 #include "engine/flow/retry.h"
+#include "engine/flow/trace.h"
 #include "engine/flow/twice.h"
 #include "engine/loop/backoff.h"
 #include "engine/rules/topic_cache.h"
@@ -63,6 +64,7 @@ struct wr_run {
     bool abandoned;       // the flow was stopped before it was finished
     bool has_id;          // `id` is set
     bool document_failed; // the error document did not fit
+    uint8_t traced;       // who follows it: bits of wr_trace_event.who
     struct wr_delivery_id id;
     uint64_t seq;                 // of its entry in the spool; 0: none
     size_t entry_bytes;           // of it
@@ -96,7 +98,8 @@ struct wr_flow {
     struct wr_rule_set *rules;
     struct wr_topic_cache *topics;
     size_t topic_sets;
-    bool counts_terms; // of some rule (wr_flow_count_terms)
+    bool counts_terms;             // of some rule (wr_flow_count_terms)
+    const struct wr_flow_tap *tap; // NULL: no rule is traced
     struct wr_retry retry;
     struct wr_circuits circuits;
     struct wr_twice *twice; // or NULL
@@ -156,6 +159,19 @@ void wr_flow_release(struct wr_flow *f, struct wr_message *m);
 // WHERE was not true, and somebody wants to know which term it was.
 void wr_flow_count_term(struct wr_run *r);
 void wr_flow_forget_terms(struct wr_flow *f);
+
+// ---- trace.c: to the tap, for rules that are traced
+
+// What the statement came to. `text`: why it failed.
+void wr_trace_run(struct wr_run *r, enum wr_trace_what what, wr_str text);
+// What became of a record. `text`: in the sink's words; `reason`: a word, or NULL.
+void wr_trace_record(const struct wr_engine_record *er, enum wr_trace_what what, wr_str text,
+                     const char *reason);
+void wr_trace_buried(const struct wr_run *r, const char *reason);
+void wr_trace_dropped(struct wr_flow *f, const struct wr_message *m,
+                      const struct wr_rule_group *group, enum wr_drop why);
+// A rule of the group is traced: the index must not hide messages from it.
+bool wr_trace_has(const struct wr_flow *f, const struct wr_rule_group *group);
 
 // ---- template expansion (expand.c)
 

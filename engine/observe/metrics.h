@@ -130,7 +130,8 @@ struct wr_rule_counters {
     uint64_t regex_limits;         // matches of regular expressions that ended at a limit
     uint64_t templates_failed[WR_WHY_COUNT]; // the record fails then
     struct wr_term_counters *terms;          // NULL: nobody wants to know
-    bool may_loop; // its republish may feed it, by the rules that there are now
+    uint8_t traces; // how many want to see what it does with messages (flow/trace.h)
+    bool may_loop;  // its republish may feed it, by the rules that there are now
     // Results: one rule on one message.
     uint64_t recovered;   // found in the spool at the start
     uint64_t redriven;    // dead letters that came back

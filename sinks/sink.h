@@ -164,6 +164,16 @@ const char *wr_mode_help(enum wr_mode mode);
 struct wr_aws;  // sinks/lib/aws.h
 struct wr_http; // sinks/lib/http.h
 
+// A secret: what get_secret(id, 'SecretString', [key,] role_arn) gives a rule. All but `done` is
+// lent until `done`, which is called once.
+struct wr_secret_ask {
+    wr_str id, key, role_arn; // key empty: the secret is one text
+    bool anew;                // what is kept of it is no good
+    // `secret` is lent until this returns. at NULL: `why` says why; never from inside
+    // host->secret().
+    void (*done)(struct wr_secret_ask *ask, wr_str secret, const char *why);
+};
+
 // What a sink may ask for; one for each open sink.
 struct wr_sink_host {
     uv_loop_t *loop;
@@ -185,6 +195,8 @@ struct wr_sink_host {
     void (*log)(const struct wr_sink_host *host, enum wr_log_level level, const char *format, ...);
     // NULL where there is no broker. `done` may be called from inside.
     void (*publish)(const struct wr_sink_host *host, const struct wr_publish *publish);
+    // NULL where nobody reads secrets. `done` may be called from inside.
+    void (*secret)(const struct wr_sink_host *host, struct wr_secret_ask *ask);
     bool hops_lost;  // messages come without user properties (MQTT 3.1.1): no count of hops
     bool aws_limits; // limits: aws
     void *user;

@@ -285,7 +285,7 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  local ls timestream              tables, with how many records\n"
      "  local cat timestream DATABASE [TABLE]    records\n"
      "  local ls "
-     "stepfunctions|opensearch|elasticsearch|iotevents|iotanalytics|iotsitewise|location\n"
+     "stepfunctions|opensearch|elasticsearch|iotevents|iotanalytics|iotsitewise|location|influxdb\n"
      "  local cat SERVICE NAME           executions of a state machine, documents of an index, …\n"
      "                                   tail shows all of these as they come\n"
      "\n"

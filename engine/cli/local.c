@@ -19,13 +19,14 @@ static const struct wr_local_service *const services[] = {
     &wr_local_topics,     &wr_local_shards,          &wr_local_streams,     &wr_local_groups,
     &wr_local_executions, &wr_local_indexes,         &wr_local_old_indexes, &wr_local_inputs,
     &wr_local_channels,   &wr_local_entries,         &wr_local_trackers,    &wr_local_metric_rows,
-    &wr_local_alarm_rows, &wr_local_timestream_rows, &wr_local_partitions,
+    &wr_local_alarm_rows, &wr_local_timestream_rows, &wr_local_partitions,  &wr_local_databases,
 };
 
-#define SERVICES                                                                        \
-    "s3, dynamodb, lambda, sqs, sns, kinesis, firehose, kafka, logs, metrics, alarms, " \
-    "timestream, "                                                                      \
-    "stepfunctions, opensearch, elasticsearch, iotevents, iotanalytics, iotsitewise, location"
+#define SERVICES                                                                                 \
+    "s3, dynamodb, lambda, sqs, sns, kinesis, firehose, kafka, logs, metrics, alarms, "          \
+    "timestream, "                                                                               \
+    "stepfunctions, opensearch, elasticsearch, iotevents, iotanalytics, iotsitewise, location, " \
+    "influxdb"
 
 // ---- shared by the services
 
@@ -137,7 +138,7 @@ static int read_seconds(struct words *w)
 static const struct wr_local_service *find_service(const char *name)
 {
     for (size_t i = 0; i < WR_COUNT(services); i++) {
-        if (strcmp(services[i]->name, name) == 0) {
+        if (wr_str_eq_nocase(wr_str_of(services[i]->name), wr_str_of(name))) {
             return services[i];
         }
     }

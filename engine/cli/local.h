@@ -46,6 +46,7 @@ extern const struct wr_local_service wr_local_inputs;          // iotevents
 extern const struct wr_local_service wr_local_channels;        // iotanalytics
 extern const struct wr_local_service wr_local_entries;         // iotsitewise
 extern const struct wr_local_service wr_local_trackers;        // location
+extern const struct wr_local_service wr_local_databases;       // influxdb
 extern const struct wr_local_service wr_local_metric_rows;     // metrics
 extern const struct wr_local_service wr_local_alarm_rows;      // alarms
 extern const struct wr_local_service wr_local_timestream_rows; // timestream

@@ -16,10 +16,11 @@ struct kind {
     int depth;
     const char *name, *second; // members of --json
     const char *what;
+    const char *ending; // NULL: .ndjson
 };
 
-static const struct kind topics = {"local/sns", 1, "topic", NULL, "topic"};
-static const struct kind shards = {"local/kinesis", 2, "stream", "shard", "stream"};
+static const struct kind topics = {"local/sns", 1, "topic", NULL, "topic", NULL};
+static const struct kind shards = {"local/kinesis", 2, "stream", "shard", "stream", NULL};
 
 struct visit {
     const struct wr_local_asked *asked;
@@ -36,7 +37,8 @@ static wr_err visit_files(const struct wr_local_asked *a, const struct kind *kin
     wr_buf_addf(&folder, "%s/%s", a->state_dir, kind->folder);
     v->asked = a;
     v->kind = kind;
-    wr_err err = wr_append_list(wr_buf_terminated(&folder), kind->depth, one, v, fault);
+    wr_err err =
+        wr_append_list(wr_buf_terminated(&folder), kind->depth, kind->ending, one, v, fault);
     wr_buf_release(&folder);
     return err;
 }
@@ -226,39 +228,45 @@ const struct wr_local_service wr_local_shards = {
     .may_key = true,
 };
 
-// SERVICE(id, variable, word, folder, depth, members of --json, what a fault calls it)
-#define SERVICE(id, variable, word, folder_, depth_, first_, second_, what_)        \
-    static const struct kind id = {folder_, depth_, first_, second_, what_};        \
-    static wr_err ls_##id(const struct wr_local_asked *a, struct wr_fault *fault)   \
-    {                                                                               \
-        struct visit v = {0};                                                       \
-        return visit_files(a, &id, list_one, &v, fault);                            \
-    }                                                                               \
-    static wr_err cat_##id(const struct wr_local_asked *a, struct wr_fault *fault)  \
-    {                                                                               \
-        return cat(a, &id, fault);                                                  \
-    }                                                                               \
-    static wr_err tail_##id(const struct wr_local_asked *a, struct wr_fault *fault) \
-    {                                                                               \
-        return tail(a, &id, fault);                                                 \
-    }                                                                               \
-    const struct wr_local_service variable = {                                      \
-        .name = word,                                                               \
-        .ls = ls_##id,                                                              \
-        .cat = cat_##id,                                                            \
-        .tail = tail_##id,                                                          \
-        .may_key = (depth_) == 2,                                                   \
+// SERVICE(id, variable, word, folder, depth, members of --json, what a fault calls it, ending)
+#define SERVICE(id, variable, word, folder_, depth_, first_, second_, what_, ending_) \
+    static const struct kind id = {folder_, depth_, first_, second_, what_, ending_}; \
+    static wr_err ls_##id(const struct wr_local_asked *a, struct wr_fault *fault)     \
+    {                                                                                 \
+        struct visit v = {0};                                                         \
+        return visit_files(a, &id, list_one, &v, fault);                              \
+    }                                                                                 \
+    static wr_err cat_##id(const struct wr_local_asked *a, struct wr_fault *fault)    \
+    {                                                                                 \
+        return cat(a, &id, fault);                                                    \
+    }                                                                                 \
+    static wr_err tail_##id(const struct wr_local_asked *a, struct wr_fault *fault)   \
+    {                                                                                 \
+        return tail(a, &id, fault);                                                   \
+    }                                                                                 \
+    const struct wr_local_service variable = {                                        \
+        .name = word,                                                                 \
+        .ls = ls_##id,                                                                \
+        .cat = cat_##id,                                                              \
+        .tail = tail_##id,                                                            \
+        .may_key = (depth_) == 2,                                                     \
     };
 
-SERVICE(groups, wr_local_groups, "logs", "local/logs", 2, "group", "stream", "log group")
+SERVICE(groups, wr_local_groups, "logs", "local/logs", 2, "group", "stream", "log group", NULL)
 SERVICE(executions, wr_local_executions, "stepfunctions", "local/stepfunctions", 1, "stateMachine",
-        NULL, "state machine")
-SERVICE(indexes, wr_local_indexes, "opensearch", "local/opensearch", 1, "index", NULL, "index")
+        NULL, "state machine", NULL)
+SERVICE(indexes, wr_local_indexes, "opensearch", "local/opensearch", 1, "index", NULL, "index",
+        NULL)
 SERVICE(old_indexes, wr_local_old_indexes, "elasticsearch", "local/elasticsearch", 1, "index", NULL,
-        "index")
-SERVICE(inputs, wr_local_inputs, "iotevents", "local/iotevents", 1, "input", NULL, "input")
+        "index", NULL)
+SERVICE(inputs, wr_local_inputs, "iotevents", "local/iotevents", 1, "input", NULL, "input", NULL)
 SERVICE(channels, wr_local_channels, "iotanalytics", "local/iotanalytics", 1, "channel", NULL,
-        "channel")
-SERVICE(entries, wr_local_entries, "iotsitewise", "local/iotsitewise", 1, "file", NULL, "file")
-SERVICE(trackers, wr_local_trackers, "location", "local/location", 1, "tracker", NULL, "tracker")
-SERVICE(partitions, wr_local_partitions, "kafka", "local/kafka", 2, "topic", "partition", "topic")
+        "channel", NULL)
+SERVICE(entries, wr_local_entries, "iotsitewise", "local/iotsitewise", 1, "file", NULL, "file",
+        NULL)
+SERVICE(trackers, wr_local_trackers, "location", "local/location", 1, "tracker", NULL, "tracker",
+        NULL)
+SERVICE(partitions, wr_local_partitions, "kafka", "local/kafka", 2, "topic", "partition", "topic",
+        NULL)
+SERVICE(databases, wr_local_databases, "influxdb", "local/influx", 1, "database", NULL, "database",
+        ".lp")

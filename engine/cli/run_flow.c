@@ -215,6 +215,11 @@ static struct wr_flow_options flow_options(struct wr_daemon *d)
     };
 }
 
+static void read_secret(void *user, struct wr_secret_ask *ask)
+{
+    wr_lookups_secret(user, ask);
+}
+
 void wr_daemon_open_flow(struct wr_daemon *d)
 {
     const struct wr_config *c = d->config;
@@ -233,6 +238,7 @@ void wr_daemon_open_flow(struct wr_daemon *d)
     d->sql.object = wr_objects_find;
     const struct wr_lookups_options lookups = lookups_options(d);
     d->lookups = wr_lookups_new(&lookups);
+    wr_sinks_set_secrets(d->sinks, read_secret, d->lookups);
     const struct wr_flow_options flow = flow_options(d);
     d->flow = wr_flow_new(&flow);
 }

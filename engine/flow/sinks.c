@@ -39,6 +39,8 @@ struct wr_sinks {
     size_t count;
     size_t publisher; // the kind that publishes; `count` without one
     struct clients shared;
+    void (*read_secret)(void *user, struct wr_secret_ask *ask);
+    void *secrets;
     size_t left; // sinks, then clients, that are being closed
     void (*done)(void *user);
     void *done_user;
@@ -148,6 +150,22 @@ static struct wr_http *host_http(const struct wr_sink_host *host, struct wr_faul
         c->http = wr_http_new(host->loop, &(struct wr_http_options){.recorder = c->recorder});
     }
     return c->http;
+}
+
+static void host_secret(const struct wr_sink_host *host, struct wr_secret_ask *ask)
+{
+    struct wr_sinks *s = sinks_of(host);
+    s->read_secret(s->secrets, ask);
+}
+
+void wr_sinks_set_secrets(struct wr_sinks *s, void (*read)(void *user, struct wr_secret_ask *ask),
+                          void *user)
+{
+    s->read_secret = read;
+    s->secrets = user;
+    for (size_t i = 0; i < s->count; i++) {
+        s->slots[i].host.secret = read ? host_secret : NULL;
+    }
 }
 
 struct wr_aws *wr_sinks_aws(struct wr_sinks *s, struct wr_fault *fault)

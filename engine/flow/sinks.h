@@ -26,6 +26,10 @@ struct wr_sinks_options {
 struct wr_sinks *wr_sinks_new(const struct wr_sinks_options *options);
 void wr_sinks_free(struct wr_sinks *s);
 
+// Who reads secrets for them, before the first is opened. NULL, as at first: nobody.
+void wr_sinks_set_secrets(struct wr_sinks *s, void (*read)(void *user, struct wr_secret_ask *ask),
+                          void *user);
+
 // The list it was made with.
 const struct wr_sink_impl *const *wr_sinks_kinds(const struct wr_sinks *s);
 

@@ -15,7 +15,8 @@ static struct wr_arena *arena_of(const struct wr_lookup *l)
 
 static enum wr_dialect dialect_of(const struct wr_lookup *l)
 {
-    return wr_program_dialect(l->eval->program);
+    const struct wr_program *p = l->eval->program; // NULL: a sink's, without a rule
+    return p ? wr_program_dialect(p) : WR_SQL_2016;
 }
 
 // ---- what is asked

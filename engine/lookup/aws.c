@@ -12,6 +12,7 @@
 
 #include "sql/base/banned.h"
 
+#define FRESH_MS  1000        // a secret this young is not asked for again
 #define ASK_ARENA (16u << 20) // a call with its event: AWS takes 6 MiB
 
 struct ask {
@@ -98,6 +99,27 @@ static struct secret *find_secret(struct wr_aws_lookups *a, wr_str name)
         }
     }
     return NULL;
+}
+
+// Whose it is, and which.
+static void secret_name(struct wr_buf *name, wr_str id, wr_str role_arn)
+{
+    wr_buf_add(name, id);
+    wr_buf_add_char(name, '\n');
+    wr_buf_add(name, role_arn);
+}
+
+void wr_aws_lookups_forget(struct wr_aws_lookups *a, wr_str id, wr_str role_arn)
+{
+    struct wr_buf name = {0};
+    secret_name(&name, id, role_arn);
+    struct secret *s = find_secret(a, wr_buf_str(&name));
+    if (s && uv_now(a->loop) - s->read_ms >= FRESH_MS) {
+        wipe(&s->body);
+        wr_buf_release(&s->name);
+        *s = (struct secret){0};
+    }
+    wr_buf_release(&name);
 }
 
 static void keep_secret(struct wr_aws_lookups *a, wr_str name, wr_str body)
@@ -480,9 +502,7 @@ void wr_aws_lookup_begin(struct wr_lookups *all, struct wr_lookup *l)
         return;
     }
     if (l->kind == WR_LOOKUP_SECRET) {
-        wr_buf_add(&name, wr_lookup_text(l, 0));
-        wr_buf_add_char(&name, '\n');
-        wr_buf_add(&name, role_of(l));
+        secret_name(&name, wr_lookup_text(l, 0), role_of(l));
         if (answer_kept(a, l, wr_buf_str(&name))) {
             wr_buf_release(&name);
             return;

@@ -21,6 +21,10 @@ void wr_aws_lookups_free(struct wr_aws_lookups *a);
 // The client, once it is open.
 void wr_aws_lookups_use(struct wr_aws_lookups *a, struct wr_aws *aws);
 
+// The kept secret of that id and role is asked for again, unless it was read in this second: many
+// may find at once that it is no good any more.
+void wr_aws_lookups_forget(struct wr_aws_lookups *a, wr_str id, wr_str role_arn);
+
 // As the other providers' begin (pending.h).
 void wr_aws_lookup_begin(struct wr_lookups *all, struct wr_lookup *l);
 

@@ -111,6 +111,13 @@ void wr_docs_set_fresh(struct wr_docs *d, int64_t fresh_ms)
     }
 }
 
+void wr_docs_expire(struct wr_docs *d)
+{
+    for (size_t i = 0; i < WR_DOCS_KEPT; i++) {
+        d->kept[i].read_ms = uv_now(d->options.loop) - (uint64_t)d->options.fresh_ms;
+    }
+}
+
 void wr_docs_free(struct wr_docs *d)
 {
     wr_assert(d->under_way == 0);

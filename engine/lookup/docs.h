@@ -30,6 +30,9 @@ void wr_docs_free(struct wr_docs *d);
 // Another fresh_ms; also for what is kept.
 void wr_docs_set_fresh(struct wr_docs *d, int64_t fresh_ms);
 
+// Secrets: look at the file at the next read, also of one that is fresh.
+void wr_docs_expire(struct wr_docs *d);
+
 // One read. Embedded by the caller; lent until `done`.
 struct wr_doc_read {
     // Once, from the loop, or from inside when it is fresh. `bytes` are lent until this returns.

@@ -71,7 +71,11 @@ static void give(struct wr_lookups *all, struct wr_flow *flow, struct wr_lookup 
 {
     l->answered = true;
     tell_pace(all);
-    wr_flow_answered(flow, l);
+    if (flow) {
+        wr_flow_answered(flow, l);
+    } else {
+        wr_lookup_secret_done(l);
+    }
 }
 
 void wr_pending_answer(struct wr_pending *p)
@@ -92,6 +96,22 @@ void wr_pending_answer(struct wr_pending *p)
         counters(all, p->kind)->failed += l->failed;
         give(all, flow, l);
     }
+}
+
+void wr_pending_later(struct wr_lookups *all, struct wr_lookup *l)
+{
+    struct wr_lookup *outer = all->beginning;
+    struct wr_flow *outer_flow = all->flow;
+    l->answered = false;
+    all->beginning = l;
+    all->flow = NULL;
+    struct wr_pending *p = wr_pending_new(all, l, sizeof *p);
+    all->beginning = outer;
+    all->flow = outer_flow;
+    p->ready = p->freed = true;
+    counters(all, p->kind)->failed--; // counted again when it is due
+    wr_retry_remove(&all->timeouts, &p->due);
+    wr_retry_add(&all->timeouts, &p->due, 0);
 }
 
 static void time_out(struct wr_pending *p)
@@ -312,12 +332,17 @@ void wr_lookups_stop(struct wr_lookups *all)
             continue;
         }
         bool ready = p->ready;
+        struct wr_lookup *of_sink = p->flow ? NULL : p->lookup;
         p->ready = false;
         detach(p);
         if (p->freed) {
             wr_pending_free(p);
         } else if (!ready && p->cancel) {
             p->cancel(p);
+        }
+        if (of_sink) { // a flow forgets what it waits for, a sink does not
+            wr_lookup_fail(of_sink, "weir is stopping");
+            wr_lookup_secret_done(of_sink);
         }
     }
 }

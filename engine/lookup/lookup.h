@@ -53,9 +53,14 @@ const struct wr_flow_host *wr_lookups_host(const struct wr_lookups *l);
 wr_err wr_lookups_require(struct wr_lookups *l, const struct wr_program *program,
                           struct wr_fault *fault) WR_MUST_CHECK;
 
+// A sink's secret, answered as get_secret() answers a rule (sinks/sink.h). For
+// wr_sinks_set_secrets().
+void wr_lookups_secret(struct wr_lookups *l, struct wr_secret_ask *ask);
+
 size_t wr_lookups_waiting(const struct wr_lookups *l);
 
-// Forget the look-ups under way: none is answered any more. Before wr_flow_stop().
+// Forget the look-ups under way: none is answered any more; what sinks wait for fails. Before
+// wr_flow_stop().
 void wr_lookups_stop(struct wr_lookups *l);
 // After the sinks are closed. `done`, from the loop, once nothing of it is under way.
 void wr_lookups_free(struct wr_lookups *l, void (*done)(void *user), void *user);

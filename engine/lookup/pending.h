@@ -17,7 +17,7 @@ struct wr_docs;
 struct wr_pending {
     struct wr_lookups *all;
     struct wr_lookup *lookup; // NULL: answered, or nobody waits any more
-    struct wr_flow *flow;
+    struct wr_flow *flow;     // NULL: a sink's secret
     // May be NULL. Nobody waits any more; may call wr_pending_free().
     void (*cancel)(struct wr_pending *p);
     enum wr_lookup_kind kind;
@@ -54,6 +54,11 @@ void *wr_pending_new(struct wr_lookups *all, struct wr_lookup *l, size_t size);
 void wr_pending_answer(struct wr_pending *p);
 // The provider is done with it.
 void wr_pending_free(struct wr_pending *p);
+
+// `l` has failed at once and is answered later all the same. Flow NULL: wr_lookup_secret_done().
+void wr_pending_later(struct wr_lookups *all, struct wr_lookup *l);
+// A look-up of secret.c has its answer; it is freed.
+void wr_lookup_secret_done(struct wr_lookup *l);
 
 // ---- providers: begin a look-up. Either it is failed or answered at once (all but `answered` is
 // set), or there is a wr_pending for it.

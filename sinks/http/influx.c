@@ -8,7 +8,8 @@
 #include <stdlib.h>
 
 #include "sinks/http/http.h"
-#include "sinks/http/poster.h"
+#include "sinks/http/influx_destination.h"
+#include "sinks/lib/append.h"
 #include "sinks/lib/aws_canonical.h"
 #include "sinks/lib/batch.h"
 #include "sinks/lib/later.h"
@@ -17,8 +18,7 @@
 #include "sql/base/banned.h"
 
 #define WHAT              "Failed to write to InfluxDB"
-#define TOKEN_MAX         4096 // bytes
-#define BATCH_SIZE        500  // points: the largest a rule may say, where it says nothing
+#define BATCH_SIZE        500 // points: the largest a rule may say, where it says nothing
 #define BATCH_OPEN_MS     1000
 #define BATCH_BYTES       131072
 #define BATCHES_UNDER_WAY 4 // of one destination; points have their own times, order is no matter
@@ -93,16 +93,7 @@ wr_err wr_influx_check(const struct wr_param *params, const bool *constant, stru
     return err;
 }
 
-// ---- destinations
-
-struct destination {
-    const char *name;
-    char *endpoint; // without a slash at its end
-    bool v3;
-    const char *token_file;
-    struct wr_buf bearer; // "Token …"; empty: none
-    struct destination *next;
-};
+// ---- state
 
 struct influx;
 
@@ -117,102 +108,18 @@ struct group {
 struct influx {
     struct wr_sink *sink;
     struct wr_poster *poster;
-    bool local;
-    struct destination *destinations;
+    struct wr_influx_destination *destinations;
     struct group *groups;
+    struct wr_append *files; // mode local: what is not for this machine; NULL
     struct wr_buf key;
     size_t held, closing;
     bool ended;
     void (*done)(struct wr_sink *self);
 };
 
-// Blocks for a small file: at the start, and when a server does not take the token.
-static wr_err read_token(struct destination *d, struct wr_fault *fault)
-{
-    if (!*d->token_file) {
-        return WR_OK;
-    }
-    char text[TOKEN_MAX + 1];
-    FILE *f = fopen(d->token_file, "re");
-    if (!f) {
-        return wr_fault_set(fault, WR_ERR_IO, "destinations.%s.token_file: cannot read '%s': %s",
-                            d->name, d->token_file, strerror(errno));
-    }
-    size_t n = fread(text, 1, sizeof text, f);
-    fclose(f);
-    size_t len = 0;
-    while (len < n && (unsigned char)text[len] > ' ' && text[len] != 0x7f) {
-        len++;
-    }
-    wr_err err = WR_OK;
-    if (len == 0 || len > TOKEN_MAX) {
-        err = wr_fault_set(fault, WR_ERR_RANGE,
-                           "destinations.%s.token_file: '%s': expected a token of 1 to %d bytes "
-                           "in its first line",
-                           d->name, d->token_file, TOKEN_MAX);
-    } else {
-        wr_buf_clear(&d->bearer);
-        wr_buf_add(&d->bearer, d->v3 ? WR_STR("Bearer ") : WR_STR("Token "));
-        wr_buf_add(&d->bearer, (wr_str){text, len});
-    }
-    explicit_bzero(text, sizeof text);
-    return err;
-}
-
-static wr_err open_destinations(struct influx *s, const struct wr_settings *settings,
-                                struct wr_fault *fault)
-{
-    wr_err err = WR_OK;
-    size_t count = wr_settings_count(settings, "destinations");
-    for (size_t i = 0; !err && i < count; i++) {
-        struct destination *d = wr_zalloc(sizeof *d);
-        struct wr_buf name = {0};
-        d->name = wr_settings_name(settings, "destinations", i);
-        d->next = s->destinations;
-        s->destinations = d;
-        wr_buf_addf(&name, "destinations.%s.endpoint", d->name);
-        d->endpoint = wr_strdup(wr_str_of(wr_settings_get(settings, wr_buf_terminated(&name))));
-        for (size_t len = strlen(d->endpoint); len && d->endpoint[len - 1] == '/';) {
-            d->endpoint[--len] = '\0';
-        }
-        wr_buf_clear(&name);
-        wr_buf_addf(&name, "destinations.%s.version", d->name);
-        d->v3 = strcmp(wr_settings_get(settings, wr_buf_terminated(&name)), "3") == 0;
-        wr_buf_clear(&name);
-        wr_buf_addf(&name, "destinations.%s.token_file", d->name);
-        d->token_file = wr_settings_get(settings, wr_buf_terminated(&name));
-        wr_buf_release(&name);
-        const char *trouble = wr_poster_url_trouble(s->poster, wr_str_of(d->endpoint));
-        err = trouble ? wr_fault_set(fault, WR_ERR_RANGE, "destinations.%s.endpoint: found %s",
-                                     d->name, trouble)
-                      : read_token(d, fault);
-    }
-    return err;
-}
-
-// By the last part of …:ruledestination/influxdb/NAME.
-static struct destination *find_destination(const struct influx *s, wr_str arn)
-{
-    const char *slash = arn.at ? memrchr(arn.at, '/', arn.len) : NULL;
-    wr_str name = slash ? wr_str_cut(arn, (size_t)(slash + 1 - arn.at), arn.len) : arn;
-    struct destination *d = s->destinations;
-    while (d && !wr_str_eq(wr_str_of(d->name), name)) {
-        d = d->next;
-    }
-    return d;
-}
-
 static void free_state(struct influx *s)
 {
-    for (struct destination *d = s->destinations, *next; d; d = next) {
-        next = d->next;
-        if (d->bearer.len) {
-            explicit_bzero(d->bearer.at, d->bearer.len);
-        }
-        wr_buf_release(&d->bearer);
-        free(d->endpoint);
-        free(d);
-    }
+    wr_influx_destinations_free(s->destinations);
     for (struct group *g = s->groups, *next; g; g = next) {
         next = g->next;
         free(g);
@@ -227,6 +134,7 @@ static void free_state(struct influx *s)
 struct item {
     struct wr_batch_item batch;
     wr_str lines;
+    struct wr_append_line file;
 };
 
 // A request for a batch, kept with its call.
@@ -235,8 +143,10 @@ struct many {
     struct wr_http_header headers[2];
     struct wr_buf url;
     struct wr_batch_call *call;
-    struct destination *destination;
-    bool again; // with a token that was read again
+    struct wr_influx_destination *destination;
+    struct wr_secret_ask ask;
+    struct wr_buf bearer; // of a secret
+    bool again;           // with a token that was read again
 };
 
 static void on_poster_closed(void *user)
@@ -277,20 +187,84 @@ static void add_query(struct wr_buf *b, const char *name, wr_str value)
 
 static void post_many(struct group *g, struct many *m)
 {
-    const struct destination *d = m->destination;
+    const struct wr_influx_destination *d = m->destination;
+    const struct wr_buf *bearer = *d->secret ? &m->bearer : &d->bearer;
     m->headers[0] =
         (struct wr_http_header){WR_STR("Content-Type"), WR_STR("text/plain; charset=utf-8")};
-    m->headers[1] = (struct wr_http_header){WR_STR("Authorization"), wr_buf_str(&d->bearer)};
+    m->headers[1] = (struct wr_http_header){WR_STR("Authorization"), wr_buf_str(bearer)};
     m->post = (struct wr_post){
         .url = wr_buf_str(&m->url),
         .headers = m->headers,
-        .header_count = d->bearer.len ? 2 : 1,
-        .secret_count = d->bearer.len ? 1 : 0,
+        .header_count = bearer->len ? 2 : 1,
+        .secret_count = bearer->len ? 1 : 0,
         .body = wr_buf_str(&m->call->body),
         .done = m->post.done,
         .user = g,
     };
     wr_poster_send(g->state->poster, &m->post);
+}
+
+static void settle_many(struct group *g, struct many *m, const struct wr_post_answer *answer)
+{
+    struct influx *s = g->state;
+    for (struct wr_record *rec; (rec = wr_batch_pop(m->call));) {
+        settle(s, rec, answer);
+    }
+    wr_batch_done(m->call);
+    end_if_idle(s);
+}
+
+static void on_secret(struct wr_secret_ask *ask, wr_str secret, const char *why)
+{
+    struct many *m = WR_CONTAINER(ask, struct many, ask);
+    struct group *g = m->post.user;
+    if (g->state->done && secret.at) { // the sink is closing: nothing is sent any more
+        secret = (wr_str){0};
+        why = "weir is stopping";
+    }
+    if (secret.at && wr_influx_bearer(m->destination, secret, &m->bearer)) {
+        post_many(g, m);
+        return;
+    }
+    struct wr_buf text = {0};
+    wr_buf_addf(&text, "that the destination's token is not known: %s",
+                why ? why : "the secret is no token");
+    settle_many(g, m, &(struct wr_post_answer){.verdict = WR_RETRY, .text = wr_buf_str(&text)});
+    wr_buf_release(&text);
+}
+
+// With the token, as soon as it is known. What is only recorded goes without.
+static void post_authorized(struct group *g, struct many *m, bool anew)
+{
+    const struct wr_sink_host *host = g->state->sink->host;
+    const struct wr_influx_destination *d = m->destination;
+    m->post.user = g;
+    if (!*d->secret || host->recorder) {
+        post_many(g, m);
+        return;
+    }
+    m->ask = (struct wr_secret_ask){
+        .id = wr_str_of(d->secret),
+        .key = wr_str_of(d->secret_key),
+        .role_arn = m->call->records->params[WR_INFLUX_ROLE].text,
+        .anew = anew,
+        .done = on_secret,
+    };
+    host->secret(host, &m->ask);
+}
+
+// The token may have changed: read it again, once. False: there is none, or it cannot be read.
+static bool reads_token_again(struct group *g, struct many *m)
+{
+    struct wr_fault fault;
+    bool secret = *m->destination->secret;
+    if (m->again || g->state->done || (!secret && !*m->destination->token_file) ||
+        (!secret && wr_influx_token_read(m->destination, &fault))) {
+        return false;
+    }
+    m->again = true;
+    post_authorized(g, m, true);
+    return true;
 }
 
 // actions.md 4.22: 503 is tried again, 401 once with the token read anew, others fail at once. 429
@@ -299,13 +273,8 @@ static void on_many(struct wr_post *post, const struct wr_post_answer *given)
 {
     struct many *m = WR_CONTAINER(post, struct many, post);
     struct group *g = post->user;
-    struct influx *s = g->state;
     struct wr_post_answer answer = *given;
-    struct wr_fault fault;
-    if (answer.status == 401 && !m->again && *m->destination->token_file && !s->done &&
-        read_token(m->destination, &fault) == WR_OK) {
-        m->again = true;
-        post_many(g, m);
+    if (answer.status == 401 && reads_token_again(g, m)) {
         return;
     }
     if (answer.status >= 500 && answer.status != 503 && answer.verdict == WR_RETRY) {
@@ -316,11 +285,7 @@ static void on_many(struct wr_post *post, const struct wr_post_answer *given)
         wr_batch_done(m->call);
         return;
     }
-    for (struct wr_record *rec; (rec = wr_batch_pop(m->call));) {
-        settle(s, rec, &answer);
-    }
-    wr_batch_done(m->call);
-    end_if_idle(s);
+    settle_many(g, m, &answer);
 }
 
 static void send_many(void *user, struct wr_batch_call *call)
@@ -335,7 +300,8 @@ static void send_many(void *user, struct wr_batch_call *call)
     m->call = call;
     m->again = false;
     m->post.done = on_many;
-    m->destination = find_destination(g->state, p[WR_INFLUX_DESTINATION].text);
+    m->destination =
+        wr_influx_destination_find(g->state->destinations, p[WR_INFLUX_DESTINATION].text);
     wr_assert(m->destination); // was there when the record came
     wr_buf_clear(&m->url);
     wr_buf_addf(&m->url, "%s/api/v2/write?", m->destination->endpoint);
@@ -348,7 +314,7 @@ static void send_many(void *user, struct wr_batch_call *call)
     for (size_t i = 0; i < call->record_count; i++, rec = rec->sink_next) {
         wr_buf_add(&call->body, ((const struct item *)rec->sink_data)->lines);
     }
-    post_many(g, m);
+    post_authorized(g, m, false);
 }
 
 static void cancel_many(void *user, struct wr_batch_call *call)
@@ -369,6 +335,10 @@ static void forget(void *user, struct wr_batch_call *call)
     struct many *m = call->user;
     if (m) {
         wr_buf_release(&m->url);
+        if (m->bearer.len) {
+            explicit_bzero(m->bearer.at, m->bearer.len);
+        }
+        wr_buf_release(&m->bearer);
         free(m);
     }
 }
@@ -415,6 +385,7 @@ static wr_str key_of(struct influx *s, const struct wr_record *rec)
     bool across = wr_str_eq(p[WR_INFLUX_BATCH_TOPICS].text, WR_STR("true"));
     const wr_str parts[] = {rec->rule_name,
                             p[WR_INFLUX_DESTINATION].text,
+                            p[WR_INFLUX_ROLE].text,
                             p[WR_INFLUX_DATABASE].text,
                             p[WR_INFLUX_ORGANIZATION].text,
                             p[WR_INFLUX_UNIT].text,
@@ -428,26 +399,85 @@ static wr_str key_of(struct influx *s, const struct wr_record *rec)
     return wr_buf_str(&s->key);
 }
 
+// ---- files (mode local)
+
+static void on_written(void *user, struct wr_append_line *lines)
+{
+    struct influx *s = user;
+    while (lines) {
+        struct wr_append_line *next = lines->next;
+        struct wr_record *rec = lines->user;
+        char text[512];
+        bool never = lines->error == ENAMETOOLONG;
+        snprintf(text, sizeof text, "%.400s/local/influx: %s", s->sink->host->state_dir,
+                 strerror(lines->error));
+        settle(s, rec,
+               &(struct wr_post_answer){.verdict = !lines->error ? WR_DELIVERED
+                                                   : never       ? WR_REFUSED
+                                                                 : WR_RETRY,
+                                        .text = wr_str_of(text)});
+        lines = next;
+    }
+    end_if_idle(s);
+}
+
+static void on_files_closed(void *user)
+{
+    struct influx *s = user;
+    s->closing--;
+    end_if_idle(s);
+}
+
+static wr_err open_files(struct influx *s, const struct wr_settings *settings,
+                         struct wr_fault *fault)
+{
+    struct wr_buf folder = {0};
+    wr_buf_addf(&folder, "%s/local/influx", s->sink->host->state_dir);
+    const struct wr_append_options options = {
+        .folder = wr_buf_terminated(&folder),
+        .ending = ".lp",
+        .size_max = wr_settings_int(settings, "file_size"),
+        .keep = (unsigned)wr_settings_int(settings, "files_kept"),
+        .sync = wr_settings_bool(settings, "fsync"),
+        .done = on_written,
+        .user = s,
+    };
+    wr_err err = wr_append_open(s->sink->host->loop, &options, &s->files, fault);
+    wr_buf_release(&folder);
+    return err;
+}
+
 static void submit(struct wr_sink *self, struct wr_record *rec)
 {
     struct influx *s = self->state;
-    const struct destination *d = find_destination(s, rec->params[WR_INFLUX_DESTINATION].text);
+    const struct wr_influx_destination *d =
+        wr_influx_destination_find(s->destinations, rec->params[WR_INFLUX_DESTINATION].text);
+    bool to_file = s->files && !(d && wr_url_is_loopback(wr_str_of(d->endpoint)));
     struct item *item = wr_arena_alloc(rec->arena, sizeof *item);
     struct wr_buf lines;
     size_t points = 0;
     wr_buf_init_arena(&lines, rec->arena);
     s->held++;
     const char *trouble =
-        !d ? "that weir.yaml does not have this destination (sinks.influxDB.destinations)"
+        !d && !to_file
+            ? "that weir.yaml does not have this destination (sinks.influxDB.destinations)"
         : !rec->body_json ? "a result that is no JSON"
         : !item           ? "that the message is over its limit of memory"
-                          : wr_influx_lines(rec, d->v3, &lines, &points);
+        : d && *d->secret && !to_file && !self->host->secret
+            ? "that there are no secrets here"
+            : wr_influx_lines(rec, d && d->v3, &lines, &points);
     if (trouble) {
         refuse(s, rec, trouble);
         return;
     }
     *item = (struct item){.batch = {.bytes = lines.len, .entries = (uint32_t)points},
                           .lines = wr_buf_str(&lines)};
+    if (to_file) {
+        item->file = (struct wr_append_line){
+            .names = {rec->params[WR_INFLUX_DATABASE].text}, .text = item->lines, .user = rec};
+        wr_append_add(s->files, &item->file);
+        return;
+    }
     rec->sink_data = item;
     wr_batch_add(group_of(s, rec->params)->batch, key_of(s, rec), 0, rec);
 }
@@ -465,13 +495,15 @@ static wr_err open_form(struct wr_sink *self, const struct wr_settings *settings
 {
     struct influx *s = wr_zalloc(sizeof *s);
     s->sink = self;
-    s->local = local;
-    wr_err err = wr_poster_open_settings(self, settings, local, &s->poster, fault);
+    wr_err err = wr_poster_open_settings(self, settings, false, &s->poster, fault);
     if (err) {
         free_state(s);
         return err;
     }
-    err = open_destinations(s, settings, fault);
+    err = wr_influx_destinations_read(settings, s->poster, &s->destinations, fault);
+    if (!err && local) {
+        err = open_files(s, settings, fault);
+    }
     if (err) {
         wr_poster_close(s->poster, on_failed_closed, s);
         return err;
@@ -507,6 +539,10 @@ static void close_sink(struct wr_sink *self, void (*done)(struct wr_sink *self))
     for (struct group *g = s->groups; g; g = g->next) {
         s->closing++;
     }
+    if (s->files) {
+        s->closing++;
+        wr_append_close(s->files, on_files_closed, s);
+    }
     for (struct group *g = s->groups; g; g = g->next) {
         wr_batch_close(g->batch, on_batch_closed, s);
     }
@@ -515,12 +551,19 @@ static void close_sink(struct wr_sink *self, void (*done)(struct wr_sink *self))
 
 static const struct wr_option settings_table[] = {
     WR_POSTER_SETTINGS,
-    {"destinations.*.endpoint", WR_OPT_STRING, WR_OPT_REQUIRED, .unit = "URL",
-     .help = "Where InfluxDB is: https://HOST:8086. The name is the last part of destinationArn."},
-    {"destinations.*.version", WR_OPT_CHOICE, 0, "2", .choices = "2|3",
-     .help = "Version of InfluxDB: what a token is called, and what a name may be."},
-    {"destinations.*.token_file", WR_OPT_STRING, 0, "", .unit = "path",
-     .help = "File with the token; read again when the server does not take it."},
+    WR_INFLUX_DESTINATION_SETTINGS,
+    {0},
+};
+
+static const struct wr_option local_settings_table[] = {
+    WR_POSTER_SETTINGS,
+    WR_INFLUX_DESTINATION_SETTINGS,
+    {"file_size", WR_OPT_INT, 0, "67108864", .min = 0, .max = INT64_C(1) << 40, .unit = "bytes",
+     .help = "A file this large is put aside, as DATABASE.lp.1; 0: never."},
+    {"files_kept", WR_OPT_INT, 0, "4", .min = 0, .max = 99, .unit = "files",
+     .help = "How many are kept of those that were put aside; the oldest goes first."},
+    {"fsync", WR_OPT_BOOL, 0, "true",
+     .help = "Flush lines to the disk before they count as delivered, against power loss."},
     {0},
 };
 
@@ -528,16 +571,18 @@ static const struct wr_option settings_table[] = {
     .name = "influxDB", .failed_action = "InfluxDBAction",                                      \
     .help = "Writes a point to InfluxDB for each object of the result.",                        \
     .options = wr_influx_options, .resource_option = WR_INFLUX_TABLE, .check = wr_influx_check, \
-    .settings = settings_table, .submit = submit, .close = close_sink
+    .submit = submit, .close = close_sink
 
 const struct wr_sink_impl wr_sink_influx_db = {
     INFLUX_ACTION,
-    .form = "To this machine for real; lines for others are kept in local/record/influxDB.ndjson.",
+    .settings = local_settings_table,
+    .form = "To this machine for real; lines for others are appended to local/influx/DATABASE.lp.",
     .open = open_local,
 };
 
 const struct wr_sink_impl wr_sink_influx_db_aws = {
     INFLUX_ACTION,
+    .settings = settings_table,
     .form = "Lines posted to the destination's /api/v2/write.",
     .open = open_real,
 };

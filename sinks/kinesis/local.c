@@ -231,7 +231,7 @@ static wr_err kinesis_open(struct wr_sink *self, const struct wr_settings *setti
         err = wr_fault_set(fault, WR_ERR_UNSUPPORTED, "OpenSSL has no MD5 here, for the shards");
     }
     if (!err) {
-        err = wr_append_list(folder, 2, look, k, fault);
+        err = wr_append_list(folder, 2, NULL, look, k, fault);
     }
     if (!err) {
         err = wr_append_open(

@@ -286,7 +286,7 @@ static void gather(struct wr_append_line *first)
 static int write_group(struct wr_append *a, const struct wr_append_line *first)
 {
     char path[PATH_MAX], below[WR_APPEND_PATH_MAX];
-    if (!wr_append_path(below, first->names)) {
+    if (!wr_append_path(below, first->names, a->o.ending)) {
         return ENAMETOOLONG;
     }
     int len = snprintf(path, sizeof path, "%s/%s", a->folder, below);

@@ -8,6 +8,8 @@
 //   FOLDER/{name}/{second}.ndjson    two
 //   ….ndjson.1  ….ndjson.2           put aside when the file was full; the highest is the oldest
 //
+// (.ndjson, or the ending that the options name.)
+//
 // A name is a file's name, except (so that none leaves its folder, and each can be read back):
 // control characters, % and / are %XX, so is a dot in front; the empty name is %0; after every 240
 // bytes of a longer one a folder ends, with %+.
@@ -21,10 +23,11 @@
 
 #include <uv.h>
 
-#define WR_APPEND_NAME_MAX 512  // bytes: AWS's longest, a log group
-#define WR_APPEND_PATH_MAX 3200 // two names escaped, three bytes for one, their splits, the ending
-#define WR_APPEND_KEEP_MAX 99   // files put aside: the number has two digits
-#define WR_APPEND_OPEN_MAX 64   // descriptors that stay open; with more files the oldest is closed
+#define WR_APPEND_NAME_MAX   512  // bytes: AWS's longest, a log group
+#define WR_APPEND_PATH_MAX   3200 // two names escaped, three bytes for one, their splits, the ending
+#define WR_APPEND_KEEP_MAX   99   // files put aside: the number has two digits
+#define WR_APPEND_ENDING_MAX 7    // bytes: ".ndjson"
+#define WR_APPEND_OPEN_MAX   64 // descriptors that stay open; with more files the oldest is closed
 
 struct wr_append;
 
@@ -47,6 +50,7 @@ struct wr_append_options {
     unsigned keep;      // how many of them; 0: the full file is removed
     bool sync;          // fdatasync() before a line is answered, against power loss
     unsigned open_max;  // descriptors; 0: WR_APPEND_OPEN_MAX
+    const char *ending; // of files' names, lent until closed; NULL: ".ndjson"
     // Lines in the order they came, linked by `next`. From the loop.
     void (*done)(void *user, struct wr_append_line *lines);
     void *user;
@@ -63,8 +67,10 @@ void wr_append_close(struct wr_append *a, void (*closed)(void *user), void *user
 
 // ---- files' names
 
-// "{name}.ndjson" or "{name}/{second}.ndjson", terminated. False: a name is too long.
-bool wr_append_path(char out[WR_APPEND_PATH_MAX], const wr_str names[2]) WR_MUST_CHECK;
+// "{name}.ndjson" or "{name}/{second}.ndjson", terminated. False: a name is too long. `ending`:
+// NULL is ".ndjson".
+bool wr_append_path(char out[WR_APPEND_PATH_MAX], const wr_str names[2],
+                    const char *ending) WR_MUST_CHECK;
 
 // Visit the files of `folder` in the order of their paths until `visit` returns false; no folder is
 // no file. Only whole files' names count; what was put aside is not visited. `depth`: 1 or 2 names.
@@ -74,7 +80,7 @@ struct wr_append_file {
     uint64_t size;
     int64_t modified_ms;
 };
-wr_err wr_append_list(const char *folder, int depth,
+wr_err wr_append_list(const char *folder, int depth, const char *ending,
                       bool (*visit)(void *user, const struct wr_append_file *file), void *user,
                       struct wr_fault *fault) WR_MUST_CHECK;
 

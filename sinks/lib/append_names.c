@@ -10,8 +10,8 @@
 
 #include "sql/base/banned.h"
 
-#define PIECE_MAX 240 // bytes of a file's name, with room for the ending and a number
-#define ENDING    ".ndjson"
+#define PIECE_MAX 240       // bytes of a file's name, with room for the ending and a number
+#define ENDING    ".ndjson" // unless another is named
 
 static const char hex[] = "0123456789ABCDEF";
 
@@ -49,8 +49,10 @@ static size_t escape(char *out, size_t at, wr_str name)
     return at;
 }
 
-bool wr_append_path(char out[WR_APPEND_PATH_MAX], const wr_str names[2])
+bool wr_append_path(char out[WR_APPEND_PATH_MAX], const wr_str names[2], const char *ending)
 {
+    ending = ending ? ending : ENDING;
+    wr_assert(strlen(ending) <= WR_APPEND_ENDING_MAX);
     if (names[0].len > WR_APPEND_NAME_MAX || names[1].len > WR_APPEND_NAME_MAX) {
         return false;
     }
@@ -59,7 +61,7 @@ bool wr_append_path(char out[WR_APPEND_PATH_MAX], const wr_str names[2])
         out[at++] = '/';
         at = escape(out, at, names[1]);
     }
-    memcpy(out + at, ENDING, sizeof ENDING);
+    memcpy(out + at, ending, strlen(ending) + 1);
     return true;
 }
 
@@ -96,6 +98,7 @@ static bool unescape(wr_str piece, struct wr_buf *name)
 struct listing {
     const char *root;
     int depth;
+    const char *ending;
     bool (*visit)(void *user, const struct wr_append_file *file);
     void *user;
     bool more;
@@ -115,7 +118,8 @@ static void show(struct listing *l, const char *path, const struct stat *st)
     } else if (!names[1].at) {
         names[1].at = "";
     }
-    if (!wr_append_path(again, names) || strcmp(path + strlen(l->root) + 1, again) != 0) {
+    if (!wr_append_path(again, names, l->ending) ||
+        strcmp(path + strlen(l->root) + 1, again) != 0) {
         return;
     }
     struct wr_append_file file = {
@@ -146,8 +150,8 @@ static wr_err look_at(struct listing *l, const char *path, wr_str entry, int lev
             wr_buf_clear(&l->names[level + 1]);
             err = look(l, path, level + 1);
         }
-    } else if (S_ISREG(st.st_mode) && last && wr_str_ends(entry, WR_STR(ENDING))) {
-        if (unescape(wr_str_cut(entry, 0, entry.len - (sizeof ENDING - 1)), name)) {
+    } else if (S_ISREG(st.st_mode) && last && wr_str_ends(entry, wr_str_of(l->ending))) {
+        if (unescape(wr_str_cut(entry, 0, entry.len - strlen(l->ending)), name)) {
             show(l, path, &st);
         }
     }
@@ -177,12 +181,17 @@ static wr_err look(struct listing *l, const char *path, int level)
     return err;
 }
 
-wr_err wr_append_list(const char *folder, int depth,
+wr_err wr_append_list(const char *folder, int depth, const char *ending,
                       bool (*visit)(void *user, const struct wr_append_file *file), void *user,
                       struct wr_fault *fault)
 {
-    struct listing l = {
-        .root = folder, .depth = depth, .visit = visit, .user = user, .more = true, .fault = fault};
+    struct listing l = {.root = folder,
+                        .depth = depth,
+                        .ending = ending ? ending : ENDING,
+                        .visit = visit,
+                        .user = user,
+                        .more = true,
+                        .fault = fault};
     wr_err err = look(&l, folder, 0);
     wr_buf_release(&l.names[0]);
     wr_buf_release(&l.names[1]);

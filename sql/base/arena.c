@@ -71,6 +71,15 @@ void wr_arena_release(struct wr_arena *a)
     memset(a, 0, sizeof *a);
 }
 
+void wr_arena_wipe(struct wr_arena *a)
+{
+    for (struct wr_arena_block *b = a->first_; b; b = b->next) {
+        UNPOISON(b->bytes, b->size);
+        explicit_bzero(b->bytes, b->size);
+    }
+    wr_arena_release(a);
+}
+
 void wr_arena_reset(struct wr_arena *a)
 {
     for (struct wr_arena_block *b = a->first_; WR_ASAN && b; b = b->next) {

@@ -30,6 +30,9 @@ void wr_arena_init(struct wr_arena *a, size_t limit);
 // Give all memory back to the system. Zeroed memory is accepted.
 void wr_arena_release(struct wr_arena *a);
 
+// The same, with the memory overwritten first: it held a secret.
+void wr_arena_wipe(struct wr_arena *a);
+
 // `size` bytes aligned for any type, not zeroed, valid until wr_arena_reset().
 // Returns NULL only when the arena's limit would be passed, and then sets `over`.
 // Lack of memory aborts.

@@ -275,7 +275,7 @@ def influx(destination, table, **members):
 
 
 def destinations(server, token_file, **more):
-    return {"sinks": {"influxDB": {"retry": {"base": "10ms"}, **more, "destinations": {
+    return {"sinks": {"influxDB": {"mode": "aws", "retry": {"base": "10ms"}, **more, "destinations": {
         "two": {"endpoint": server.url + "/", "token_file": token_file},
         "three": {"endpoint": server.url, "version": 3, "token_file": token_file}}}}}
 
@@ -378,6 +378,117 @@ def test_influx_again():
             wait_for(lambda: len(server.requests) == 2, "the next")
             tap.equal([r.body for r in server.requests], [b"t,d=@{n} n=1i 1\n"] * 2, "lines")
             weir.wait_settled(0)
+
+
+def test_influx_local():
+    """influxDB, mode local: lines that are not for this machine go to a file for each database; `weir local` reads them"""
+    rules = {"far": rule("SELECT n, timestamp FROM 'far/+'", influx("far", "t", tags={"d": "${topic(2)}"}), error=LATE),
+             "none": rule("SELECT n, timestamp FROM 'none/+'", influx("none", "t", databaseName="../a/b"), error=LATE),
+             "here": rule("SELECT n, timestamp FROM 'here/+'", influx("here", "t"), error=LATE)}
+    with Broker() as broker, Server() as server:
+        config = {"sinks": {"influxDB": {"file_size": 40, "files_kept": 2, "destinations": {
+            "far": {"endpoint": "https://influx.example:8086", "secret": "never-read"}, "here": {"endpoint": server.url}}}}}
+        with Weir(broker, rules, config) as weir:
+            lines = [f"t,d=x n={n}i {1700000000 + n}" for n in range(5)]
+            for n in range(5):
+                broker.publish("far/x", json.dumps({"n": n, "timestamp": 1700000000 + n}))
+                weir.wait_settled(n + 1)  # each its own turn, so that files are put aside
+            broker.publish("none/x", '{"n":1,"timestamp":1}')
+            broker.publish("none/bad", '{"n":1}')
+            broker.publish("here/x", '{"n":2,"timestamp":2}')
+            weir.wait_settled(8)
+            tap.equal(weir.local("cat", "influxDB", "my db").splitlines(), lines, "lines, the ones put aside first")
+            tap.equal(weir.local("cat", "influxdb", "../a/b"), "t n=1i 1\n", "no destination in weir.yaml")
+            listed = [json.loads(x)["database"] for x in weir.local("ls", "influxDB", "--json").splitlines()]
+            tap.equal(sorted(listed), ["../a/b", "my db"], "databases")
+            files = sorted(os.listdir(os.path.join(weir.state_dir, "local", "influx")))
+            tap.equal([f for f in files if f.startswith("my")], ["my db.lp", "my db.lp.1", "my db.lp.2"], "files")
+            tap.equal([r.body for r in server.requests], [b"t n=2i 2\n"], "this machine is asked")
+            tap.equal(sorted(late(weir)), ["bad"], "failed")
+            code, out, err = weir.run("local", "cat", "influxDB", "nosuch")
+            tap.equal((code, out, "nosuch: nothing has been sent to it" in err), (1, "", True), err)
+
+
+def put_secret(weir, name, token):
+    folder = os.path.join(weir.state_dir, "lookups", "secrets")
+    os.makedirs(folder, exist_ok=True)
+    support.write_file(os.path.join(folder, name + ".json"), json.dumps({"SecretString": token}), 0o600)
+
+
+def test_influx_secret():
+    """influxDB: the token is a secret: what get_secret() reads, kept, and read again after a 401, once"""
+    with Broker() as broker, Server() as server:
+        rules = {"r": rule("SELECT n, timestamp FROM 't/+'", influx("one", "t"), error=LATE),
+                 "m": rule("SELECT n, timestamp FROM 'm/+'", influx("many", "m"), error=LATE),
+                 "x": rule("SELECT n, timestamp FROM 'x/+'", influx("lost", "x"), error=LATE)}
+        config = {"retry": {"base": "10ms", "throttled_base": "10ms", "cap": "20ms"}, "sinks": {"influxDB": {"destinations": {
+            "one": {"endpoint": server.url, "secret": "plain"},
+            "many": {"endpoint": server.url, "secret": "a/b", "secret_key": "influx", "version": 3},
+            "lost": {"endpoint": server.url, "secret": "nosuch"}}}}}
+        with Weir(broker, rules, config) as weir:
+            put_secret(weir, "plain", "hush-1")
+            put_secret(weir, "a%2Fb", json.dumps({"other": 1, "influx": "hush-key"}))
+            broker.publish("t/a", '{"n":1,"timestamp":1}')
+            broker.publish("m/a", '{"n":1,"timestamp":1}')
+            weir.wait_settled(2)
+            tap.equal(sorted(r.headers["Authorization"] for r in server.requests), ["Bearer hush-key", "Token hush-1"], "tokens")
+            put_secret(weir, "plain", "hush-2")
+            broker.publish("t/b", '{"n":2,"timestamp":1}')
+            weir.wait_settled(3)
+            tap.equal(server.requests[-1].headers["Authorization"], "Token hush-1", "kept")
+            server.say("/api/v2/write", 401, times=1)
+            broker.publish("t/c", '{"n":3,"timestamp":1}')
+            weir.wait_settled(4)
+            tap.equal([r.headers["Authorization"] for r in server.requests[-2:]], ["Token hush-1", "Token hush-2"], "read again")
+            server.say("/api/v2/write", 401, body=b"no", times=2)
+            broker.publish("t/denied", '{"n":4,"timestamp":1}')
+            weir.wait_settled(5)
+            tap.equal(len(server.requests), 7, "401 twice and no third try")
+            put_secret(weir, "a%2Fb", json.dumps({"other": 1}))  # seen at once: after a 401 every file is looked at
+            broker.publish("m/keyless", '{"n":5,"timestamp":1}')
+            broker.publish("x/lost", '{"n":6,"timestamp":1}')
+            weir.wait_settled(7)
+            said = late(weir)
+            tap.equal(sorted(said), ["denied", "keyless", "lost"], "failed")
+            tap.check("status 401: no" in said["denied"]["errorMessage"], said["denied"])
+            tap.check("no text at key \"influx\"" in said["keyless"]["errorMessage"], said["keyless"])
+            tap.check("token is not known: get_secret(): " in said["lost"]["errorMessage"] and
+                      "nosuch.json: no such file" in said["lost"]["errorMessage"], said["lost"])
+            tap.check("hush" not in weir.log, "a token in the log")
+            tap.check("hush" not in json.dumps({k: v for k, v in said.items()}), "a token in an error document")
+            tap.equal(len(server.requests), 7, "requests")
+
+
+def test_influx_secrets_manager():
+    """influxDB, mode aws: the token comes from Secrets Manager with the rule's role, once, and again after a 401"""
+    import time
+    import aws
+    rules = {"r": rule("SELECT n, timestamp FROM 't/+'", influx("one", "t"), error=LATE)}
+    with Broker() as broker, aws.Stub() as stub, Server() as server:
+        stub.secrets["influx"] = '{"token":"hush-1"}'
+        config = {"sinks": {"s3": {"mode": "local"}, "influxDB": {"destinations": {
+            "one": {"endpoint": server.url, "secret": "influx", "secret_key": "token"}}}}}
+        with aws.weir(broker, stub, rules, config) as weir:
+            broker.publish_lines("t/a", [json.dumps({"n": n, "timestamp": 1}) for n in range(5)])
+            weir.wait_settled(5)
+            tap.equal([r.headers["Authorization"] for r in server.requests], ["Token hush-1"] * 5, "tokens")
+            tap.equal(len(stub.seen("secretsmanager")), 1, "asked once")
+            time.sleep(1.1)  # one that was read in this second is not asked for again
+            stub.secrets["influx"] = '{"token":"hush-2"}'
+            server.say("/api/v2/write", 401, times=1)
+            broker.publish("t/b", '{"n":9,"timestamp":1}')
+            weir.wait_settled(6)
+            tap.equal([r.headers["Authorization"] for r in server.requests[5:]], ["Token hush-1", "Token hush-2"], "read again")
+            tap.equal(len(stub.seen("secretsmanager")), 2, "asked again")
+            aws.all_signed(stub)
+            tap.equal(late(weir), {}, "failures")
+            said = aws.said_everywhere(weir)
+            tap.check(b"hush-" not in said, "the token was told")
+        with aws.weir(broker, stub, rules, {**config, "retry": {"base": "10ms", "throttled_base": "10ms", "cap": "20ms"}}) as weir:
+            del stub.secrets["influx"]
+            broker.publish("t/gone", '{"n":1,"timestamp":1}')
+            weir.wait_settled(1)
+            tap.check("ResourceNotFoundException" in late(weir)["gone"]["errorMessage"], late(weir))
 
 
 if __name__ == "__main__":

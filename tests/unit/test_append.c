@@ -184,10 +184,10 @@ static void test_names(void **state)
             wr_buf_add(&want, c->names[1]);
         }
         wr_buf_add(&want, S(" 2;"));
-        CHECK_INT(
-            c->name,
-            wr_append_list(path_of(b, "."), c->names[1].at ? 2 : 1, remember, &got, &b->fault),
-            WR_OK);
+        CHECK_INT(c->name,
+                  wr_append_list(path_of(b, "."), c->names[1].at ? 2 : 1, NULL, remember, &got,
+                                 &b->fault),
+                  WR_OK);
         CHECK_STR(c->name, wr_buf_str(&got), wr_buf_str(&want));
         wr_buf_release(&got);
         wr_buf_release(&want);
@@ -224,12 +224,13 @@ static void test_list(void **state)
     put_file(b, "b/%41.ndjson", "x"); // not our spelling of A
     put_file(b, "b/.hidden.ndjson", "x");
     struct wr_buf got = {0};
-    assert_int_equal(wr_append_list(path_of(b, "."), 2, remember, &got, &b->fault), WR_OK);
+    assert_int_equal(wr_append_list(path_of(b, "."), 2, NULL, remember, &got, &b->fault), WR_OK);
     CHECK_STR("files", wr_buf_str(&got), S("a/x|t 3;b|s 2;"));
     wr_buf_clear(&got);
-    assert_int_equal(wr_append_list(path_of(b, "nosuch"), 2, remember, &got, &b->fault), WR_OK);
+    assert_int_equal(wr_append_list(path_of(b, "nosuch"), 2, NULL, remember, &got, &b->fault),
+                     WR_OK);
     CHECK_STR("no folder", wr_buf_str(&got), S(""));
-    assert_int_equal(wr_append_list(path_of(b, "stranger.txt"), 2, remember, &got, &b->fault),
+    assert_int_equal(wr_append_list(path_of(b, "stranger.txt"), 2, NULL, remember, &got, &b->fault),
                      WR_ERR_IO);
     wr_buf_release(&got);
     bed_free(b);

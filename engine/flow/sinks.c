@@ -31,6 +31,12 @@ struct slot {
     enum wr_mode mode;
     struct limits limits;
     bool open;
+    // Could not be opened, because of the world: `away` stands in until it can.
+    struct wr_sink_impl away;
+    const struct wr_sink_impl *real;          // NULL: it is open
+    struct wr_record *waiting, *waiting_last; // for it, by sink_next
+    uv_timer_t away_timer;
+    void (*away_done)(struct wr_sink *sink); // closing
 };
 
 struct wr_sinks {
@@ -371,6 +377,111 @@ static void tell_in_flight(struct wr_sinks *s, struct slot *slot)
     slot->host.in_flight_bytes = slot->limits.memory > 0 ? (size_t)slot->limits.memory : 0;
 }
 
+// ---- sinks that cannot be opened now
+
+#define AWAY_AGAIN_MS 1000 // between two tries to open; opening may block for a moment
+
+static struct slot *away_slot(struct wr_sink *self)
+{
+    return WR_CONTAINER(self, struct slot, sink);
+}
+
+static wr_err open_sink(struct wr_sinks *s, struct wr_sink *sink, struct wr_fault *fault)
+{
+    const struct wr_settings *settings =
+        s->options.config ? wr_config_sink(s->options.config, sink->impl) : NULL;
+    wr_err err = sink->impl->open(sink, settings, fault);
+    if (err) {
+        wr_fault_prefix(fault, "sink %s", sink->impl->name);
+    }
+    return err;
+}
+
+static void on_away_timer_closed(uv_handle_t *handle)
+{
+    struct slot *slot = handle->data;
+    if (slot->away_done) {
+        slot->away_done(&slot->sink);
+    }
+}
+
+// Whatever waits goes to `submit`, in its order.
+static void give_waiting(struct slot *slot,
+                         void (*submit)(struct wr_sink *self, struct wr_record *rec))
+{
+    struct wr_record *rec = slot->waiting;
+    slot->waiting = slot->waiting_last = NULL;
+    while (rec) {
+        struct wr_record *next = rec->sink_next;
+        submit(&slot->sink, rec);
+        rec = next;
+    }
+}
+
+static void on_away_timer(uv_timer_t *timer)
+{
+    static struct wr_log_limit limit;
+    struct slot *slot = timer->data;
+    struct wr_fault fault = {0};
+    slot->sink.impl = slot->real;
+    if (open_sink(slot->sink.user, &slot->sink, &fault)) {
+        slot->sink.impl = &slot->away;
+        wr_log_limited(&limit, WR_LOG_DEBUG, "sinks", "%s", fault.text);
+        return;
+    }
+    slot->real = NULL;
+    uv_close((uv_handle_t *)timer, on_away_timer_closed);
+    wr_log(WR_LOG_INFO, "sinks", "sink %s: open now", slot->sink.impl->name);
+    give_waiting(slot, slot->sink.impl->submit);
+}
+
+static void away_submit(struct wr_sink *self, struct wr_record *rec)
+{
+    struct slot *slot = away_slot(self);
+    rec->sink_next = NULL;
+    if (slot->waiting_last) {
+        slot->waiting_last->sink_next = rec;
+    } else {
+        slot->waiting = rec;
+    }
+    slot->waiting_last = rec;
+}
+
+static void give_back(struct wr_sink *self, struct wr_record *rec)
+{
+    const struct wr_why why = {.resource = wr_str_of(away_slot(self)->real->name),
+                               .message = WR_STR("Failed to open the sink.")};
+    wr_record_settle(rec, WR_RETRY, &why);
+}
+
+static void away_close(struct wr_sink *self, void (*done)(struct wr_sink *self))
+{
+    struct slot *slot = away_slot(self);
+    slot->away_done = done;
+    uv_close((uv_handle_t *)&slot->away_timer, on_away_timer_closed);
+    give_waiting(slot, give_back);
+}
+
+// What no reload of the rules can mend, and may be over in a moment: a disk, a lock, a permission.
+static bool is_the_world(wr_err err)
+{
+    return err == WR_ERR_IO || err == WR_ERR_BUSY || err == WR_ERR_DENIED || err == WR_ERR_CORRUPT;
+}
+
+static void stand_in(struct wr_sinks *s, struct slot *slot, const struct wr_fault *fault)
+{
+    slot->real = slot->sink.impl;
+    slot->away = *slot->real;
+    slot->away.submit = away_submit;
+    slot->away.close = away_close;
+    slot->away.drain = NULL;
+    slot->sink.impl = &slot->away;
+    slot->away_timer.data = slot;
+    uv_timer_init(s->options.loop, &slot->away_timer);
+    uv_timer_start(&slot->away_timer, on_away_timer, AWAY_AGAIN_MS, AWAY_AGAIN_MS);
+    wr_log(WR_LOG_ERROR, "sinks", "%s; its records wait until it can be opened", fault->text);
+}
+
 wr_err wr_sinks_require(struct wr_sinks *s, size_t kind, struct wr_fault *fault)
 {
     struct slot *slot = &s->slots[kind];
@@ -378,6 +489,7 @@ wr_err wr_sinks_require(struct wr_sinks *s, size_t kind, struct wr_fault *fault)
         return WR_OK;
     }
     struct wr_sink *sink = &slot->sink;
+    struct wr_fault own = {0};
     *sink = (struct wr_sink){.impl = s->options.kinds[kind], .host = &slot->host, .user = s};
     const struct wr_settings *settings =
         s->options.config ? wr_config_sink(s->options.config, sink->impl) : NULL;
@@ -385,22 +497,35 @@ wr_err wr_sinks_require(struct wr_sinks *s, size_t kind, struct wr_fault *fault)
     tell_in_flight(s, slot);
     wr_err err = WR_OK;
     if (slot->mode == WR_MODE_RECORD && !slot->own.recorder) {
-        err = wr_recorder_open(s->options.state_dir, sink->impl->name, &slot->own.recorder, fault);
+        err = wr_recorder_open(s->options.state_dir, sink->impl->name, &slot->own.recorder, &own);
         slot->host.record = host_record;
         slot->host.recorder = slot->own.recorder;
+        if (err) {
+            wr_fault_prefix(&own, "sink %s", sink->impl->name);
+        }
     }
-    err = err ? err : sink->impl->open(sink, settings, fault);
+    if (!err) {
+        err = open_sink(s, sink, &own);
+        if (is_the_world(err)) {
+            stand_in(s, slot, &own);
+            err = WR_OK;
+        }
+        slot->open = !err;
+    }
     if (err) {
-        wr_fault_prefix(fault, "sink %s", sink->impl->name);
-        return err;
+        wr_fault_set(fault, err, "%s", own.text);
     }
-    slot->open = true;
-    return WR_OK;
+    return err;
 }
 
 struct wr_sink *wr_sinks_at(const struct wr_sinks *s, size_t kind)
 {
     return s->slots[kind].open ? &s->slots[kind].sink : NULL;
+}
+
+struct wr_sink *wr_sinks_opened(const struct wr_sinks *s, size_t kind)
+{
+    return s->slots[kind].open && !s->slots[kind].real ? &s->slots[kind].sink : NULL;
 }
 
 // ---- close

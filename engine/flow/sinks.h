@@ -35,10 +35,14 @@ const struct wr_sink_impl *const *wr_sinks_kinds(const struct wr_sinks *s);
 
 size_t wr_sinks_count(const struct wr_sinks *s); // its length, at most 64
 
-// Open the sink of kind number `kind` unless it is open already.
+// Open the sink of kind number `kind` unless it is open already. What the configuration has wrong
+// is a fault. A disk, a lock or a permission that is in the way is not: it is said, the sink
+// answers RETRY, and is opened when a later record finds that it can be.
 wr_err wr_sinks_require(struct wr_sinks *s, size_t kind, struct wr_fault *fault) WR_MUST_CHECK;
 // The open sink; NULL when it was never required.
 struct wr_sink *wr_sinks_at(const struct wr_sinks *s, size_t kind);
+// The same, and it could be opened; else NULL. For who uses it otherwise than by its records.
+struct wr_sink *wr_sinks_opened(const struct wr_sinks *s, size_t kind);
 
 // How records of this kind are tried: what weir.yaml says of it (sinks.<kind>.retry.*), else as
 // `general` does. The kind is open.

@@ -27,7 +27,8 @@ static void call_free(struct call *c)
 
 static struct wr_sink *sink_of(const struct wr_lookups *all)
 {
-    return all->lambda_kind < 0 ? NULL : wr_sinks_at(all->options.sinks, (size_t)all->lambda_kind);
+    return all->lambda_kind < 0 ? NULL
+                                : wr_sinks_opened(all->options.sinks, (size_t)all->lambda_kind);
 }
 
 static void on_answered(struct wr_invocation *inv, enum wr_outcome outcome, wr_str answer)

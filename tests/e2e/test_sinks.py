@@ -406,5 +406,31 @@ def test_weir_local():
             tap.equal(weir.run("local", *wrong)[0], 2, f"exit status of weir local {wrong}")
 
 
+def test_a_local_store_that_cannot_be_opened():
+    """a file where a folder must be, at the start: said, the records wait, delivered once it is gone; dynamoDB likewise"""
+    rules = {"keep": rule("SELECT n FROM 'in/a'", s3("objects", "k-${n}")),
+             "rows": rule("SELECT n FROM 'in/b'", dynamodb("tab", hashKeyField="id", hashKeyValue="${n}"))}
+    with support.Broker() as broker:
+        weir = Weir(broker, rules, {"retry": {"base": "50ms", "throttled_base": "50ms", "cap": "200ms"}}, start=False)
+        local = os.path.join(weir.state_dir, "local")
+        os.makedirs(local)
+        support.write_file(os.path.join(local, "s3"), "in the way")
+        os.mkdir(os.path.join(local, "dynamodb.db"))
+        weir.start()
+        with weir:
+            broker.publish_lines("in/a", [json.dumps({"n": n}) for n in range(5)])
+            broker.publish_lines("in/b", [json.dumps({"n": n}) for n in range(5)])
+            weir.process.wait_line("sink s3")
+            wait_for(lambda: weir.counters("keep")["matched"] == 5 and weir.counters("rows")["matched"] == 5, "both match")
+            tap.equal((weir.counters("keep")["delivered"], weir.counters("rows")["delivered"]), (0, 0), "nothing yet")
+            os.remove(os.path.join(local, "s3"))
+            os.rmdir(os.path.join(local, "dynamodb.db"))
+            wait_for(lambda: weir.counters("keep")["delivered"] == 5 and weir.counters("rows")["delivered"] == 5,
+                     lambda: f"delivered: {weir.totals()}")
+            tap.equal(weir.objects("objects"), {f"k-{n}": f'{{"n":{n}}}'.encode() for n in range(5)}, "the objects")
+            for name in rules:
+                tap.equal((weir.counters(name)["broken"], weir.counters(name)["dead"]), (0, 0), f"{name}: nothing failed")
+
+
 if __name__ == "__main__":
     support.main(globals())

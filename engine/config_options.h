@@ -181,6 +181,8 @@
     X(metrics_listen, "metrics.listen", STRING, RESTART, "127.0.0.1:9464", "", "",                 \
       "Address and port of /metrics, /healthz and /readyz; a port alone: on 127.0.0.1; 0: any "    \
       "free one; \"\": none.")                                                                     \
+    X(metrics_sample, "metrics.sample", INT, RESTART, "64", "0..1000000", "",                      \
+      "One of so many messages is timed, for the cost of rules in weir top; 0: none.")             \
     X(log_level, "log.level", CHOICE, LIVE, "info", "error|warn|info|debug", "",                   \
       "Least grave lines shown.")                                                                  \
     X(log_format, "log.format", CHOICE, LIVE, "auto", "auto|logfmt|json", "",                      \

@@ -332,6 +332,26 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  weir dead show 3f2a91\n"
      "  weir dead redrive --reason error-expired --yes\n",
      false, wr_cli_dead},
+    {"top", "[--once] [--json] [--interval SECONDS] [--sort messages|cost|failures]",
+     "live table of a running weir: rules, rates, cost of a message, queues",
+     "  --once               the rates of one interval, then end\n"
+     "  --json               one JSON object an interval\n"
+     "  --interval SECONDS   from 0.1 on; without it 1\n"
+     "  --sort WORD          rules by messages, cost or failures\n"
+     "  --socket FILE        the socket; without it admin.socket, or admin.sock in the state "
+     "folder\n"
+     "  -c, --config FILE    where to find the socket; without it ./weir.yaml if there is one\n"
+     "  --state-dir FOLDER   the state folder itself\n"
+     "\n"
+     "Keys: q or Ctrl-C ends it; m, c and f sort. The cost of a rule is the mean of one "
+     "evaluation;\n"
+     "one of metrics.sample messages is timed. Role reader.\n"
+     "Exit 0: done. 1: no weir runs here, or it refused. 2: wrong usage.\n"
+     "\n"
+     "examples:\n"
+     "  weir top\n"
+     "  weir top --once --json --interval 5\n",
+     false, wr_cli_top},
     {"trace", "--rule NAME [--topic FILTER] [--why] [--payload] [--sample N] [--count N] [--json]",
      "live: what a rule of a running weir does with each message, and why",
      "  --rule NAME          the rule\n"

@@ -205,6 +205,7 @@ static struct wr_flow_options flow_options(struct wr_daemon *d)
         .spool_is_old = !d->stores.keeps,
         .pool = d->pool,
         .in_flight_max = (size_t)c->spool_in_flight,
+        .sample_every = (uint32_t)c->metrics_sample,
         .dead = d->stores.dead,
         .retry = {.attempts = (unsigned)c->retry_attempts,
                   .budget_ms = c->retry_budget_ms,

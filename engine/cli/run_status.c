@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/admin/process.h"
 #include "engine/observe/log.h"
 #include "sql/base/json.h"
 
@@ -127,6 +128,19 @@ void wr_daemon_log_status(const struct wr_daemon *d)
     wr_buf_release(&text);
 }
 
+// What this process takes of the machine.
+static void write_process(const struct wr_daemon *d, struct wr_buf *out)
+{
+    struct wr_process p;
+    wr_process_look(&p);
+    wr_buf_addf(out,
+                ",\"cpuUs\":%lld,\"residentBytes\":%llu,\"loopLag\":{\"count\":%llu,"
+                "\"sumUs\":%llu}",
+                (long long)(p.cpu_s * 1e6), (unsigned long long)p.resident_bytes,
+                (unsigned long long)wr_histogram_count(&d->pulse.lag),
+                (unsigned long long)d->pulse.lag.sum_us);
+}
+
 // A rate is the difference of two counters over that of monotonicUs.
 void wr_daemon_write_status(const struct wr_daemon *d, struct wr_buf *out)
 {
@@ -134,6 +148,7 @@ void wr_daemon_write_status(const struct wr_daemon *d, struct wr_buf *out)
     wr_buf_addf(out, ",\"version\":\"%s\",\"timeMs\":%lld,\"monotonicUs\":%lld,\"metricsPort\":%u",
                 WR_VERSION, (long long)wr_wall_ms(), (long long)wr_mono_now().us,
                 d->admin ? wr_admin_metrics_port(d->admin) : 0u);
+    write_process(d, out);
     write_circuits(d, out);
     wr_metrics_write_rules(d->metrics, out);
     wr_buf_add(out, WR_STR("}\n"));

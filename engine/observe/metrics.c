@@ -245,6 +245,8 @@ void wr_metrics_write_rule(const struct wr_rule_counters *r, bool brief, struct 
     more(out, "evaluating", r->now.evaluating, brief);
     more(out, "unfinished", r->unfinished, brief);
     write_results(out, r, brief);
+    more(out, "samples", r->samples, brief);
+    more(out, "sampledNs", r->sampled_ns, brief);
     write_whys(out, "failed", r->failed);
     if (!brief) {
         write_whys(out, "templatesFailed", r->templates_failed);
@@ -296,6 +298,8 @@ void wr_metrics_write(const struct wr_metrics *m, struct wr_buf *out)
     number(out, "topicCacheMisses", m->cache_misses);
     number(out, "reloads", m->reloads);
     number(out, "refusedDocuments", m->refused_documents);
+    number(out, "samples", m->samples);
+    number(out, "sampledNs", m->sampled_ns);
     write_lookups(out, m);
     wr_buf_add(out, WR_STR(",\"dropped\":{"));
     for (int i = 0; i < WR_DROP_COUNT; i++) {

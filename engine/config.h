@@ -91,6 +91,7 @@ struct wr_config {
     const char *admin_group;    // admin.group: "" = weir-admin, or the process's own
     const char *admin_users;    // admin.users: "NAME=ROLE, …"
     const char *admin_groups;   // admin.groups: likewise
+    int64_t ring_bytes;         // of the last messages; 0: none are kept
     int64_t metrics_sample;     // one of so many messages is timed; 0: none
     const char *metrics_listen; // metrics.listen: see wr_config_address(); "" = none
     bool metrics_listen_given;  // it is not the default: what cannot be had is an error

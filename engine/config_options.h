@@ -178,6 +178,8 @@
     X(admin_users, "admin.users", STRING, RESTART, "", "", "",                                     \
       "Roles on it, as in \"ann=operator, 1001=reader\"; root and weir's own user are admin.")     \
     X(admin_groups, "admin.groups", STRING, RESTART, "", "", "", "The same for groups of users.")  \
+    X(ring_bytes, "ring.bytes", SIZE, RESTART, "4M", "0..64M", "bytes",                            \
+      "Memory for the last messages, which weir record --running fetches; 0: none are kept.")      \
     X(metrics_listen, "metrics.listen", STRING, RESTART, "127.0.0.1:9464", "", "",                 \
       "Address and port of /metrics, /healthz and /readyz; a port alone: on 127.0.0.1; 0: any "    \
       "free one; \"\": none.")                                                                     \

@@ -142,8 +142,9 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  weir check template.yaml --param Environment=prod --param AWS::Region=eu-west-1\n"
      "  terraform show -json plan.bin > plan.json && weir check plan.json --sarif check.sarif\n",
      false, wr_cli_check},
-    {"record", "-o FILE [--url URL] [-f FILTER]... [--for SECONDS] [--count N] [OPTION]...",
-     "write what a broker publishes to a message file",
+    {"record",
+     "-o FILE [--url URL | --running] [-f FILTER]... [--for SECONDS] [--count N] [OPTION]...",
+     "write what a broker publishes, or what a running weir has kept, to a message file",
      "  -o, --out FILE       a message a line as JSON; gzip when the name ends in .gz; - for\n"
      "                       standard output\n"
      "  --url URL            the broker; without it mqtt.url of weir.yaml\n"
@@ -157,6 +158,10 @@ const struct wr_cli_command wr_cli_commands[] = {
      "kept\n"
      "                       before is left out\n"
      "  --client-id ID       without it weir-record- and a random number\n"
+     "  --running            the last messages that came to a running weir (ring.bytes), role "
+     "admin\n"
+     "  --last N             with --running: the last N of them; without it all\n"
+     "  --socket FILE        with --running: its socket; without it admin.socket\n"
      "  --json               the summary on standard output\n"
      "  -c, --config FILE    weir.yaml with the connection; without it ./weir.yaml if there is "
      "one\n"
@@ -169,7 +174,8 @@ const struct wr_cli_command wr_cli_commands[] = {
      "\n"
      "examples:\n"
      "  weir record -o day.jsonl.gz --url mqtt://broker.example -f 'site/#'\n"
-     "  weir record -o sample.jsonl -f 'site/+/reading' --count 1000 --for 60\n",
+     "  weir record -o sample.jsonl -f 'site/+/reading' --count 1000 --for 60\n"
+     "  weir record --running -o last.jsonl --last 1000\n",
      false, wr_cli_record},
     {"bench", "[--rules FOLDER] [--messages FILE | --generate NAME] [OPTION]...",
      "how many messages a second rules take, and what each costs",

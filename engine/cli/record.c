@@ -18,6 +18,7 @@
 #include "engine/cli/arguments.h"
 #include "engine/cli/message_file.h"
 #include "engine/cli/progress.h"
+#include "engine/cli/record.h"
 #include "engine/config.h"
 #include "engine/loop/backoff.h"
 #include "engine/mqtt/listener.h"
@@ -34,7 +35,8 @@
 struct asked {
     const char *config_file, *url, *out, *count_text, *for_text, *qos, *client_id;
     struct wr_argument_list filters;
-    bool append, raw, as_published, json;
+    const char *socket, *last;
+    bool append, raw, as_published, json, running;
     uint64_t count; // 0: no end
     double seconds; // 0: no end
 };
@@ -344,6 +346,25 @@ static int record(const struct asked *a, const struct wr_config *config)
     return r.failed || r.lost || r.skipped ? WR_EXIT_NO : WR_EXIT_OK;
 }
 
+// Of the options, those that only one of the two ways has.
+static int check_running(const struct asked *a)
+{
+    uint64_t n;
+    if (!a->running) {
+        return wr_cli_wrong("record", "--running is missing before ",
+                            a->last ? "--last" : "--socket");
+    }
+    if (a->url || a->for_text || a->count_text || a->qos || a->client_id || a->as_published ||
+        a->raw) {
+        return wr_cli_wrong(
+            "record", "with --running go -f, --last, -o, --append, --socket and --json only", NULL);
+    }
+    if (a->last && !wr_argument_count(a->last, UINT32_MAX, &n)) {
+        return wr_cli_wrong("record", "--last: expected a number from 1 on, found ", a->last);
+    }
+    return WR_EXIT_OK;
+}
+
 static int check(struct asked *a, size_t names, const char *first)
 {
     if (names) {
@@ -355,6 +376,9 @@ static int check(struct asked *a, size_t names, const char *first)
     if (a->json && strcmp(a->out, "-") == 0) {
         return wr_cli_wrong("record", "--json does not go with -o -: both are standard output",
                             NULL);
+    }
+    if (a->running || a->last || a->socket) {
+        return check_running(a);
     }
     if (a->count_text && !wr_argument_count(a->count_text, UINT64_MAX, &a->count)) {
         return wr_cli_wrong("record", "--count: expected a number from 1 on, found ",
@@ -392,6 +416,9 @@ int wr_cli_record(int argc, char **argv)
         {"--client-id", .value = &a.client_id},
         {"--retain-as-published", .flag = &a.as_published},
         {"--json", .flag = &a.json},
+        {"--running", .flag = &a.running},
+        {"--last", .value = &a.last},
+        {"--socket", .value = &a.socket},
         {0},
     };
     int count = argc - 1, status;
@@ -413,7 +440,9 @@ int wr_cli_record(int argc, char **argv)
         if (a.url) {
             config->mqtt_url = a.url;
         }
-        status = record(&a, config);
+        const struct wr_record_running running = {a.out,      a.socket, a.last,
+                                                  &a.filters, a.append, a.json};
+        status = a.running ? wr_record_running(&running, config) : record(&a, config);
     }
     wr_config_free(config);
     free(a.filters.at);

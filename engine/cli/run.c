@@ -208,6 +208,7 @@ static wr_err start(struct wr_daemon *d, struct wr_fault *fault)
 static void daemon_release(struct wr_daemon *d)
 {
     wr_daemon_dead_free(d);
+    wr_ring_free(d->ring);
     wr_sinks_free(d->sinks);
     wr_twice_free(d->twice);
     wr_message_pool_free(d->pool);

@@ -148,6 +148,7 @@ wr_err wr_daemon_open_admin(struct wr_daemon *d, struct wr_fault *fault)
         wr_admin_add(d->admin, routes, WR_COUNT(routes), d);
         wr_daemon_add_dead(d);
         wr_daemon_add_traces(d);
+        wr_daemon_add_messages(d);
     }
     return err;
 }

@@ -206,6 +206,7 @@ static struct wr_flow_options flow_options(struct wr_daemon *d)
         .pool = d->pool,
         .in_flight_max = (size_t)c->spool_in_flight,
         .sample_every = (uint32_t)c->metrics_sample,
+        .ring = d->ring,
         .dead = d->stores.dead,
         .retry = {.attempts = (unsigned)c->retry_attempts,
                   .budget_ms = c->retry_budget_ms,
@@ -240,6 +241,7 @@ void wr_daemon_open_flow(struct wr_daemon *d)
     const struct wr_lookups_options lookups = lookups_options(d);
     d->lookups = wr_lookups_new(&lookups);
     wr_sinks_set_secrets(d->sinks, read_secret, d->lookups);
+    d->ring = c->ring_bytes ? wr_ring_new((size_t)c->ring_bytes) : NULL;
     const struct wr_flow_options flow = flow_options(d);
     d->flow = wr_flow_new(&flow);
 }

@@ -5,7 +5,7 @@
 //   run_flow.c     stores, sinks, look-ups, flow, rules  run_sources.c  where messages come from
 //   run_signals.c  signals and timers                    run_status.c   the counters
 //   run_admin.c    what it answers about itself          run_config.c   the log's setup, reload
-//   run_trace.c    what rules do, over the socket
+//   run_trace.c    what rules do, over the socket        run_messages.c the last messages
 //   run_notify.c   what the service manager is told      run_dead.c     dead letters, by socket
 #ifndef WR_ENGINE_CLI_RUN_PARTS_H
 #define WR_ENGINE_CLI_RUN_PARTS_H
@@ -70,6 +70,8 @@ struct wr_daemon {
     bool handles_open, ran, connected, stopping, forced;
     bool recovered; // what the spool had from before is taken up: the source may start
     enum wr_pace lookups_pace, pace;
+    struct wr_ring *ring;            // NULL: no messages are kept
+    unsigned message_replies;        // under way (run_messages.c)
     struct wr_daemon_traces *traces; // NULL: the admin socket is not open
     struct wr_daemon_dead *dead_job; // NULL: none is under way
     bool subscribed;                 // to everything, at least once since the start
@@ -149,6 +151,11 @@ void wr_daemon_add_dead(struct wr_daemon *d);
 void wr_daemon_dead_room(struct wr_daemon *d);
 // Once the loop has ended.
 void wr_daemon_dead_free(struct wr_daemon *d);
+
+// ---- run_messages.c
+
+// The call, to the admin socket.
+void wr_daemon_add_messages(struct wr_daemon *d);
 
 // ---- run_trace.c
 

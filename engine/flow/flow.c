@@ -214,6 +214,12 @@ static void take(struct wr_flow *f, struct wr_message *m)
     f->options.metrics->messages++;
     f->live_messages++;
     m->received_us = f->batch_us;
+    if (f->options.ring) {
+        if (m->sql.timestamp_ms == 0) {
+            m->sql.timestamp_ms = wr_wall_ms();
+        }
+        wr_ring_add(f->options.ring, m);
+    }
     if (WR_UNLIKELY(f->stopped || !f->rules)) {
         f->options.metrics->dropped[WR_DROP_STOPPING]++;
         return;

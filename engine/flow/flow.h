@@ -8,6 +8,7 @@
 
 #include "engine/flow/circuit.h"
 #include "engine/flow/dead.h"
+#include "engine/flow/ring.h"
 #include "engine/flow/sinks.h"
 #include "engine/flow/source.h"
 #include "engine/flow/twice.h"
@@ -47,6 +48,7 @@ struct wr_flow_options {
     struct wr_message_pool *pool; // with spool: for what comes back from it
     size_t in_flight_max;         // with spool: durable runs of one rule in memory
     uint32_t sample_every; // every so many messages one is timed (metrics.h, sampled_ns); 0: none
+    struct wr_ring *ring;  // gets a copy of every message; NULL: none (ring.h)
     struct wr_dead *dead;  // for what no action took; NULL: it is said, counted and gone
 };
 

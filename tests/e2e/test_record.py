@@ -11,7 +11,7 @@ import time
 
 import support
 from support import Failed, Process, tap, wait_for
-from weir import binary, republish, rule, s3
+from weir import Weir, binary, republish, rule, s3
 
 BYTES = bytes(range(256))
 PAYLOADS = {  # topic: payload; what tools tend to spoil
@@ -559,6 +559,108 @@ def test_progress_only_on_a_terminal():
             os.close(leader)
         tap.equal(process.wait(), 0, "exit status")
     tap.check(b"[####" in seen and b"%  " in seen and seen.endswith(b"\r\x1b[K"), repr(seen[-300:]))
+
+
+# ---- from a running weir
+
+def payload_of(line):
+    if "payloadBase64" in line:
+        return base64.b64decode(line["payloadBase64"])
+    return line["payloadText"].encode() if "payloadText" in line else None
+
+
+def test_running():
+    """--running: what came to a weir, byte for byte, with its properties; filters and --last; replay reads it"""
+    rules = {"some": rule("SELECT * FROM 'p/object'", republish("out"))}
+    folder = support.temp_dir()
+    out = os.path.join(folder, "last.jsonl.gz")
+    with support.Broker() as broker, Weir(broker, rules) as weir:
+        weir.write_rule("all", rule("SELECT 1 AS one FROM 'p/#' WHERE topic(2) = 'none'", republish("out")))
+        weir.wait_rules(2)
+        weir.wait_filter("p/#")
+        for topic, payload in PAYLOADS.items():
+            broker.publish(topic, payload, options=[x for p in PROPERTIES for x in ("-D", "publish", *p)]
+                           if topic == "p/object" else ())
+        weir.wait_settled(len(PAYLOADS))
+        code, text, err = weir.run("record", "--running", "-o", out, "--json")
+        tap.equal((code, err), (0, ""), "record")
+        tap.equal(json.loads(text)["messages"], len(PAYLOADS), "messages")
+        lines = records(out)
+        tap.equal([x["topic"] for x in lines], list(PAYLOADS), "topics, in order")
+        with gzip.open(out, "rb") as f:
+            raw = f.read().splitlines()
+        for line, bytes_ in zip(lines, raw):
+            want = PAYLOADS[line["topic"]]
+            got = payload_of(line)
+            tap.check(got == want if got is not None else b'"payload":' + want + b"}" in bytes_, f"{line['topic']}: bytes")
+            tap.check(abs(line["timestamp"] / 1000 - time.time()) < 60 and line["qos"] == 1, f"{line['topic']}: time, qos")
+        tap.equal((lines[0]["userProperties"], lines[0]["mqttProperties"]["contentType"],
+                   lines[0]["mqttProperties"]["correlationData"], lines[0]["mqttProperties"]["responseTopic"]),
+                  ([["unit", "C"], ["unit", ""], ["weir-hops", "2"]], "application/json",
+                   base64.b64encode(b"id-7").decode(), "answers/1"), "properties")
+        for words, want in ((("--last", "3"), list(PAYLOADS)[-3:]), (("-f", "p/range", "-f", "p/+"), list(PAYLOADS)),
+                            (("-f", "p/range", "-f", "p/text"), ["p/range", "p/text"]),
+                            (("-f", "p/+", "--last", "1"), list(PAYLOADS)[-1:])):
+            path = os.path.join(folder, "part.jsonl")
+            code, text, err = weir.run("record", "--running", "-o", path, *words)
+            tap.equal((code, text), (0, ""), f"{words}: {err}")
+            tap.equal([x["topic"] for x in records(path)], want, f"{words}")
+            os.unlink(path)
+        code, text, err = weir.run("record", "--running", "-o", out, "-f", "none/#")
+        tap.equal((code, text), (2, ""), "a file that is there")
+        code, text, err = weir.run("record", "--running", "-o", os.path.join(folder, "none"), "-f", "none/#")
+        tap.equal((code, err), (0, f"weir record: that weir has kept no such message, nothing is written to {folder}/none\n"),
+                  "none")
+        code, text, err = support.run([binary(), "replay", out, "--rules", weir.rules_dir])
+        tap.equal(code, 0, f"replay: {err}")
+        tap.equal([x.split()[1:3] for x in text.splitlines() if x.startswith(("some ", "all "))][1], ["1", "1"],
+                  f"the rule some\n{text}")
+        for words, want in ((["--count", "3"], "with --running go -f"), (["--last", "0"], "--last: expected"),
+                            (["-f", "a/#/b"], "filter: ")):
+            code, text, err = weir.run("record", "--running", "-o", os.path.join(folder, "x"), *words)
+            tap.check(code in (1, 2) and text == "" and want in err, f"{words}: {code} {err}")
+        code, text, err = weir.run("record", "--last", "3", "-o", os.path.join(folder, "x"))
+        tap.equal(code, 2, "--last alone")
+        tap.check("--running is missing before --last" in err, err)
+
+
+def test_running_bounds():
+    """ring.bytes bounds what is kept; 0 keeps none; only admins may ask"""
+    rules = {"some": rule("SELECT * FROM 'in/#'", republish("out"))}
+    folder = support.temp_dir()
+    config = {"ring": {"bytes": "256K"}, "admin": {"group": str(os.getegid()), "users": "1234=operator"}}
+    with support.Broker() as broker, Weir(broker, rules, config) as weir:
+        broker.publish("in/large", "x" * 100000)
+        broker.publish_lines("in/a", [json.dumps({"n": n, "x": "y" * 900}) for n in range(1000)])
+        weir.wait_settled(1001)
+        path = os.path.join(folder, "a.jsonl")
+        code, text, err = weir.run("record", "--running", "-o", path)
+        tap.equal(code, 0, err)
+        numbers = [x["payload"]["n"] for x in map(payload_json, records(path))]
+        tap.equal(numbers, list(range(1000 - len(numbers), 1000)), "the last, in order, without a gap")
+        tap.check(220 < len(numbers) < 290, f"as many as fit into 256 KiB: {len(numbers)}")
+        if os.geteuid() == 0:
+            for folder_ in (weir.dir, weir.state_dir):
+                os.chmod(folder_, 0o755)
+            code, text, err = support.run(["setpriv", "--reuid", "1234", "--regid", str(os.getegid()), "--clear-groups", "--",
+                                           binary(), "record", "--running", "-o", "-", "--socket",
+                                           os.path.join(weir.state_dir, "admin.sock")])
+            tap.equal((code, text), (1, ""), "an operator")
+            tap.check("needs the role admin; yours is operator" in err, err)
+        weir.configure({"ring": {"bytes": 0}})
+        weir.stop()
+        weir.start()
+        code, text, err = weir.run("record", "--running", "-o", os.path.join(folder, "b"))
+        tap.equal((code, err), (1, "weir record: this weir keeps no messages: ring.bytes is 0\n"), "none")
+        weir.stop()
+        code, text, err = weir.run("record", "--running", "-o", os.path.join(folder, "b"))
+        tap.check(code == 1 and "no weir runs here" in err, err)
+        tap.equal(os.listdir(folder), ["a.jsonl"], "no file is left of what failed")
+        weir.start()
+
+
+def payload_json(line):
+    return line if "payload" in line else {"payload": json.loads(payload_of(line))}
 
 
 if __name__ == "__main__":

@@ -81,6 +81,17 @@ struct wr_why {
     uint32_t
         retry_at_ms; // with RETRY: not earlier than this many ms from now; 0: the engine's backoff
     bool throttled;  // with RETRY: a throttling answer, start from the longer backoff
+    uint64_t batch;  // not 0: number of the request that failed for several records, which are
+                     // settled one after the other; those that end with it share an error document
+    bool batch_last; // the last of them
+};
+
+// Whether records share requests. Then an error document tells of several messages
+// (actions.md 6.2).
+enum wr_batching {
+    WR_BATCHING_NONE,
+    WR_BATCHING_ONE_TOPIC,
+    WR_BATCHING_TOPICS, // of different topics too
 };
 
 // ---- records
@@ -238,6 +249,8 @@ struct wr_sink_impl {
     // text begins with the member: "key: …". WR_ERR_FAILED: AWS takes such a rule, and its
     // destination then refuses every record.
     wr_err (*check)(const struct wr_param *params, const bool *constant, struct wr_fault *fault);
+    // May be NULL: how records with these parameters are sent.
+    enum wr_batching (*batching)(const struct wr_param *params);
     // Fill self->state. Called once before the first submit.
     wr_err (*open)(struct wr_sink *self, const struct wr_settings *settings,
                    struct wr_fault *fault);

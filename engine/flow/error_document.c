@@ -1,4 +1,4 @@
-// The document that an error action gets instead of the result (actions.md 5 and 6.1).
+// The document that an error action gets instead of the result (actions.md 5, 6.1 and 6.2).
 #include "engine/flow/error_document.h"
 
 #include "sql/base/json.h"
@@ -59,9 +59,12 @@ static void add_tail(struct wr_buf *b, wr_str topic, const struct wr_failure *f)
         i++;
     }
     bool known = i < WR_COUNT(tails);
-    wr_buf_add(b, WR_STR(" Message arrived on: "));
-    wr_buf_add(b, topic);
-    wr_buf_add(b, WR_STR(", Action: "));
+    if (topic.at) { // of a batch of several topics there is not one
+        wr_buf_add(b, WR_STR(" Message arrived on: "));
+        wr_buf_add(b, topic);
+        wr_buf_add_char(b, ',');
+    }
+    wr_buf_add(b, WR_STR(" Action: "));
     wr_buf_add(b, wr_str_of(known ? tails[i].word : impl->name));
     for (size_t k = 0; known && tails[i].fields[k].option; k++) {
         add_param(b, f, tails[i].fields[k].option, tails[i].fields[k].label,
@@ -86,6 +89,7 @@ static void add_string(struct wr_buf *doc, wr_str s, struct wr_arena *arena)
     wr_json_write_string(doc, s);
 }
 
+// The members of one of "failures", and its end.
 static void add_failure(struct wr_buf *doc, wr_str topic, const struct wr_failure *f,
                         struct wr_arena *arena)
 {
@@ -96,7 +100,7 @@ static void add_failure(struct wr_buf *doc, wr_str topic, const struct wr_failur
         wr_buf_add_char(&text, '.');
     }
     add_tail(&text, topic, f);
-    wr_buf_add(doc, WR_STR("{\"failedAction\":"));
+    wr_buf_add(doc, WR_STR("\"failedAction\":"));
     wr_json_write_string(doc, wr_str_of(f->action->impl->failed_action));
     wr_buf_add(doc, WR_STR(",\"failedResource\":"));
     add_string(doc, f->resource, arena);
@@ -113,13 +117,9 @@ static void add_member(struct wr_buf *doc, const char *name, wr_str value, struc
     add_string(doc, value, arena);
 }
 
-void wr_error_document_write(struct wr_buf *doc, const struct wr_sql_message *m, wr_str rule_name,
-                             const struct wr_failure *failures, size_t count,
-                             struct wr_arena *arena)
+// Who sent what, and its trace; each after a comma.
+static void add_message(struct wr_buf *doc, const struct wr_sql_message *m, struct wr_arena *arena)
 {
-    wr_buf_add(doc, WR_STR("{\"ruleName\":"));
-    wr_json_write_string(doc, rule_name);
-    add_member(doc, "topic", m->topic, arena);
     add_member(doc, "cloudwatchTraceId", m->trace_id, arena);
     add_member(doc, "clientId", m->client_id.at ? m->client_id : WR_STR("N/A"), arena);
     if (m->source_ip.at) {
@@ -127,11 +127,113 @@ void wr_error_document_write(struct wr_buf *doc, const struct wr_sql_message *m,
     }
     wr_buf_add(doc, WR_STR(",\"base64OriginalPayload\":\""));
     wr_buf_add_base64(doc, m->payload);
-    wr_buf_add(doc, WR_STR("\",\"failures\":["));
+    wr_buf_add_char(doc, '"');
+}
+
+enum wr_batching wr_error_document_batching(const struct wr_failure *failures, size_t count)
+{
+    enum wr_batching found = WR_BATCHING_NONE;
     for (size_t i = 0; i < count; i++) {
-        if (i) {
-            wr_buf_add_char(doc, ',');
+        const struct wr_rule_action *action = failures[i].action;
+        const struct wr_param *params = failures[i].params ? failures[i].params : action->params;
+        enum wr_batching one =
+            action->impl->batching && params ? action->impl->batching(params) : WR_BATCHING_NONE;
+        found = one > found ? one : found;
+    }
+    return found;
+}
+
+// ---- of a batch
+
+static bool is_same(const struct wr_failure *a, const struct wr_failure *b)
+{
+    return a->batch != 0 && a->batch == b->batch && a->action == b->action;
+}
+
+static const struct wr_failure *find_same(const struct wr_failed_message *message,
+                                          const struct wr_failure *f)
+{
+    for (size_t i = 0; i < message->count; i++) {
+        if (&message->failures[i] == f || is_same(&message->failures[i], f)) {
+            return &message->failures[i];
         }
+    }
+    return NULL;
+}
+
+// Failure `f` of message `at` with the ids of all that it is one for; nothing when one before it
+// has told of it.
+static void add_shared(struct wr_buf *doc, const struct wr_failed_message *messages, size_t count,
+                       size_t at, const struct wr_failure *f, bool *any, struct wr_arena *arena)
+{
+    const struct wr_sql_message *first = messages[at].message;
+    wr_str topic = first->topic;
+    for (size_t i = 0; i < at; i++) {
+        if (find_same(&messages[i], f)) {
+            return;
+        }
+    }
+    wr_buf_add(doc, *any ? WR_STR(",{\"affectedIds\":[") : WR_STR("{\"affectedIds\":["));
+    *any = true;
+    for (size_t i = at; i < count; i++) {
+        if (find_same(&messages[i], f)) {
+            wr_buf_addf(doc, i == at ? "%zu" : ",%zu", i + 1);
+            topic = wr_str_eq(topic, messages[i].message->topic) ? topic : (wr_str){0};
+        }
+    }
+    wr_buf_add(doc, WR_STR("],"));
+    add_failure(doc, topic, f, arena);
+}
+
+void wr_error_document_write_batch(struct wr_buf *doc, const struct wr_failed_message *messages,
+                                   size_t count, wr_str rule_name, struct wr_arena *arena)
+{
+    bool topics = false, any = false;
+    for (size_t i = 0; i < count; i++) {
+        topics = topics || wr_error_document_batching(messages[i].failures, messages[i].count) ==
+                               WR_BATCHING_TOPICS;
+    }
+    wr_buf_add(doc, WR_STR("{\"ruleName\":"));
+    wr_json_write_string(doc, rule_name);
+    if (!topics) {
+        add_member(doc, "topic", messages[0].message->topic, arena);
+    }
+    wr_buf_add(doc, WR_STR(",\"payloadsWithMetadata\":["));
+    for (size_t i = 0; i < count; i++) {
+        wr_buf_addf(doc, i ? ",{\"id\":%zu" : "{\"id\":%zu", i + 1);
+        if (topics) {
+            add_member(doc, "topic", messages[i].message->topic, arena);
+        }
+        add_message(doc, messages[i].message, arena);
+        wr_buf_add_char(doc, '}');
+    }
+    wr_buf_add(doc, WR_STR("],\"failures\":["));
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < messages[i].count; k++) {
+            add_shared(doc, messages, count, i, &messages[i].failures[k], &any, arena);
+        }
+    }
+    wr_buf_add(doc, WR_STR("]}"));
+}
+
+// ---- of a message
+
+void wr_error_document_write(struct wr_buf *doc, const struct wr_sql_message *m, wr_str rule_name,
+                             const struct wr_failure *failures, size_t count,
+                             struct wr_arena *arena)
+{
+    if (wr_error_document_batching(failures, count) != WR_BATCHING_NONE) {
+        const struct wr_failed_message one = {m, failures, count};
+        wr_error_document_write_batch(doc, &one, 1, rule_name, arena);
+        return;
+    }
+    wr_buf_add(doc, WR_STR("{\"ruleName\":"));
+    wr_json_write_string(doc, rule_name);
+    add_member(doc, "topic", m->topic, arena);
+    add_message(doc, m, arena);
+    wr_buf_add(doc, WR_STR(",\"failures\":["));
+    for (size_t i = 0; i < count; i++) {
+        wr_buf_add(doc, i ? WR_STR(",{") : WR_STR("{"));
         add_failure(doc, m->topic, &failures[i], arena);
     }
     wr_buf_add(doc, WR_STR("]}"));

@@ -477,6 +477,12 @@ static void abandon(struct wr_flow *f, struct wr_run *r)
     case WR_RUN_ERROR_TEMPLATES:
         wr_run_give_back_error(r);
         return;
+    case WR_RUN_ERROR_TOGETHER:
+        if (wr_together_abandon(r)) {
+            c->broken_back++;
+            wr_run_give_back(r);
+        }
+        return;
     case WR_RUN_ERROR_SUBMITTED:
         if (wr_engine_record_unwait(r->error_record)) {
             wr_run_give_back_error(r);
@@ -521,6 +527,7 @@ static void on_circuits_closed(uv_handle_t *timer)
     wr_topic_cache_free(f->topics);
     wr_backlogs_free(f);
     wr_redriven_free(f);
+    wr_together_free(f);
     free(f->loads);
     free(f);
     done(user);

@@ -74,7 +74,11 @@ static void settled_one(struct wr_run *r)
         counters->delivered++;
         wr_run_complete(r);
     } else if (r->rule->error_action) {
-        wr_error_action_begin(r);
+        if (r->together) {
+            wr_together_settled(r);
+        } else {
+            wr_error_action_begin(r);
+        }
     } else {
         wr_run_bury(r);
     }
@@ -124,6 +128,26 @@ WR_COLD static void count_failure(struct wr_engine_record *er)
     }
 }
 
+static void complete_handled(struct wr_run *r)
+{
+    r->rule->counters->handled++;
+    wr_run_complete(r);
+}
+
+// Of runs that another one led.
+static void give_back_led(struct wr_run *r)
+{
+    r->rule->counters->broken_back++;
+    wr_run_give_back(r);
+}
+
+static void bury_led(struct wr_run *r)
+{
+    r->error_record = r->leader->error_record;
+    r->leader = NULL;
+    wr_run_bury(r);
+}
+
 // The record has come to its end.
 static void finish(struct wr_engine_record *er)
 {
@@ -131,11 +155,13 @@ static void finish(struct wr_engine_record *er)
     if (!er->rec.is_error_action) {
         settled_one(er->run);
     } else if (!er->failed) {
-        er->run->rule->counters->handled++;
-        wr_run_complete(er->run);
+        wr_together_end(er->run, complete_handled);
+        complete_handled(er->run);
     } else if (er->run->flow->stopped) {
+        wr_together_end(er->run, give_back_led);
         wr_run_give_back_error(er->run);
     } else {
+        wr_together_end(er->run, bury_led);
         wr_run_bury(er->run); // there is no second error action
     }
 }
@@ -204,9 +230,9 @@ WR_COLD static bool not_now(struct wr_engine_record *er, const struct wr_why *wh
     return retry_later(er, &policy, why);
 }
 
-void wr_record_settle(struct wr_record *rec, enum wr_verdict verdict, const struct wr_why *why)
+static void settle(struct wr_engine_record *er, enum wr_verdict verdict, const struct wr_why *why)
 {
-    struct wr_engine_record *er = WR_CONTAINER(rec, struct wr_engine_record, rec);
+    struct wr_record *rec = &er->rec;
     wr_assert(er->lent); // settled twice is the sink's bug
     er->lent = false;
     if (WR_UNLIKELY(er->run->flow->circuits.troubled) && verdict != WR_RETRY) {
@@ -241,7 +267,24 @@ void wr_record_settle(struct wr_record *rec, enum wr_verdict verdict, const stru
     wr_engine_record_fail(er, why ? why->resource : (wr_str){0},
                           why ? why->message : WR_STR("The sink refused the record"));
     count_failure(er);
+    if (why && why->batch && !rec->is_error_action && er->run->rule->error_action &&
+        !er->run->flow->stopped) {
+        er->batch = why->batch;
+        wr_together_join(er, why->batch);
+    }
     finish(er);
+}
+
+void wr_record_settle(struct wr_record *rec, enum wr_verdict verdict, const struct wr_why *why)
+{
+    struct wr_engine_record *er = WR_CONTAINER(rec, struct wr_engine_record, rec);
+    struct wr_flow *f = er->run->flow;
+    const struct wr_sink_impl *impl = er->action->impl;
+    uint64_t closes = why && why->batch_last ? why->batch : 0;
+    settle(er, verdict, why); // may be its end, and that of `why`
+    if (closes && !f->stopped) {
+        wr_together_close(f, impl, closes);
+    }
 }
 
 // The destination is away, and the budget is over.

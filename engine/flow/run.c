@@ -60,10 +60,16 @@ void wr_run_give_back(struct wr_run *r)
     wr_run_end(r);
 }
 
+static void forget_leader(struct wr_run *r)
+{
+    r->leader = NULL;
+}
+
 void wr_run_give_back_error(struct wr_run *r)
 {
     r->rule->counters->broken_back++;
     r->error_record->action->counters->error_returned++;
+    wr_together_end(r, forget_leader); // they are given back one by one
     wr_run_give_back(r);
 }
 
@@ -280,6 +286,8 @@ void wr_run_start(struct wr_flow *f, struct wr_message *m, struct wr_rule_set *s
     r->action = r->template_at = r->outstanding = r->failed = 0;
     r->traced = 0;
     r->error_record = NULL;
+    r->together = NULL;
+    r->together_next = r->leader = NULL;
     r->seq = 0;
     r->spool_share = 0;
     r->backlog = NULL;

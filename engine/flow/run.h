@@ -28,8 +28,9 @@ enum wr_run_stage {
     WR_RUN_ERROR_STATEMENT, // of a restored run: variables for the error action's templates
     WR_RUN_ERROR_TEMPLATES,
     WR_RUN_ERROR_SUBMITTED,
-    WR_RUN_BURIED, // given to the dead-letter store
-    WR_RUN_ENDED,  // in a lane still, behind others
+    WR_RUN_ERROR_TOGETHER, // waits for its batch, or for the error action of its batch's first run
+    WR_RUN_BURIED,         // given to the dead-letter store
+    WR_RUN_ENDED,          // in a lane still, behind others
 };
 
 // What a sink gets, and what the engine needs to know of it.
@@ -45,6 +46,7 @@ struct wr_engine_record {
     enum wr_dead_reason reason; // failed: what the dead-letter store calls it
     wr_str resource, message;   // failed: for the error document
     int64_t first_try_ms;       // of uv_now()
+    uint64_t batch;             // failed: wr_why.batch
     bool probe;                 // its answer decides about a circuit
     struct wr_retry_entry retry;
     struct wr_circuit_waiter waiter;
@@ -79,6 +81,9 @@ struct wr_run {
     wr_value result;
     struct wr_engine_record *records;      // one an action
     struct wr_engine_record *error_record; // NULL until there is one
+    struct wr_together *together;          // its batch failed, and is waited for
+    struct wr_run *together_next;          // of it; of a leader: the others
+    struct wr_run *leader;                 // whose error action is ours too; NULL
     struct wr_lane *lane;                  // NULL: none waits before us
     struct wr_run *lane_next;
     struct wr_run *live_next, *live_before; // of the flow
@@ -106,6 +111,7 @@ struct wr_flow {
     struct wr_lanes lanes;
     struct wr_jitter jitter;
     struct wr_run *live;             // runs that are retained
+    struct wr_together *together;    // batches that failed and are waited for
     struct wr_run *kept, *kept_last; // by lane_next: waiting to be durable
     struct wr_backlog *backlogs;
     struct wr_recovery *recovery; // under way, or NULL
@@ -200,6 +206,23 @@ void wr_engine_record_go(struct wr_circuit_waiter *w, bool probe);
 void wr_engine_record_expired(struct wr_circuit_waiter *w, const struct wr_circuit_state *state);
 // Start every record of the run.
 void wr_run_submit(struct wr_run *r);
+
+// ---- together.c
+
+// The record has failed with that batch. Before its run is told.
+void wr_together_join(struct wr_engine_record *er, uint64_t batch);
+// All actions of the run, which has joined, are settled. Its error action may begin inside.
+void wr_together_settled(struct wr_run *r);
+// That was the batch's last record.
+void wr_together_close(struct wr_flow *f, const struct wr_sink_impl *impl, uint64_t batch);
+// The document of all does not fit: all but the leader begin error actions of their own.
+void wr_together_split(struct wr_run *leader);
+// The leader's error action has ended: each of the others ends by `end`, which may free it, or
+// forget its leader.
+void wr_together_end(struct wr_run *leader, void (*end)(struct wr_run *r));
+// weir is stopping. False: a sink has the error action's record, and the run ends with that.
+bool wr_together_abandon(struct wr_run *r);
+void wr_together_free(struct wr_flow *f);
 
 // ---- error_action.c
 

@@ -45,6 +45,9 @@ static void count_run(const struct wr_run *r)
         c->now.stages[WR_STAGE_ERROR]++;
         r->error_record->action->counters->now.error_records++;
         return;
+    case WR_RUN_ERROR_TOGETHER: // its leader's record is counted with the leader
+        c->now.stages[WR_STAGE_ERROR]++;
+        return;
     case WR_RUN_BURIED:
         c->now.stages[WR_STAGE_BURYING]++;
         return;

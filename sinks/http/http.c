@@ -47,9 +47,10 @@ struct http {
     struct wr_poster *poster;
     struct group *groups;
     struct wr_buf key;
-    size_t held;    // records not settled
-    size_t closing; // groups that are not closed yet
-    bool ended;     // the poster is being closed
+    size_t held;      // records not settled
+    uint64_t batches; // requests for several that were answered
+    size_t closing;   // groups that are not closed yet
+    bool ended;       // the poster is being closed
     void (*done)(struct wr_sink *self);
 };
 
@@ -179,8 +180,12 @@ static void settle_all(struct group *g, struct wr_batch_call *call,
                        const struct wr_post_answer *answer)
 {
     struct http *h = g->state;
+    struct wr_post_answer mine = *answer;
+    size_t left = call->record_count;
+    mine.batch = ++h->batches;
     for (struct wr_record *rec; (rec = wr_batch_pop(call));) {
-        settle(h, rec, answer);
+        mine.batch_last = --left == 0;
+        settle(h, rec, &mine);
     }
     wr_batch_done(call);
     end_if_idle(h);
@@ -362,6 +367,13 @@ static void http_close(struct wr_sink *self, void (*done)(struct wr_sink *self))
     end_if_idle(h);
 }
 
+static enum wr_batching batching(const struct wr_param *p)
+{
+    return !wr_str_eq(p[WR_HTTP_BATCHING].text, WR_STR("true"))      ? WR_BATCHING_NONE
+           : wr_str_eq(p[WR_HTTP_BATCH_TOPICS].text, WR_STR("true")) ? WR_BATCHING_TOPICS
+                                                                     : WR_BATCHING_ONE_TOPIC;
+}
+
 static const struct wr_option settings_table[] = {
     WR_POSTER_SETTINGS,
     {"retry.budget", WR_OPT_INT, 0, "3000", .min = 0, .max = 86400000, .unit = "ms",
@@ -369,11 +381,11 @@ static const struct wr_option settings_table[] = {
     {0},
 };
 
-#define WR_HTTP_ACTION                                                                         \
-    .name = "http", .failed_action = "HttpAction",                                             \
-    .help = "Posts the result to an HTTP endpoint.", .options = wr_http_action_options,        \
-    .resource_option = WR_HTTP_URL, .check = wr_http_action_check, .settings = settings_table, \
-    .submit = http_submit, .close = http_close
+#define WR_HTTP_ACTION                                                                   \
+    .name = "http", .failed_action = "HttpAction",                                       \
+    .help = "Posts the result to an HTTP endpoint.", .options = wr_http_action_options,  \
+    .resource_option = WR_HTTP_URL, .check = wr_http_action_check, .batching = batching, \
+    .settings = settings_table, .submit = http_submit, .close = http_close
 
 const struct wr_sink_impl wr_sink_http = {
     WR_HTTP_ACTION,

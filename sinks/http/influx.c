@@ -113,6 +113,7 @@ struct influx {
     struct wr_append *files; // mode local: what is not for this machine; NULL
     struct wr_buf key;
     size_t held, closing;
+    uint64_t batches; // requests that were answered
     bool ended;
     void (*done)(struct wr_sink *self);
 };
@@ -204,11 +205,23 @@ static void post_many(struct group *g, struct many *m)
     wr_poster_send(g->state->poster, &m->post);
 }
 
+static enum wr_batching batching(const struct wr_param *p)
+{
+    bool topics = wr_str_eq(p[WR_INFLUX_BATCH_TOPICS].text, WR_STR("true"));
+    bool any =
+        p[WR_INFLUX_BATCH_SIZE].set || p[WR_INFLUX_BATCH_BYTES].set || p[WR_INFLUX_BATCH_OPEN].set;
+    return topics ? WR_BATCHING_TOPICS : any ? WR_BATCHING_ONE_TOPIC : WR_BATCHING_NONE;
+}
+
 static void settle_many(struct group *g, struct many *m, const struct wr_post_answer *answer)
 {
     struct influx *s = g->state;
+    struct wr_post_answer mine = *answer;
+    size_t left = m->call->record_count;
+    mine.batch = batching(m->call->records->params) ? ++s->batches : 0;
     for (struct wr_record *rec; (rec = wr_batch_pop(m->call));) {
-        settle(s, rec, answer);
+        mine.batch_last = --left == 0;
+        settle(s, rec, &mine);
     }
     wr_batch_done(m->call);
     end_if_idle(s);
@@ -348,8 +361,7 @@ static struct group *group_of(struct influx *s, const struct wr_param *p)
 {
     const struct wr_param *size = &p[WR_INFLUX_BATCH_SIZE], *bytes = &p[WR_INFLUX_BATCH_BYTES];
     const struct wr_param *open = &p[WR_INFLUX_BATCH_OPEN];
-    bool batches = size->set || bytes->set || open->set ||
-                   wr_str_eq(p[WR_INFLUX_BATCH_TOPICS].text, WR_STR("true"));
+    bool batches = batching(p) != WR_BATCHING_NONE;
     size_t count = size->set ? (size_t)size->number : batches ? BATCH_SIZE : 1;
     size_t most = bytes->set ? (size_t)bytes->number : BATCH_BYTES;
     uint32_t open_ms = open->set ? (uint32_t)open->number : BATCH_OPEN_MS;
@@ -571,7 +583,7 @@ static const struct wr_option local_settings_table[] = {
     .name = "influxDB", .failed_action = "InfluxDBAction",                                      \
     .help = "Writes a point to InfluxDB for each object of the result.",                        \
     .options = wr_influx_options, .resource_option = WR_INFLUX_TABLE, .check = wr_influx_check, \
-    .submit = submit, .close = close_sink
+    .batching = batching, .submit = submit, .close = close_sink
 
 const struct wr_sink_impl wr_sink_influx_db = {
     INFLUX_ACTION,

@@ -307,6 +307,8 @@ void wr_post_settle(struct wr_record *rec, const struct wr_post_answer *a, const
         .message = text.over ? wr_str_of(what) : wr_buf_str(&text),
         .retry_at_ms = a->retry_at_ms,
         .throttled = a->throttled,
+        .batch = a->batch,
+        .batch_last = a->batch_last,
     };
     wr_record_settle(rec, a->verdict, &why);
 }

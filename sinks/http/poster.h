@@ -48,6 +48,8 @@ struct wr_post_answer {
     int status;           // 0: there was none
     wr_str text;          // not DELIVERED: what happened, for "The error received was …"
     wr_str body;
+    uint64_t batch; // set by who settles several by it: sink.h, wr_why
+    bool batch_last;
 };
 
 // A request under way. All but `done` and `user` is lent until `done`, which is called once, from

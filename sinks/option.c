@@ -27,6 +27,10 @@ const struct wr_option wr_sink_common_settings[] = {
      .help = "Records at once with ack: durable; more wait in the spool."},
     {"memory", WR_OPT_INT, 0, "64M", .min = 1048576, .max = 17179869184, .unit = "bytes",
      .help = "The same in bytes of what the spool keeps of them."},
+    {"queue_full", WR_OPT_CHOICE, 0, "wait", .choices = "wait|fail",
+     .help =
+         "With both limits and ack: durable: more records wait in the spool, or the newest fail "
+         "(SinkQueueFull, for the error action)."},
     {0},
 };
 

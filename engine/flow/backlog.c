@@ -48,14 +48,19 @@ void wr_backlogs_free(struct wr_flow *f)
     }
 }
 
+bool wr_share_full(const struct wr_flow *f, size_t share)
+{
+    return f->loads[share].records >= wr_sinks_in_flight(f->options.sinks, share) ||
+           f->loads[share].bytes >= wr_sinks_memory(f->options.sinks, share);
+}
+
 // Whether the sinks that the rule needs take more.
 static bool sinks_have_room(const struct wr_backlog *b)
 {
     const struct wr_flow *f = b->flow;
     uint64_t shares = b->shares;
     for (size_t i = 0; shares; i++, shares >>= 1) {
-        if ((shares & 1) && (f->loads[i].records >= wr_sinks_in_flight(f->options.sinks, i) ||
-                             f->loads[i].bytes >= wr_sinks_memory(f->options.sinks, i))) {
+        if ((shares & 1) && wr_share_full(f, i)) {
             return false;
         }
     }
@@ -174,9 +179,11 @@ bool wr_backlog_idle(const struct wr_backlog *b)
     return b->count == 0 && b->fetching == 0 && has_room(b);
 }
 
-bool wr_backlog_admit(struct wr_backlog *b, size_t bytes)
+bool wr_backlog_admit(struct wr_backlog *b, size_t bytes, bool no_sink)
 {
-    if (!wr_backlog_idle(b)) {
+    const struct wr_flow *f = b->flow;
+    bool room = f->durable_live < DURABLE_LIVE_MAX && f->durable_bytes < DURABLE_BYTES_MAX;
+    if (no_sink ? !room : !wr_backlog_idle(b)) {
         return false;
     }
     enter(b, bytes);

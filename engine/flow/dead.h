@@ -18,7 +18,8 @@
     DEAD(ERROR_TEMPLATE, "error-template", "a parameter of the error action could not be made")  \
     DEAD(ERROR_DOCUMENT, "error-document", "the error document did not fit into message_memory") \
     DEAD(NO_SINK, "no-sink", "found in the spool, and this weir cannot perform its actions")     \
-    DEAD(QUEUE_FULL, "queue-full", "its broker's share of the spool was full; no error action")
+    DEAD(QUEUE_FULL, "queue-full",                                                               \
+         "its sink, or its broker's share of the spool, was full; no error action")
 
 enum wr_dead_reason {
 #define DEAD(name, word, help) WR_DEAD_##name,

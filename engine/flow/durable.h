@@ -44,6 +44,8 @@ size_t wr_run_spool_share(const struct wr_run *r);
 size_t wr_entry_spool_share(const struct wr_flow *f, const struct wr_entry *e);
 // No more for this broker: its share of the spool is full. `er` fails then, SinkQueueFull.
 bool wr_spool_share_full(const struct wr_flow *f, size_t share);
+// As many records of the share are under way as may be, or as many bytes.
+bool wr_share_full(const struct wr_flow *f, size_t share);
 void wr_engine_record_refuse_room(struct wr_engine_record *er);
 // wr_spool_events.durable
 void wr_keep_durable(struct wr_flow *f, uint64_t seq);
@@ -54,7 +56,9 @@ void wr_run_complete(struct wr_run *r);
 
 struct wr_backlog *wr_backlog_of(struct wr_flow *f, struct wr_rule_counters *counters);
 // Room for one more run, whose entry has so many bytes; it is counted then. False: it must wait.
-bool wr_backlog_admit(struct wr_backlog *b, size_t bytes);
+// `no_sink`: all its actions have failed already, so that it waits for no sink's room, and behind
+// nothing that does.
+bool wr_backlog_admit(struct wr_backlog *b, size_t bytes, bool no_sink);
 // Nothing waits before it, and there is room.
 bool wr_backlog_idle(const struct wr_backlog *b);
 void wr_backlog_push(struct wr_backlog *b, uint64_t seq);

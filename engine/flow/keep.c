@@ -102,6 +102,32 @@ WR_COLD void wr_engine_record_refuse_room(struct wr_engine_record *er)
                           wr_buf_str(&text));
 }
 
+// `queue_full: fail`: what is new does not wait behind what is stuck.
+static void refuse_where_full(struct wr_run *r)
+{
+    const struct wr_flow *f = r->flow;
+    for (size_t i = 0; i < r->rule->action_count; i++) {
+        struct wr_engine_record *er = &r->records[i];
+        size_t share = er->failed || er->delivered ? 0 : wr_engine_record_share(er);
+        if (er->failed || er->delivered || !wr_sinks_fails_when_full(f->options.sinks, share) ||
+            !wr_share_full(f, share)) {
+            continue;
+        }
+        struct wr_buf text;
+        wr_buf_init_arena(&text, &r->message->arena);
+        wr_buf_addf(&text,
+                    "Failed to queue the record. The error received was SinkQueueFull: %zu records "
+                    "of %s are under way, %zu bytes (sinks.%s.in_flight, .memory, queue_full: "
+                    "fail).",
+                    f->loads[share].records, er->action->impl->name, f->loads[share].bytes,
+                    er->action->impl->name);
+        er->reason = WR_DEAD_QUEUE_FULL;
+        int primary = er->action->impl->resource_option;
+        wr_engine_record_fail(er, primary < 0 ? (wr_str){0} : er->rec.params[primary].text,
+                              wr_buf_str(&text));
+    }
+}
+
 static size_t take_share(struct wr_run *r)
 {
     size_t share = wr_run_spool_share(r);
@@ -123,6 +149,7 @@ void wr_run_keep(struct wr_run *r)
     struct wr_entry e;
     struct wr_entry_action actions[WR_ENTRY_ACTIONS_MAX];
     wr_run_identify(r);
+    refuse_where_full(r);
     r->spool_share = take_share(r);
     wr_run_entry(r, &e, actions);
     e.mid = r->message->mid;
@@ -140,6 +167,17 @@ void wr_run_keep(struct wr_run *r)
     f->kept_last = r;
 }
 
+// Some action is still to be tried: it takes room of a sink.
+static bool needs_sinks(const struct wr_run *r)
+{
+    for (size_t i = 0; i < r->rule->action_count; i++) {
+        if (!r->records[i].failed) {
+            return true;
+        }
+    }
+    return r->rule->action_count == 0;
+}
+
 // Durable: the broker may forget it, and its rule goes on with it or comes back to it.
 static void admit(struct wr_run *r)
 {
@@ -147,7 +185,7 @@ static void admit(struct wr_run *r)
     r->backlog = wr_backlog_of(f, r->rule->counters);
     wr_flow_reached(f, WR_LATENCY_DURABLE, r->message);
     wr_run_release_ack(r);
-    if (wr_backlog_admit(r->backlog, r->entry_bytes)) {
+    if (wr_backlog_admit(r->backlog, r->entry_bytes, !needs_sinks(r))) {
         wr_run_submit(r);
         return;
     }

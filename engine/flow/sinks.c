@@ -16,6 +16,7 @@
 // What weir.yaml says of a kind; -1: nothing.
 struct limits {
     int64_t attempts, budget_ms, base_ms, throttled_base_ms, cap_ms, circuit, in_flight, memory;
+    bool fails_when_full;
 };
 
 struct clients {
@@ -294,6 +295,8 @@ static struct limits read_limits(const struct wr_settings *s)
         .circuit = limit(s, "retry.circuit"),
         .in_flight = limit(s, "in_flight"),
         .memory = limit(s, "memory"),
+        .fails_when_full =
+            s && wr_str_eq(wr_str_of(wr_settings_get(s, "queue_full")), WR_STR("fail")),
     };
 }
 
@@ -326,6 +329,11 @@ size_t wr_sinks_memory(const struct wr_sinks *s, size_t share)
 {
     int64_t n = limits_of(s, share)->memory;
     return n >= 0 ? (size_t)n : SIZE_MAX;
+}
+
+bool wr_sinks_fails_when_full(const struct wr_sinks *s, size_t share)
+{
+    return limits_of(s, share)->fails_when_full;
 }
 
 size_t wr_sinks_shares(const struct wr_sinks *s)

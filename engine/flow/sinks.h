@@ -53,6 +53,8 @@ struct wr_retry_policy wr_sinks_retry(const struct wr_sinks *s, size_t kind,
 // The same of a share (below).
 size_t wr_sinks_in_flight(const struct wr_sinks *s, size_t share);
 size_t wr_sinks_memory(const struct wr_sinks *s, size_t share);
+// queue_full: fail (actions.md 4.0): the newest records fail then, instead of waiting in the spool.
+bool wr_sinks_fails_when_full(const struct wr_sinks *s, size_t share);
 
 // What fails and fills up together has a share of its own: a kind of sink (its number), and behind
 // them each broker of brokers.*, which takes no room from the kind. At most 64 in all.

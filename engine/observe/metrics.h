@@ -57,7 +57,7 @@ const char *wr_drop_text(enum wr_drop reason);
     FAILURE(EXPIRED, "expired")       /* the tries came to their end */                        \
     FAILURE(TEMPLATE, "template")     /* a parameter could not be made */                      \
     FAILURE(NO_SINK, "no_sink")       /* this weir does not know or has not opened the sink */ \
-    FAILURE(QUEUE_FULL, "queue_full") /* its broker's share of the spool was full */
+    FAILURE(QUEUE_FULL, "queue_full") /* its sink, or its broker's share of the spool, was full */
 
 enum wr_failed_of {
 #define FAILURE(name, text) WR_FAILURE_##name,

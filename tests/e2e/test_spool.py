@@ -260,6 +260,27 @@ def test_sink_limits():
         os.unlink(gate.file)
 
 
+def test_queue_full_fails():
+    """queue_full: fail: the newest records of a function that hangs go to the error action, the others are delivered"""
+    rules = {"slow": rule("SELECT * FROM 'slow/#'", function("gate"), error=s3("full", "${n}"))}
+    gate = Gate()
+    config = gate.config()
+    config["sinks"]["lambda"].update({"in_flight": 10, "queue_full": "fail"})
+    with Broker() as broker, Weir(broker, rules, config) as weir:
+        broker.publish_lines("slow/a", (json.dumps({"n": n, "hang": 1}) for n in range(10)))
+        wait_for(lambda: acks(broker, weir.client_id) == 10, "acknowledgements of what hangs")
+        wait_for(lambda: weir.totals()["live"] == 10, "ten under way")
+        broker.publish_lines("slow/a", (json.dumps({"n": n, "hang": 1}) for n in range(10, 30)))
+        wait_for(lambda: len(weir.objects("full")) == 20, "error documents of the others")
+        said = json.loads(weir.objects("full")["29"])["failures"][0]
+        tap.check("SinkQueueFull: 10 records of lambda are under way" in said["errorMessage"], f"{said}")
+        gate.open()
+        wait_empty(weir)
+        tap.equal(gate.answered(weir), {n: 1 for n in range(10)}, "answers")
+        counters = weir.counters("slow")
+        tap.equal((counters["delivered"], counters["handled"], counters["dead"]), (10, 20, 0), "what became of them")
+
+
 def test_outage():
     """a destination away for a while costs nothing that its budget covers: nothing fails, nothing is lost, and it is seen"""
     rules = {"away": rule("SELECT n FROM 'in/#'", s3("away", "${n}"), error=s3("failed", "${n}")),

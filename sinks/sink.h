@@ -74,6 +74,23 @@ enum wr_verdict {
     WR_REFUSED,   // never: the engine runs the rule's error action
 };
 
+// What an HTTP endpoint came to, by the names of AWS's metrics. MET(name, text)
+#define WR_HTTP_MET_MAP(MET)                                       \
+    MET(NOTHING, "")                                               \
+    MET(4XX, "HttpCode_4XX")                                       \
+    MET(5XX, "HttpCode_5XX")                                       \
+    MET(OTHER, "HttpCode_Other") /* neither of these, nor a 2xx */ \
+    MET(INVALID_URL, "HttpInvalidUrl")                             \
+    MET(TIMEOUT, "HttpRequestTimeout")                             \
+    MET(UNKNOWN_HOST, "HttpUnknownHost")
+
+enum wr_http_met {
+#define MET(name, text) WR_HTTP_MET_##name,
+    WR_HTTP_MET_MAP(MET)
+#undef MET
+        WR_HTTP_MET_COUNT
+};
+
 // Why not delivered; for the error document (actions.md 5 and 6). Borrowed by wr_record_settle().
 struct wr_why {
     wr_str resource; // the resolved primary name: bucket, table, function ARN, topic, …
@@ -84,6 +101,7 @@ struct wr_why {
     uint64_t batch;  // not 0: number of the request that failed for several records, which are
                      // settled one after the other; those that end with it share an error document
     bool batch_last; // the last of them
+    enum wr_http_met met; // counted by rule; of a batch once, with its last record
 };
 
 // Whether records share requests. Then an error document tells of several messages

@@ -155,6 +155,23 @@ static void failures(const struct wr_metrics *m, struct wr_buf *out)
     }
 }
 
+static void http_met(const struct wr_metrics *m, struct wr_buf *out)
+{
+    wr_page_family(out, WR_METRIC_HTTP_MET);
+    RULES(r)
+    {
+        ACTIONS(a, r)
+        {
+            for (int i = WR_HTTP_MET_NOTHING + 1; i < WR_HTTP_MET_COUNT; i++) {
+                if (a->met[i] || strcmp(a->kind, "http") == 0) {
+                    sample(out, WR_METRIC_HTTP_MET, r, "action", a->kind, "metric",
+                           wr_http_met_text((enum wr_http_met)i), a->met[i]);
+                }
+            }
+        }
+    }
+}
+
 void wr_page_rules(const struct wr_metrics *m, struct wr_buf *out)
 {
 #define RULE(metric, member) \
@@ -177,6 +194,7 @@ void wr_page_rules(const struct wr_metrics *m, struct wr_buf *out)
     ACTION(DELIVERED, success);
     failures(m, out);
     ACTION(RETRIES, retries);
+    http_met(m, out);
     ACTION(RETURNED, returned);
     ACTION(RECORDS_NOW, now.records);
     ACTION(ERR_RECORDS, error_records);

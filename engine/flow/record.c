@@ -281,6 +281,9 @@ void wr_record_settle(struct wr_record *rec, enum wr_verdict verdict, const stru
     struct wr_flow *f = er->run->flow;
     const struct wr_sink_impl *impl = er->action->impl;
     uint64_t closes = why && why->batch_last ? why->batch : 0;
+    if (why && why->met && (!why->batch || why->batch_last)) {
+        er->action->counters->met[why->met]++;
+    }
     settle(er, verdict, why); // may be its end, and that of `why`
     if (closes && !f->stopped) {
         wr_together_close(f, impl, closes);

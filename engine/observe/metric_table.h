@@ -73,6 +73,8 @@
            "Records that failed finally.")                                                        \
     METRIC(RETRIES, "weir_action_retries_total", counter, "rule, action",                         \
            "Tries after the first, error actions included.")                                      \
+    METRIC(HTTP_MET, "weir_action_http_total", counter, "rule, action, metric",                   \
+           "Requests of http actions that were not taken, by the names of AWS's metrics.")        \
     METRIC(RETURNED, "weir_action_returned_total", counter, "rule, action",                       \
            "Records given back when weir stopped.")                                               \
     METRIC(RECORDS_NOW, "weir_action_in_flight", gauge, "rule, action",                           \

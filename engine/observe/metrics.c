@@ -17,6 +17,16 @@ const char *wr_drop_text(enum wr_drop reason)
     return texts[reason];
 }
 
+const char *wr_http_met_text(enum wr_http_met met)
+{
+    static const char *const texts[] = {
+#define MET(name, text) text,
+        WR_HTTP_MET_MAP(MET)
+#undef MET
+    };
+    return texts[met];
+}
+
 const char *wr_failure_text(enum wr_failed_of why)
 {
     static const char *const texts[] = {

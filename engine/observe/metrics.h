@@ -27,6 +27,7 @@
 #define WR_ENGINE_OBSERVE_METRICS_H
 
 #include "engine/observe/histogram.h"
+#include "sinks/sink.h"
 #include "sql/base/buf.h"
 #include "sql/base/err.h"
 #include "sql/base/str.h"
@@ -65,6 +66,7 @@ enum wr_failed_of {
 #undef FAILURE
         WR_FAILURE_COUNT
 };
+const char *wr_http_met_text(enum wr_http_met met);
 const char *wr_failure_text(enum wr_failed_of why);
 
 // One rule, one kind of action. A record is one result for one action; it is counted when it is
@@ -76,6 +78,7 @@ struct wr_action_counters {
     uint64_t failures[WR_FAILURE_COUNT];
     uint64_t returned; // given back at the stop: the next process delivers them
     uint64_t retries;
+    uint64_t met[WR_HTTP_MET_COUNT]; // tries of it that came to that, error actions included
     // As the rule's error action: one record for each result of which an action failed.
     uint64_t error_records, error_success, error_failure, error_returned;
     struct {

@@ -85,9 +85,9 @@ static void settle(struct http *h, struct wr_record *rec, const struct wr_post_a
     h->held--; // not before: settling may submit or close
 }
 
-static void refuse(struct http *h, struct wr_record *rec, wr_str why)
+static void refuse(struct http *h, struct wr_record *rec, wr_str why, enum wr_http_met met)
 {
-    settle(h, rec, &(struct wr_post_answer){.verdict = WR_REFUSED, .text = why});
+    settle(h, rec, &(struct wr_post_answer){.verdict = WR_REFUSED, .text = why, .met = met});
     end_if_idle(h);
 }
 
@@ -165,7 +165,7 @@ static void send_single(struct http *h, struct wr_record *rec)
         trouble = fill(h, rec, false, &s->post);
     }
     if (trouble) {
-        refuse(h, rec, wr_str_of(trouble));
+        refuse(h, rec, wr_str_of(trouble), WR_HTTP_MET_NOTHING);
         return;
     }
     s->post.body = rec->body.at ? rec->body : WR_STR("");
@@ -288,7 +288,7 @@ static void add_to_batch(struct http *h, struct wr_record *rec)
         trouble = "a result that is no UTF-8, which a batch cannot hold";
     }
     if (trouble) {
-        refuse(h, rec, wr_str_of(trouble));
+        refuse(h, rec, wr_str_of(trouble), WR_HTTP_MET_NOTHING);
         return;
     }
     *item = (struct wr_batch_item){.bytes = rec->body.len + 1, .entries = 1};
@@ -338,7 +338,7 @@ static void http_submit(struct wr_sink *self, struct wr_record *rec)
     h->held++;
     const char *trouble = wr_poster_url_trouble(h->poster, rec->params[WR_HTTP_URL].text);
     if (trouble) {
-        refuse(h, rec, wr_str_of(trouble));
+        refuse(h, rec, wr_str_of(trouble), WR_HTTP_MET_INVALID_URL);
     } else if (wr_str_eq(rec->params[WR_HTTP_BATCHING].text, WR_STR("true"))) {
         add_to_batch(h, rec);
     } else {

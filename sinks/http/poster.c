@@ -157,10 +157,25 @@ static void judge_status(const struct wr_poster *p, const struct wr_http_respons
     wr_buf_addf(text, " (Service: Http; Status Code: %d)", r->status);
 }
 
+static enum wr_http_met met_by(const struct wr_http_response *r)
+{
+    if (r->outcome == WR_HTTP_ANSWERED || r->outcome == WR_HTTP_TOO_LARGE) {
+        int class = r->status / 100;
+        return class == 2   ? WR_HTTP_MET_NOTHING
+               : class == 4 ? WR_HTTP_MET_4XX
+               : class == 5 ? WR_HTTP_MET_5XX
+                            : WR_HTTP_MET_OTHER;
+    }
+    return r->outcome == WR_HTTP_TIMED_OUT    ? WR_HTTP_MET_TIMEOUT
+           : r->outcome == WR_HTTP_UNRESOLVED ? WR_HTTP_MET_UNKNOWN_HOST
+                                              : WR_HTTP_MET_NOTHING;
+}
+
 static void judge(const struct wr_poster *p, const struct wr_http_response *r,
                   struct wr_post_answer *out, struct wr_buf *text)
 {
     out->status = r->status;
+    out->met = met_by(r);
     switch (r->outcome) {
     case WR_HTTP_ANSWERED:
         out->body = r->body;
@@ -309,6 +324,7 @@ void wr_post_settle(struct wr_record *rec, const struct wr_post_answer *a, const
         .throttled = a->throttled,
         .batch = a->batch,
         .batch_last = a->batch_last,
+        .met = a->met,
     };
     wr_record_settle(rec, a->verdict, &why);
 }

@@ -48,6 +48,7 @@ struct wr_post_answer {
     int status;           // 0: there was none
     wr_str text;          // not DELIVERED: what happened, for "The error received was …"
     wr_str body;
+    enum wr_http_met met;
     uint64_t batch; // set by who settles several by it: sink.h, wr_why
     bool batch_last;
 };

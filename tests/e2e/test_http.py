@@ -8,7 +8,9 @@ import json
 import os
 
 import support
+from http_client import get
 from http_server import Server
+from prometheus import Page
 from support import Broker, tap, wait_for
 from weir import Weir, rule, s3
 
@@ -62,6 +64,12 @@ def test_request():
             tap.check(len({r.port for r in server.seen("/plain")}) < 15, "connections are kept")
 
 
+def met(weir, name):
+    page = Page(get(os.path.join(weir.state_dir, "admin.sock"), "/metrics").text)
+    return {m: page("weir_action_http_total", rule=name, action="http", metric=m)
+            for m in ("HttpCode_4XX", "HttpCode_5XX", "HttpCode_Other", "HttpInvalidUrl", "HttpRequestTimeout", "HttpUnknownHost")}
+
+
 def test_answers():
     """each class of answer: throttled, 5xx, reset, slow, refused, redirect, closed, too large"""
     with Broker() as broker, Server() as server:
@@ -98,6 +106,9 @@ def test_answers():
                 tap.check(text in said[path]["errorMessage"], f"{path}: {said[path]}")
             tap.equal((said["refused"]["failedAction"], said["refused"]["failedResource"]),
                       ("HttpAction", server.url + "/refused"), "the error document")
+            # 404 and two 429; 503, 503 closed, large 500 and three 500; 302; a slow one and three that hang
+            tap.equal(met(weir, "r"), {"HttpCode_4XX": 3, "HttpCode_5XX": 6, "HttpCode_Other": 1, "HttpInvalidUrl": 0,
+                                       "HttpRequestTimeout": 4, "HttpUnknownHost": 0}, "metrics")
 
 
 def test_retry_after():
@@ -139,6 +150,7 @@ def test_urls():
             tap.check("HttpInvalidUrl" in said["plain"]["errorMessage"] and
                       "HttpInvalidUrl" in said["user"]["errorMessage"], said)
             tap.check("a line break or a NUL" in said["bad"]["errorMessage"], said["bad"])
+            tap.equal(met(weir, "url")["HttpInvalidUrl"], len(bad), "metrics")
             tap.equal([r.path for r in server.requests if r.path != "/h"], ["/good"], "what came here")
             tap.equal([r.headers["X"] for r in server.seen("/h")], ["ab"], "headers")
             kept = recorded(weir, "http")
@@ -256,6 +268,7 @@ def test_batch_documents():
             tap.check(any(len(d["payloadsWithMetadata"]) > 5 for d, _ in one.values()), "no batch has one document")
             tap.equal(sum(len(json.loads(r.body)) for r in server.seen("/one")), 15, "sent once each")
             sent = sorted(sorted(x["n"] for x in json.loads(r.body)) for r in server.seen("/one"))
+            tap.equal(met(weir, "one")["HttpCode_4XX"], len(server.seen("/one")), "a batch counts once")
             told = {json.dumps(d): [] for d, _ in one.values()}
             for n, (d, _) in one.items():
                 told[json.dumps(d)].append(n)

@@ -227,7 +227,8 @@ def test_partial():
     with Broker() as broker, aws.Stub() as stub, broker.subscriber("errors/#") as errors, \
             aws.weir(broker, stub, rules()) as weir:
         for k in KINDS:
-            stub.fail("hang", service=k.name, times=1, seconds=0.3)
+            # While the first request hangs the others come together, so that there is a call of several.
+            stub.fail("hang", service=k.name, times=1, seconds=1)
             stub.fail("partial", service=k.name, operation=k.many, times=1, indexes=[1, 3], code=throttled[k.name])
             burst(broker, k, count)
         weir.wait_settled(4 * count)

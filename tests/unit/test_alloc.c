@@ -29,6 +29,15 @@ static void send_all(struct bed *b, size_t count)
     }
 }
 
+static struct wr_ring *ring;
+
+// As weir run does it.
+static void with_samples_and_a_ring(struct wr_flow_options *o)
+{
+    o->sample_every = 64;
+    o->ring = ring;
+}
+
 static void allocates_nothing_when_warm(void **state)
 {
     static const struct {
@@ -64,7 +73,9 @@ static void allocates_nothing_when_warm(void **state)
     }
     for (size_t i = 0; i < WR_COUNT(cases); i++) {
         struct bed b;
-        bed_open(&b, NULL);
+        struct wr_ring_stats kept;
+        ring = wr_ring_new(64 << 10);
+        bed_open(&b, with_samples_and_a_ring);
         bed_rules(&b, cases[i].rules, cases[i].rules[1] ? 2 : 1);
         fake.quiet = true;
         send_all(&b, 2 * TOPICS);
@@ -78,7 +89,10 @@ static void allocates_nothing_when_warm(void **state)
         if (COUNTED) {
             CHECK("the counter counts", allocation_calls > 0);
         }
+        wr_ring_stats(ring, &kept);
+        CHECK("the ring is full", kept.messages > 300 && kept.bytes > 60000);
         bed_close(&b);
+        wr_ring_free(ring);
     }
 }
 

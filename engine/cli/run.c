@@ -146,7 +146,8 @@ static void on_admin_closed(void *user)
 static void on_drain_timer(uv_timer_t *timer)
 {
     struct wr_daemon *d = timer->data;
-    if (wr_flow_live(d->flow) && wr_mono_since_us(d->drain_end, wr_mono_now()) < 0) {
+    bool letters = wr_daemon_dead_stop(d);
+    if ((letters || wr_flow_live(d->flow)) && wr_mono_since_us(d->drain_end, wr_mono_now()) < 0) {
         return;
     }
     uv_timer_stop(timer);

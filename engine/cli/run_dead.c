@@ -35,6 +35,7 @@ struct wr_daemon_dead {
     enum { LOOK, PURGE, REDRIVE } work;
     struct wr_dead_walk walk;
     bool walking, paused, over; // over: it shows no more
+    bool cut;                   // since weir stops
     struct wr_dead_asked asked;
     struct wr_dead_sums sums;
     struct moving moving[MOVING_MAX];
@@ -102,7 +103,7 @@ static void end(struct wr_daemon_dead *j)
         wr_log(WR_LOG_INFO, "flow", "dead letters: %llu %s", (unsigned long long)j->sums.letters,
                j->work == PURGE ? "purged" : "redriven");
     }
-    answer(j, 200, NULL);
+    answer(j, j->cut ? 503 : 200, j->cut ? "weir is stopping: the others stay letters" : NULL);
     d->dead_job = NULL;
     job_free(j);
 }
@@ -219,6 +220,22 @@ void wr_daemon_dead_room(struct wr_daemon *d)
     if (d->dead_job && !d->dead_job->walking) {
         walk_on(d->dead_job);
     }
+}
+
+bool wr_daemon_dead_stop(struct wr_daemon *d)
+{
+    struct wr_daemon_dead *j = d->dead_job;
+    if (!j) {
+        return false;
+    }
+    j->cut = j->cut || !j->over;
+    j->over = true;
+    if (j->walking) {
+        wr_dead_walk_end(&j->walk);
+    } else {
+        end(j);
+    }
+    return d->dead_job != NULL;
 }
 
 // ---- the question

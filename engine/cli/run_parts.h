@@ -149,6 +149,9 @@ void wr_daemon_close_admin(struct wr_daemon *d, void (*done)(void *user));
 void wr_daemon_add_dead(struct wr_daemon *d);
 // The stores have written something, or have room again.
 void wr_daemon_dead_room(struct wr_daemon *d);
+// weir stops: no more letters. True: some are on their way into the spool still; what is noted
+// before it closes is not delivered twice.
+bool wr_daemon_dead_stop(struct wr_daemon *d);
 // Once the loop has ended.
 void wr_daemon_dead_free(struct wr_daemon *d);
 

@@ -9,7 +9,7 @@ import subprocess
 
 import http_client
 import support
-from support import Broker, tap, wait_for
+from support import Broker, Process, tap, wait_for
 from weir import EXAMPLES, Weir, binary, function, republish, rule, s3
 
 NO_BUCKET = s3("${nosuch}", "k")
@@ -241,6 +241,30 @@ def test_live_many():
         tap.equal(weir.totals()["deadLetters"]["entries"], 0, "nothing is left")
         wait_for(lambda: letters(weir) == [], "the notes on disk of what is done")
     tap.equal(letters(weir), [], "on disk too")
+
+
+def test_live_interrupted():
+    """the weir is told to stop, or the client is killed, while letters are redriven: none is lost, none is there twice"""
+    rules = {"one": rule("SELECT * FROM 'in/#'", null("far"))}
+    with Broker() as broker, Weir(broker, rules, {"sinks": {"null": {"verdict": "refused"}}}) as weir:
+        broker.publish_lines("in/a", [json.dumps({"n": n}) for n in range(2000)])
+        wait_for(lambda: weir.totals()["deadLetters"]["entries"] == 2000, "letters")
+        want = {x["id"] for x in letters(weir)}
+        words = [binary(), "dead", "redrive", "--yes", "-c", weir.config_file]
+        with Process(words, name="redrive") as client:
+            wait_for(lambda: not client.alive() or weir.totals()["spool"]["written"] > 2000, "it to begin", every=0.001)
+            client.kill()
+        wait_for(lambda: weir.totals()["live"] == 0 and weir.totals()["spool"]["entries"] == 0, "what was under way")
+        wait_for(lambda: len(all_ := letters(weir)) == 2000 and {x["id"] for x in all_} == want, "the letters")
+        with Process(words, name="redrive") as client:
+            written = weir.totals()["spool"]["written"]
+            wait_for(lambda: not client.alive() or weir.totals()["spool"]["written"] > written, "it to begin", every=0.001)
+            weir.stop()
+            client.wait()
+        weir.start()
+        weir.wait_settled(0)
+        wait_for(lambda: {x["id"] for x in letters(weir)} == want, "the letters after a restart")
+        tap.equal(weir.totals()["deadLetters"]["entries"], 2000, "each once")
 
 
 def test_live_purge_and_roles():

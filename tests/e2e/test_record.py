@@ -563,10 +563,11 @@ def test_progress_only_on_a_terminal():
 
 # ---- from a running weir
 
-def payload_of(line):
-    if "payloadBase64" in line:
-        return base64.b64decode(line["payloadBase64"])
-    return line["payloadText"].encode() if "payloadText" in line else None
+def kept_payload_of(member):
+    """The bytes of a line as an object, or None: JSON, whose text tells."""
+    if "payloadBase64" in member:
+        return base64.b64decode(member["payloadBase64"])
+    return member["payloadText"].encode() if "payloadText" in member else None
 
 
 def test_running():
@@ -591,7 +592,7 @@ def test_running():
             raw = f.read().splitlines()
         for line, bytes_ in zip(lines, raw):
             want = PAYLOADS[line["topic"]]
-            got = payload_of(line)
+            got = kept_payload_of(line)
             tap.check(got == want if got is not None else b'"payload":' + want + b"}" in bytes_, f"{line['topic']}: bytes")
             tap.check(abs(line["timestamp"] / 1000 - time.time()) < 60 and line["qos"] == 1, f"{line['topic']}: time, qos")
         tap.equal((lines[0]["userProperties"], lines[0]["mqttProperties"]["contentType"],
@@ -660,7 +661,7 @@ def test_running_bounds():
 
 
 def payload_json(line):
-    return line if "payload" in line else {"payload": json.loads(payload_of(line))}
+    return line if "payload" in line else {"payload": json.loads(kept_payload_of(line))}
 
 
 if __name__ == "__main__":

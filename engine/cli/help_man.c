@@ -140,6 +140,9 @@ static void page_yaml(void)
     for (size_t i = 0; i < wr_config_option_count(); i++) {
         option(wr_config_option_at(i));
     }
+    for (size_t i = 0; i < wr_config_broker_option_count(); i++) {
+        option(wr_config_broker_option_at(i));
+    }
     printf(".PP\nSettings of sinks: \\fBweir sinks\\fR lists them.\n"
            ".SH EXAMPLE\n.nf\n"
            "mqtt:\n  url: mqtts://broker.example\nrules:\n  dir: rules\n"

@@ -114,7 +114,8 @@ def test_bash_completion():
     tap.equal(set(re.findall(r"^  (\S+) ", out, re.M)) | {"--help", "--version"}, set(every), "every command")
     options = json.loads(weir(prefix, "help", "options", "--json")[1])
     offered = set(complete(script, "weir", "run", "--"))
-    missing = [o["name"] for o in options if "*" not in o["name"]
+    # Those with a name of the user's in them, such as brokers.NAME.url, cannot be completed.
+    missing = [o["name"] for o in options if "*" not in o["name"] and ".NAME." not in o["name"]
                and "--" + re.sub("[._]", "-", o["name"]) not in offered]
     tap.equal(missing, [], "options that are not offered")
 

@@ -29,7 +29,9 @@ static inline void write_plain(struct wr_buf *b, wr_str text)
     char *to = wr_buf_reserve(b, text.len + 2);
     if (to) {
         to[0] = '"';
-        memcpy(to + 1, text.at, text.len);
+        if (text.len) { // an empty one may have no address
+            memcpy(to + 1, text.at, text.len);
+        }
         to[text.len + 1] = '"';
         b->len += text.len + 2;
     }

@@ -14,13 +14,16 @@
 // The same in bytes of entries, for large payloads: what they become in memory is two or three
 // times as much.
 #define DURABLE_BYTES_MAX (256u << 20)
-// Entries of one rule that are read at once; how large they are is known only then.
-#define FETCHES_MAX 16
+// Entries that are read at once: of one rule, and the bytes of all, over which a rule gets no
+// second one. Many, since what is asked for together is read in one piece.
+#define FETCHES_MAX     256
+#define FETCH_BYTES_MAX (16u << 20)
 
 // One entry on its way from the disk.
 struct fetch {
     struct wr_spool_fetch spool; // first
     struct wr_backlog *backlog;
+    size_t size;
 };
 
 struct wr_backlog *wr_backlog_of(struct wr_flow *f, struct wr_rule_counters *counters)
@@ -48,10 +51,16 @@ void wr_backlogs_free(struct wr_flow *f)
     }
 }
 
+// With `more` records beside those that are under way.
+static bool share_full(const struct wr_flow *f, size_t share, size_t more)
+{
+    return f->loads[share].records + more >= wr_sinks_in_flight(f->options.sinks, share) ||
+           f->loads[share].bytes >= wr_sinks_memory(f->options.sinks, share);
+}
+
 bool wr_share_full(const struct wr_flow *f, size_t share)
 {
-    return f->loads[share].records >= wr_sinks_in_flight(f->options.sinks, share) ||
-           f->loads[share].bytes >= wr_sinks_memory(f->options.sinks, share);
+    return share_full(f, share, 0);
 }
 
 // Whether the sinks that the rule needs take more.
@@ -60,7 +69,7 @@ static bool sinks_have_room(const struct wr_backlog *b)
     const struct wr_flow *f = b->flow;
     uint64_t shares = b->shares;
     for (size_t i = 0; shares; i++, shares >>= 1) {
-        if ((shares & 1) && wr_share_full(f, i)) {
+        if ((shares & 1) && share_full(f, i, b->fetching)) {
             return false;
         }
     }
@@ -122,6 +131,7 @@ static void on_fetched(struct wr_spool_fetch *spool)
     struct wr_flow *f = b->flow;
     b->fetching--;
     f->fetching--;
+    f->fetching_bytes -= fetch->size;
     if (!f->stopped) {
         wr_backlog_take(b, spool);
         pump(b);
@@ -161,15 +171,18 @@ void wr_backlog_take(struct wr_backlog *b, struct wr_spool_fetch *fetched)
 static void pump(struct wr_backlog *b)
 {
     struct wr_flow *f = b->flow;
-    while (b->count > 0 && !f->stopped && has_room(b) && b->fetching < FETCHES_MAX) {
+    while (b->count > 0 && !f->stopped && has_room(b) && b->fetching < FETCHES_MAX &&
+           (b->fetching == 0 || f->fetching_bytes < FETCH_BYTES_MAX)) {
         struct fetch *fetch = wr_zalloc(sizeof *fetch);
         fetch->backlog = b;
         fetch->spool.seq = b->seqs[b->first];
         fetch->spool.done = on_fetched;
         b->first = (b->first + 1) % b->cap;
         b->counters->waiting = --b->count;
+        fetch->size = wr_spool_size(f->options.spool, fetch->spool.seq);
         b->fetching++;
         f->fetching++;
+        f->fetching_bytes += fetch->size;
         wr_spool_fetch(f->options.spool, &fetch->spool);
     }
 }

@@ -118,9 +118,10 @@ struct wr_flow {
     struct redriven *redriven;    // recover.c's
     uint64_t unread;              // entries from before that were not looked at yet
     size_t fetching;              // entries that are being read
-    size_t durable_live;          // runs that backlogs count
-    size_t durable_bytes;         // of their entries
-    struct wr_sink_load *loads;   // by share
+    size_t fetching_bytes;
+    size_t durable_live;        // runs that backlogs count
+    size_t durable_bytes;       // of their entries
+    struct wr_sink_load *loads; // by share
     size_t live_messages;
     // Latencies. What a batch comes to at once is counted, and timed together when the batch is
     // through: two looks at the clock for all of it.

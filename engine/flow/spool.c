@@ -130,6 +130,12 @@ static void list_manifest(const struct wr_spool *s, struct wr_spool_command *c)
     }
 }
 
+// Only damage or a read that is under way keeps it.
+static bool is_free(const struct wr_spool_segment *segment)
+{
+    return segment->live == 0 && !segment->pinned && segment->reading == 0;
+}
+
 // Nothing is left to do with the segment: its files go, and marks of it need not be written.
 static void drop_segment(struct wr_spool *s, struct wr_spool_segment *segment)
 {
@@ -243,7 +249,7 @@ static void put_by(struct wr_spool *s)
 static bool roll(struct wr_spool *s, const struct wr_spool_group *g, struct wr_spool_command *c)
 {
     struct wr_spool_segment *old = s->active;
-    if (old && old->live == 0) {
+    if (old && is_free(old)) {
         drop_segment(s, old);
         old = NULL;
     }
@@ -377,6 +383,16 @@ bool wr_spool_busy(const struct wr_spool *s)
 
 // ---- what is done
 
+static bool drop_if_free(struct wr_spool *s, struct wr_spool_segment *segment)
+{
+    // The active one goes too when what waits is larger than all other room.
+    bool goes = is_free(segment) && (segment != s->active || s->limit_full);
+    if (goes) {
+        drop_segment(s, segment);
+    }
+    return goes;
+}
+
 void wr_spool_done(struct wr_spool *s, uint64_t seq)
 {
     uint32_t index;
@@ -384,9 +400,7 @@ void wr_spool_done(struct wr_spool *s, uint64_t seq)
     wr_assert(seq <= s->durable_seq && !wr_spool_segment_is_done(segment, index));
     wr_spool_segment_mark(segment, index);
     s->stats.pending--;
-    // The active one goes too when what waits is larger than all other room.
-    if (segment->live == 0 && !segment->pinned && (segment != s->active || s->limit_full)) {
-        drop_segment(s, segment);
+    if (drop_if_free(s, segment)) {
         return;
     }
     if (s->mark_count == s->mark_cap) {
@@ -401,18 +415,41 @@ void wr_spool_done(struct wr_spool *s, uint64_t seq)
     }
 }
 
+// ---- reading again
+
+static uint64_t size_of(const struct wr_spool_segment *segment, uint32_t index)
+{
+    uint32_t from = segment->offsets[index], next = index + 1;
+    while (next < segment->count && segment->offsets[next] < from) { // a number without bytes
+        next++;
+    }
+    uint64_t end = next < segment->count ? (uint64_t)segment->offsets[next] * WR_SPOOL_ALIGN
+                                         : segment->durable;
+    return end - (uint64_t)from * WR_SPOOL_ALIGN;
+}
+
+size_t wr_spool_size(const struct wr_spool *s, uint64_t seq)
+{
+    uint32_t index;
+    const struct wr_spool_segment *segment = segment_of(s, seq, &index);
+    return (size_t)size_of(segment, index);
+}
+
 void wr_spool_fetch(struct wr_spool *s, struct wr_spool_fetch *f)
 {
     uint32_t index;
-    const struct wr_spool_segment *segment = segment_of(s, f->seq, &index);
+    struct wr_spool_segment *segment = segment_of(s, f->seq, &index);
     struct wr_spool_command *c = wr_zalloc(sizeof *c);
     *c = (struct wr_spool_command){.kind = WR_SPOOL_FETCH,
                                    .fd = segment->fd,
                                    .offset = (uint64_t)segment->offsets[index] * WR_SPOOL_ALIGN,
-                                   .size = segment->size,
-                                   .fetch = f};
+                                   .size = size_of(segment, index),
+                                   .fetch = f,
+                                   .segment = segment};
     f->bytes = (struct wr_buf){0};
-    post(s, c);
+    segment->reading++;
+    s->under_way++;
+    wr_mailbox_send(&s->reads, &c->letter);
 }
 
 // ---- answers
@@ -441,6 +478,7 @@ static void written(struct wr_spool *s, struct wr_spool_command *c)
     for (uint32_t i = 0; i < g->count; i++) {
         wr_spool_segment_add(segment, c->offset + g->offsets[i]);
     }
+    segment->durable = c->offset + g->body.len;
     s->durable_seq = g->base_seq + g->count - 1;
     s->stats.groups++;
     s->stats.unwritten_bytes -= g->body.len - sizeof(struct wr_spool_batch_header);
@@ -468,10 +506,14 @@ static void state(struct wr_spool *s, struct wr_spool_command *c)
     free(c);
 }
 
-static void fetched(struct wr_spool_command *c)
+static void fetched(struct wr_spool *s, struct wr_spool_command *c)
 {
     struct wr_spool_fetch *f = c->fetch;
+    struct wr_spool_segment *segment = c->segment;
     free(c);
+    if (--segment->reading == 0) {
+        drop_if_free(s, segment);
+    }
     f->done(f);
 }
 
@@ -499,7 +541,7 @@ static void on_answers(void *user, struct wr_letter *letters)
             dropped(s, c);
             break;
         case WR_SPOOL_FETCH:
-            fetched(c);
+            fetched(s, c);
             break;
         case WR_SPOOL_STATE:
             state(s, c);
@@ -554,7 +596,9 @@ wr_err wr_spool_open(const struct wr_spool_options *options, struct wr_spool **o
     s->mark_timer.data = s;
     wr_mailbox_open(&s->answers, options->loop, on_answers, s);
     wr_mailbox_init(&s->commands);
+    wr_mailbox_init(&s->reads);
     wr_assert(uv_thread_create(&s->thread, wr_spool_thread, s) == 0);
+    wr_assert(uv_thread_create(&s->reader, wr_spool_reader, s) == 0);
     for (size_t i = s->segment_count; i-- > 0;) {
         if (s->segments[i]->live == 0 && !s->segments[i]->pinned && !options->read_only) {
             drop_segment(s, s->segments[i]);
@@ -604,11 +648,13 @@ static void on_mailbox_closed(void *user)
     on_handle_closed(user);
 }
 
-static void stop_thread(struct wr_spool *s)
+static void stop_threads(struct wr_spool *s)
 {
     s->stopped = true;
-    s->stop.kind = WR_SPOOL_STOP;
+    s->stop.kind = s->stop_reads.kind = WR_SPOOL_STOP;
     post(s, &s->stop);
+    s->under_way++;
+    wr_mailbox_send(&s->reads, &s->stop_reads.letter);
 }
 
 // Each call does the next thing that closing needs and that the thread has time for.
@@ -628,10 +674,10 @@ static void close_on(struct wr_spool *s)
     if (!s->stopped) {
         uv_timer_stop(&s->mark_timer);
         send_marks(s);
-        if (s->active && s->active->live == 0 && !stuck) {
+        if (s->active && s->active->live == 0 && s->active->reading == 0 && !stuck) {
             drop_segment(s, s->active);
         }
-        stop_thread(s);
+        stop_threads(s);
         return;
     }
     if (s->under_way > 0) {
@@ -639,7 +685,9 @@ static void close_on(struct wr_spool *s)
     }
     s->handles = 2;
     uv_thread_join(&s->thread);
+    uv_thread_join(&s->reader);
     wr_mailbox_release(&s->commands);
+    wr_mailbox_release(&s->reads);
     uv_close((uv_handle_t *)&s->mark_timer, on_timer_closed);
     wr_mailbox_close(&s->answers, on_mailbox_closed);
 }

@@ -16,7 +16,8 @@
 // There is a cursor a segment and not one a sink (as in the design digest), since entries are done
 // in any order: a dead destination neither makes the others deliver again after a crash nor keeps
 // segments without its entries.
-// Thread: loop. The spool has a thread of its own for all that touches the disk after opening.
+// Thread: loop. The spool has two threads for all that touches the disk after opening: one writes,
+// one reads, so that a slow sync holds up nothing that is read.
 #ifndef WR_ENGINE_FLOW_SPOOL_H
 #define WR_ENGINE_FLOW_SPOOL_H
 
@@ -114,9 +115,12 @@ struct wr_spool_fetch {
     void *user;
     struct wr_buf bytes;
     struct wr_fault fault; // code WR_OK: `bytes` holds the entry
-    void *command_;        // the spool's
 };
+// Those of one turn of the loop that lie near one another are read together, in the order in which
+// they were asked for: ask in ascending order.
 void wr_spool_fetch(struct wr_spool *s, struct wr_spool_fetch *f);
+// Bytes of a durable entry, or more where damage lies behind it.
+size_t wr_spool_size(const struct wr_spool *s, uint64_t seq);
 
 void wr_spool_stats(const struct wr_spool *s, struct wr_spool_stats *stats);
 

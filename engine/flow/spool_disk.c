@@ -1,5 +1,5 @@
-// The spool's thread: everything that touches the disk while weir runs. A full disk is waited for,
-// with reads, marks and removals going on meanwhile, since those are what makes room.
+// The spool's thread that writes: groups, marks, removals. A full disk is waited for, with marks
+// and removals going on meanwhile, since those are what makes room. Reads are spool_read.c's.
 #include "engine/flow/spool_parts.h"
 
 #include <errno.h>
@@ -16,9 +16,7 @@
 
 #include "sql/base/banned.h"
 
-#define FULL_RETRY_US  200000 // how often a full disk is tried again
-#define FETCH_GUESS    4096   // most entries are smaller: one read
-#define DAMAGED_FOLDER "damaged"
+#define FULL_RETRY_US 200000 // how often a full disk is tried again
 
 static int system_open(const char *path, int flags, mode_t mode)
 {
@@ -91,7 +89,7 @@ bool wr_spool_set_aside(const struct wr_spool *s, const char *name, const void *
                         bool *fresh)
 {
     struct wr_buf path = {0};
-    wr_buf_addf(&path, "%s/" DAMAGED_FOLDER, s->dir);
+    wr_buf_addf(&path, "%s/" WR_SPOOL_DAMAGED, s->dir);
     mkdir(wr_buf_terminated(&path), 0700);
     wr_buf_addf(&path, "/%s", name);
     const char *file = wr_buf_terminated(&path);
@@ -305,69 +303,6 @@ static void drop(const struct wr_spool *s, const struct wr_spool_command *c)
     free(done);
 }
 
-static wr_err read_at(int fd, struct wr_buf *to, size_t len, uint64_t offset)
-{
-    char *at = wr_buf_reserve(to, len);
-    wr_assert(at);
-    size_t got = 0;
-    while (got < len) {
-        ssize_t n = pread(fd, at + got, len - got, (off_t)(offset + got));
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return WR_ERR_IO;
-        }
-        if (n == 0) {
-            break;
-        }
-        got += (size_t)n;
-    }
-    to->len += got;
-    return WR_OK;
-}
-
-static void fetch(const struct wr_spool *s, const struct wr_spool_command *c)
-{
-    struct wr_spool_fetch *f = c->fetch;
-    struct wr_spool_entry_header h;
-    struct wr_buf *b = &f->bytes;
-    f->fault.code = WR_OK;
-    if (read_at(c->fd, b, FETCH_GUESS, c->offset)) {
-        goto unreadable;
-    }
-    if (b->len < sizeof h) {
-        goto damaged;
-    }
-    memcpy(&h, b->at, sizeof h);
-    if (h.len > c->size - sizeof h) {
-        goto damaged;
-    }
-    size_t whole = sizeof h + h.len;
-    if (whole > b->len && read_at(c->fd, b, whole - b->len, c->offset + b->len)) {
-        goto unreadable;
-    }
-    if (b->len < whole || wr_crc32c(0, b->at + sizeof h, h.len) != h.crc) {
-        goto damaged;
-    }
-    memmove(b->at, b->at + sizeof h, h.len);
-    b->len = h.len;
-    return;
-unreadable:
-    wr_fault_set(&f->fault, WR_ERR_IO, "spool %s: entry %" PRIu64 " cannot be read: %s", s->dir,
-                 f->seq, strerror(errno));
-    return;
-damaged:;
-    char name[WR_SPOOL_NAME_MAX];
-    snprintf(name, sizeof name, "entry-%016" PRIx64, f->seq);
-    bool kept =
-        !s->options.read_only && wr_spool_set_aside(s, name, b->at ? b->at : "", b->len, NULL);
-    wr_fault_set(&f->fault, WR_ERR_CORRUPT,
-                 "spool %s: entry %" PRIu64 " was changed on disk since it was written%s%s", s->dir,
-                 f->seq, kept ? "; what is there now is kept in " DAMAGED_FOLDER "/" : "",
-                 kept ? name : "");
-}
-
 static void say_full(struct wr_spool *s, bool full, const struct wr_fault *why)
 {
     struct wr_spool_command *state = wr_zalloc(sizeof *state);
@@ -424,13 +359,11 @@ void wr_spool_thread(void *spool)
                 }
                 drop(s, c);
                 break;
-            case WR_SPOOL_FETCH:
-                fetch(s, c);
-                break;
             case WR_SPOOL_STOP:
                 s->stopping = true;
                 stop = c;
                 continue;
+            case WR_SPOOL_FETCH:
             case WR_SPOOL_STATE:
                 wr_assert(false);
             }

@@ -1,10 +1,11 @@
-// Inside of the spool: what its loop side (spool.c), its thread (spool_disk.c) and its recovery
-// (spool_recover.c) share. For those three only.
+// Inside of the spool: what its loop side (spool.c), its threads (spool_disk.c writes, spool_read.c
+// reads) and its recovery (spool_recover.c) share. For those four only.
 //
-// Protocol: a command is a letter to the thread and comes back as the same letter. The loop does
-// not touch a command, nor the group in it, while the thread has it. Segments belong to the loop;
-// the thread sees of them the descriptors and places that a command holds. A segment's descriptors
-// are closed by its own last command, which comes after all others.
+// Protocol: a command is a letter to a thread and comes back as the same letter. The loop does not
+// touch a command, nor the group in it, while a thread has it. Segments belong to the loop; the
+// threads see of them the descriptors and places that a command holds. A segment's descriptors are
+// closed by its own last command, which comes after all others of the writing thread, and which is
+// not sent while something of it is read.
 #ifndef WR_ENGINE_FLOW_SPOOL_PARTS_H
 #define WR_ENGINE_FLOW_SPOOL_PARTS_H
 
@@ -13,6 +14,7 @@
 #include "engine/loop/mailbox.h"
 
 #define WR_SPOOL_NAME_MAX 40 // "0123456789abcdef.done" and room
+#define WR_SPOOL_DAMAGED  "damaged"
 
 struct wr_spool_segment {
     uint64_t base_seq;
@@ -22,6 +24,8 @@ struct wr_spool_segment {
     uint32_t *offsets;   // of entry headers, from the start of the file in units of WR_SPOOL_ALIGN
     uint64_t *done;      // a bit an entry
     uint64_t used, size; // bytes written; on disk
+    uint64_t durable;    // where its last entry in `offsets` ends
+    uint32_t reading;    // entries of it that are being read
     int fd, done_fd;     // -1: not open
     bool pinned;         // holds damage that could not be set aside: stays
 };
@@ -72,8 +76,9 @@ struct wr_spool_command {
     // MARK
     struct wr_spool_mark *marks;
     size_t mark_count;
-    // FETCH
+    // FETCH: at most `size` bytes at `offset`
     struct wr_spool_fetch *fetch;
+    struct wr_spool_segment *segment; // the loop's
     // manifest after it, when it changed: WRITE with `create`, DROP
     struct wr_spool_manifest *manifest; // on the heap
     size_t manifest_count;
@@ -95,23 +100,23 @@ struct wr_spool {
     struct wr_spool_group *spare;                  // at most one
     struct wr_spool_command write;                 // under way when write.group is set
     struct wr_spool_command mark;                  // under way when marking
-    struct wr_spool_command stop;                  // under way when stopped
+    struct wr_spool_command stop, stop_reads;      // under way when stopped
     bool flush_wanted, marking, disk_full, limit_full, told_full, closing, stopped, broken;
     size_t entry_at; // of the entry being added, in filling->body
     uint64_t next_seq, durable_seq;
     struct wr_spool_mark *marks; // to be sent
     size_t mark_count, mark_cap;
-    size_t under_way; // commands the thread has
+    size_t under_way; // commands the threads have
     uv_timer_t mark_timer;
-    struct wr_mailbox answers; // thread to loop
+    struct wr_mailbox answers; // threads to loop
     struct wr_spool_stats stats;
     void (*closed)(void *user);
     void *closed_user;
     int handles;
     // both
-    struct wr_mailbox commands; // loop to thread
-    uv_thread_t thread;
-    // the thread's
+    struct wr_mailbox commands, reads; // loop to threads
+    uv_thread_t thread, reader;
+    // the writing thread's
     bool stopping;
 };
 
@@ -127,6 +132,10 @@ char *wr_spool_path(const struct wr_spool *s, uint64_t base_seq, const char *wha
 // NULL) tells whether they were not there before.
 bool wr_spool_set_aside(const struct wr_spool *s, const char *name, const void *at, size_t len,
                         bool *fresh);
+
+// ---- spool_read.c
+
+void wr_spool_reader(void *spool);
 
 // ---- spool_recover.c
 

@@ -279,6 +279,7 @@ static wr_err read_segment(struct wr_spool *s, uint64_t base_seq, uint32_t salt,
     if (c.end < b.len && !s->options.read_only && ftruncate(segment->fd, (off_t)c.end) == 0) {
         segment->used = segment->size = c.end;
     }
+    segment->durable = c.end;
     if (c.next_seq > s->next_seq) {
         s->next_seq = c.next_seq;
     }

@@ -91,6 +91,12 @@ struct wr_config {
     const char *admin_group;    // admin.group: "" = weir-admin, or the process's own
     const char *admin_users;    // admin.users: "NAME=ROLE, …"
     const char *admin_groups;   // admin.groups: likewise
+    const char *admin_listen;   // admin.listen: see wr_config_address(); "" = none
+    bool admin_listen_given;    // as metrics_listen_given
+    const char *admin_mode;     // admin.mode: "verify" | "open" | "token"
+    bool admin_auto_tenants;    // admin.auto_tenants
+    bool admin_test;            // admin.test
+    const char *admin_endpoint; // admin.endpoint: "" = the host of mqtt.url
     int64_t ring_bytes;         // of the last messages; 0: none are kept
     int64_t metrics_sample;     // one of so many messages is timed; 0: none
     const char *metrics_listen; // metrics.listen: see wr_config_address(); "" = none

@@ -178,6 +178,18 @@
     X(admin_users, "admin.users", STRING, RESTART, "", "", "",                                     \
       "Roles on it, as in \"ann=operator, 1001=reader\"; root and weir's own user are admin.")     \
     X(admin_groups, "admin.groups", STRING, RESTART, "", "", "", "The same for groups of users.")  \
+    X(admin_listen, "admin.listen", STRING, RESTART, "127.0.0.1:8081", "", "",                     \
+      "Address and port of the AWS IoT control plane; a port alone: on 127.0.0.1; 0: any free "    \
+      "one; \"\": none.")                                                                          \
+    X(admin_mode, "admin.mode", CHOICE, RESTART, "verify", "verify|open|token", "",                \
+      "Who may use it: verify SigV4 signatures; open checks nothing, the key id picks the "        \
+      "tenant; token wants bearer tokens.")                                                        \
+    X(admin_auto_tenants, "admin.auto_tenants", BOOL, RESTART, "false", "", "",                    \
+      "Mode open: a key id of 12 digits makes the tenant of that account when there is none.")     \
+    X(admin_test, "admin.test", BOOL, RESTART, "false", "", "",                                    \
+      "Test mode: no waits before thing types are deleted, and a tenant's registry can be reset.") \
+    X(admin_endpoint, "admin.endpoint", STRING, RESTART, "", "", "",                               \
+      "Host name that DescribeEndpoint gives to devices; without one the broker's.")               \
     X(ring_bytes, "ring.bytes", SIZE, RESTART, "4M", "0..64M", "bytes",                            \
       "Memory for the last messages, which weir record --running fetches; 0: none are kept.")      \
     X(metrics_listen, "metrics.listen", STRING, RESTART, "127.0.0.1:9464", "", "",                 \

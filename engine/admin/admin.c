@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "engine/admin/auth.h"
 #include "engine/admin/roles.h"
 #include "engine/observe/log.h"
 
@@ -22,21 +23,34 @@ struct listener {
 struct wr_admin {
     struct wr_router *router;
     struct wr_roles roles;
-    struct listener socket, metrics;
+    struct wr_auth *auth;
+    struct listener socket, metrics, api;
     struct wr_arena arena;
-    struct wr_config_listen at; // the metrics listener's
-    const char *names[5];       // that may be in its requests' Host header
-    uint16_t metrics_port;
+    struct wr_config_listen at, api_at; // the metrics listener's, and admin.listen
+    const char *names[5];               // that may be in its requests' Host header
+    uint16_t metrics_port, api_port;
     int closing; // listeners that are not closed yet, and one for the close call itself
     void (*done)(void *user);
     void *user;
 };
 
+static bool authorize(struct wr_admin_call *call)
+{
+    const struct wr_admin *a = call->authority;
+    return wr_auth_check(a->auth, call);
+}
+
 static void on_request(void *user, struct wr_httpd_request *req)
 {
     struct listener *l = user;
     struct wr_admin *a = l->admin;
-    struct wr_admin_call call = {.req = req, .listener = l->bit, .arena = &a->arena};
+    struct wr_admin_call call = {
+        .req = req, .listener = l->bit, .arena = &a->arena, .path = req->head->path};
+    if (l->bit != WR_ON_METRICS) {
+        wr_auth_take_prefix(&call);
+        call.authorize = a->auth ? authorize : NULL;
+        call.authority = a;
+    }
     if (l->bit == WR_ON_SOCKET) {
         call.role = wr_roles_of(&a->roles, req);
         call.has_peer = wr_httpd_peer(req, &call.peer);
@@ -195,6 +209,53 @@ static wr_err open_metrics(struct wr_admin *a, const struct wr_admin_options *o,
     return WR_OK;
 }
 
+// ---- admin.listen
+
+static wr_err open_api(struct wr_admin *a, const struct wr_admin_options *o, struct wr_fault *fault)
+{
+    const struct wr_config *c = o->config;
+    struct wr_config_listen *at = &a->api_at;
+    if (!*c->admin_listen) {
+        return WR_OK;
+    }
+    wr_err err = wr_config_address(wr_str_of(c->admin_listen), at, fault);
+    if (!err && !at->loopback) {
+        err = wr_fault_set(fault, WR_ERR_DENIED,
+                           "%s is not a loopback address, and there is no TLS for it", at->host);
+    }
+    if (!err) {
+        bool open = !strcmp(c->admin_mode, "open");
+        struct wr_httpd_options httpd = {.host = at->host,
+                                         .port = at->port,
+                                         .hosts = open ? a->names : NULL,
+                                         .same_origin = open};
+        const char *names[] = {"localhost", "127.0.0.1", "[::1]", NULL};
+        memcpy(a->names, names, sizeof names);
+        err = open_listener(a, &a->api, WR_ON_API, o->loop, &httpd, fault);
+    }
+    if (err && !c->admin_listen_given) {
+        wr_log(WR_LOG_WARN, "admin",
+               "no listener for the control plane: %s; admin.listen can name another port",
+               fault->text);
+        return WR_OK;
+    }
+    if (err) {
+        wr_fault_prefix(fault, "admin.listen");
+        return err;
+    }
+    a->api_port = wr_httpd_port(a->api.httpd);
+    bool six = strchr(at->host, ':') != NULL;
+    wr_log(WR_LOG_INFO, "admin", "control plane: http://%s%s%s:%u (admin.mode %s)", six ? "[" : "",
+           at->host, six ? "]" : "", a->api_port, c->admin_mode);
+    if (!strcmp(c->admin_mode, "open")) {
+        wr_log(WR_LOG_WARN, "admin",
+               "admin.mode is open: whoever reaches port %u of this machine is administrator of "
+               "every tenant; signatures are not checked",
+               a->api_port);
+    }
+    return WR_OK;
+}
+
 // ---- life
 
 wr_err wr_admin_open(const struct wr_admin_options *options, struct wr_admin **out,
@@ -203,9 +264,13 @@ wr_err wr_admin_open(const struct wr_admin_options *options, struct wr_admin **o
     struct wr_admin *a = wr_zalloc(sizeof *a);
     *out = a;
     a->router = wr_router_new();
+    a->auth = options->auth;
     wr_arena_init(&a->arena, WR_ADMIN_ARENA_MAX);
     wr_err err = open_socket(a, options, fault);
-    return err ? err : open_metrics(a, options, fault);
+    if (!err) {
+        err = open_metrics(a, options, fault);
+    }
+    return err ? err : open_api(a, options, fault);
 }
 
 void wr_admin_add(struct wr_admin *a, const struct wr_admin_route *routes, size_t count, void *user)
@@ -216,6 +281,11 @@ void wr_admin_add(struct wr_admin *a, const struct wr_admin_route *routes, size_
 uint16_t wr_admin_metrics_port(const struct wr_admin *a)
 {
     return a->metrics_port;
+}
+
+uint16_t wr_admin_api_port(const struct wr_admin *a)
+{
+    return a->api_port;
 }
 
 static void on_closed(void *user)
@@ -240,12 +310,13 @@ void wr_admin_close(struct wr_admin *a, void (*done)(void *user), void *user)
     }
     a->done = done;
     a->user = user;
-    a->closing = 1 + (a->socket.httpd != NULL) + (a->metrics.httpd != NULL);
-    if (a->socket.httpd) {
-        wr_httpd_close(a->socket.httpd, on_closed, a);
-    }
-    if (a->metrics.httpd) {
-        wr_httpd_close(a->metrics.httpd, on_closed, a);
+    struct wr_httpd *open[] = {a->socket.httpd, a->metrics.httpd, a->api.httpd};
+    a->closing = 1;
+    for (size_t i = 0; i < WR_COUNT(open); i++) {
+        if (open[i]) {
+            a->closing++;
+            wr_httpd_close(open[i], on_closed, a);
+        }
     }
     on_closed(a); // ours
 }

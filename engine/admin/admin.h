@@ -1,6 +1,7 @@
-// The two listeners of a running weir (control-plane.md 10), both on its loop:
+// The listeners of a running weir (control-plane.md 10), all on its loop:
 //   admin.sock        unix socket, 0660: internal calls under /weir/v1/…, JSON; the caller's role
 //                     comes from the kernel (roles.h)
+//   admin.listen      TCP, default 127.0.0.1:8081: the AWS IoT control plane; who asks says auth.h
 //   metrics.listen    TCP on loopback: GET of /metrics, /healthz, /readyz; nobody is asked who
 //                     they are, so nothing with payloads or secrets is there
 // Calls are rows of a table (router.h), added by whoever answers them.
@@ -19,14 +20,16 @@
 #define WR_ADMIN_ARENA_MAX       (4u << 20) // what a handler makes of one call: labels, queries
 
 struct wr_admin;
+struct wr_auth;
 
 struct wr_admin_options {
     uv_loop_t *loop;
     const struct wr_config *config; // admin.*, metrics.listen; lent until open returns
     const char *state_dir;
+    struct wr_auth *auth; // lent until close
 };
 
-// Open both. A socket whose default place cannot be had (its path is too long), and a default
+// Open them. A socket whose default place cannot be had (its path is too long), and a default
 // metrics port that is in use are said in the log and left out; what the configuration names is an
 // error. Give: wr_admin_close() it, also after a failure, which leaves *out NULL or not.
 wr_err wr_admin_open(const struct wr_admin_options *options, struct wr_admin **out,
@@ -36,8 +39,9 @@ wr_err wr_admin_open(const struct wr_admin_options *options, struct wr_admin **o
 void wr_admin_add(struct wr_admin *a, const struct wr_admin_route *routes, size_t count,
                   void *user);
 
-// Of the metrics listener; 0: there is none.
+// Of the metrics listener, and of admin.listen; 0: there is none.
 uint16_t wr_admin_metrics_port(const struct wr_admin *a);
+uint16_t wr_admin_api_port(const struct wr_admin *a);
 
 // Stop listening, cut connections; `done` when all are closed. Handlers that hold a request are
 // told (wr_admin_held) and end it. NULL: `done` is called at once.

@@ -136,7 +136,13 @@ void wr_admin_reply_error(struct wr_admin_call *call, int status, const char *fo
     va_end(args);
     struct wr_buf json = {0};
     message_json(&json, text);
-    reply(call, status, wr_buf_str(&json), NULL);
+    // SDKs make an exception of it; the code of AWS's control plane for what it does not know.
+    const struct wr_http1_header type = {WR_STR("x-amzn-ErrorType"),
+                                         status == 404 || status == 405
+                                             ? WR_STR("UnknownOperationException")
+                                         : status == 403 ? WR_STR("AccessDeniedException")
+                                                         : WR_STR("InvalidRequestException")};
+    reply(call, status, wr_buf_str(&json), call->listener == WR_ON_METRICS ? NULL : &type);
     wr_buf_release(&json);
 }
 
@@ -239,11 +245,12 @@ static bool method_fits(const struct wr_admin_route *route, wr_str method)
 static bool find(const struct wr_router *r, struct wr_admin_call *call, struct wr_buf *allow)
 {
     const struct wr_http1_head *head = call->req->head;
+    wr_str path = call->path.at ? call->path : head->path;
     for (size_t f = 0; f < r->count; f++) {
         for (size_t i = 0; i < r->families[f].count; i++) {
             const struct wr_admin_route *route = &r->families[f].routes[i];
             wr_str labels[WR_ADMIN_LABELS_MAX] = {0};
-            if (!(route->listeners & call->listener) || !fits(route->pattern, head->path, labels)) {
+            if (!(route->listeners & call->listener) || !fits(route->pattern, path, labels)) {
                 continue;
             }
             if (!method_fits(route, head->method)) {
@@ -293,7 +300,15 @@ int wr_router_match(const struct wr_router *r, struct wr_admin_call *call, struc
 void wr_router_dispatch(const struct wr_router *r, struct wr_admin_call *call)
 {
     struct wr_buf allow = {0};
-    switch (wr_router_match(r, call, &allow)) {
+    int status = wr_router_match(r, call, &allow);
+    if (call->authorize && call->route && call->route->least > WR_ROLE_NONE) {
+        if (!call->authorize(call)) {
+            wr_buf_release(&allow);
+            return;
+        }
+        status = wr_router_match(r, call, &allow); // the role is known now
+    }
+    switch (status) {
     case 0:
         call->route->handle(call);
         break;
@@ -301,12 +316,19 @@ void wr_router_dispatch(const struct wr_router *r, struct wr_admin_call *call)
         wr_admin_reply_error(call, 400, "the path has a broken %% escape");
         break;
     case 403:
-        wr_admin_reply_error(call, 403,
-                             "this needs the role %s; yours is %s (admin.users, admin.groups)",
-                             wr_role_text(call->route->least), wr_role_text(call->role));
+        wr_admin_reply_error(call, 403, "this needs the role %s; yours is %s (%s)",
+                             wr_role_text(call->route->least), wr_role_text(call->role),
+                             call->listener == WR_ON_SOCKET ? "admin.users, admin.groups"
+                                                            : "of the access key or token");
         break;
     case 405:
-        refuse_method(call, &allow);
+        if (call->listener == WR_ON_API) { // AWS knows operations, not resources with methods
+            wr_admin_reply_error(call, 404, "there is no operation %.*s %.*s",
+                                 WR_STR_ARG(call->req->head->method),
+                                 WR_STR_ARG(call->req->head->path));
+        } else {
+            refuse_method(call, &allow);
+        }
         break;
     default:
         wr_admin_reply_error(call, 404, "nothing is at %.*s", WR_STR_ARG(call->req->head->path));

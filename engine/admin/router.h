@@ -27,10 +27,12 @@ const char *wr_role_text(enum wr_role role);
 // Listeners a row is reached by.
 #define WR_ON_SOCKET  1u // admin.sock: the caller has a role
 #define WR_ON_METRICS 2u // the metrics listener: nobody has a role, so only for WR_ROLE_NONE
+#define WR_ON_API     4u // admin.listen: the role is the credentials'
 
 #define WR_ADMIN_LABELS_MAX 4 // of a pattern; AWS's deepest has three
 
 struct wr_admin_call;
+struct wr_api_caller;
 
 struct wr_admin_route {
     const char *method; // "GET"
@@ -48,7 +50,15 @@ struct wr_admin_call {
     const struct wr_admin_route *route;
     void *user; // of wr_admin_add()
     unsigned listener;
+    wr_str path;   // the request's, without the tenant's prefix
+    wr_str prefix; // NAME of /t/NAME; empty: none
     enum wr_role role;
+    // Asked once the row is found, unless it is for WR_ROLE_NONE. Sets the role and the caller;
+    // false: it has replied. NULL: the role is set already.
+    bool (*authorize)(struct wr_admin_call *call);
+    void *authority;                    // for authorize
+    const struct wr_api_caller *caller; // in the arena; NULL: nobody was asked
+    bool by_token;                      // the caller showed a bearer token
     bool has_peer;
     struct wr_httpd_peer peer;
     wr_str labels[WR_ADMIN_LABELS_MAX]; // decoded, in the order of the pattern

@@ -163,9 +163,10 @@ static wr_err start_weir(struct demo *d, struct wr_fault *fault)
     snprintf(state, sizeof state, "--state-dir=%s", d->state);
     snprintf(self, sizeof self, "%s", d->self);
     // Nobody asks the demo, and the default port may be another weir's.
-    char no_metrics[] = "--metrics-listen=";
+    char no_metrics[] = "--metrics-listen=", no_api[] = "--admin-listen=";
     char *argv[] = {self,  (char[]){"run"},           (char[]){"-c"}, config,     url,
-                    state, (char[]){"--status-file"}, d->status,      no_metrics, NULL};
+                    state, (char[]){"--status-file"}, d->status,      no_metrics, no_api,
+                    NULL};
     wr_err err = wr_demo_start(argv, d->log, &d->weir, fault);
     for (int waited = 0; !err && waited < READY_MS; waited += 50) {
         int status;

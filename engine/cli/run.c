@@ -125,7 +125,7 @@ static void on_sinks_closed(void *user)
     wr_stores_close(&d->stores, on_stores_closed, d);
 }
 
-static void on_admin_closed(void *user)
+static void on_control_closed(void *user)
 {
     struct wr_daemon *d = user;
     wr_daemon_close_traces(d);
@@ -140,6 +140,11 @@ static void on_admin_closed(void *user)
         wr_brokers_give_back(d->brokers);
     }
     wr_sinks_close(d->sinks, on_sinks_closed, d);
+}
+
+static void on_admin_closed(void *user)
+{
+    wr_daemon_close_control(user, on_control_closed);
 }
 
 // The source has waited for what it must acknowledge; messages of QoS 0 are waited for here.
@@ -190,6 +195,9 @@ void wr_daemon_stop(struct wr_daemon *d)
 static wr_err start(struct wr_daemon *d, struct wr_fault *fault)
 {
     wr_err err = wr_daemon_open_stores(d, fault);
+    if (!err) {
+        err = wr_daemon_open_registry(d, fault);
+    }
     wr_daemon_open_flow(d);
     if (!err) {
         err = wr_daemon_open_rules(d, d->config->rules_dir, d->config->rules_watch, fault);

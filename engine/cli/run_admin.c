@@ -139,13 +139,14 @@ static const struct wr_admin_route routes[] = {
 wr_err wr_daemon_open_admin(struct wr_daemon *d, struct wr_fault *fault)
 {
     const struct wr_admin_options options = {
-        .loop = &d->loop, .config = d->config, .state_dir = d->state.path};
+        .loop = &d->loop, .config = d->config, .state_dir = d->state.path, .auth = d->auth};
     wr_err err = wr_admin_open(&options, &d->admin, fault);
     wr_pulse_start(&d->pulse, &d->loop, d->stores.spool);
     if (!err) {
         d->health = (struct wr_health_host){.user = d, .reasons = reasons};
         wr_health_add(d->admin, &d->health);
         wr_admin_add(d->admin, routes, WR_COUNT(routes), d);
+        wr_daemon_open_api(d);
         wr_daemon_add_dead(d);
         wr_daemon_add_traces(d);
         wr_daemon_add_messages(d);

@@ -7,6 +7,7 @@
 //   run_admin.c    what it answers about itself          run_config.c   the log's setup, reload
 //   run_trace.c    what rules do, over the socket        run_messages.c the last messages
 //   run_notify.c   what the service manager is told      run_dead.c     dead letters, by socket
+//   run_control.c  registry and operations of the API
 #ifndef WR_ENGINE_CLI_RUN_PARTS_H
 #define WR_ENGINE_CLI_RUN_PARTS_H
 
@@ -34,6 +35,11 @@ struct wr_daemon_arguments {
     bool check, help;
 };
 
+struct wr_api;
+struct wr_auth;
+struct wr_registry;
+struct wr_seal_key;
+struct wr_tenants;
 struct wr_daemon_dead;   // run_dead.c
 struct wr_daemon_traces; // run_trace.c
 
@@ -54,6 +60,12 @@ struct wr_daemon {
     struct wr_source *source; // MQTT; NULL: not asked for
     struct wr_source *kafka;  // likewise
     struct wr_brokers *brokers;
+    struct wr_seal_key *seal; // of the secrets in the registry
+    struct wr_registry *registry;
+    struct wr_tenants *tenants;
+    struct wr_auth *auth;
+    struct wr_api *api;
+    void (*control_closed)(void *user);
     struct wr_admin *admin;
     struct wr_health_host health;
     struct wr_pulse pulse;
@@ -142,6 +154,15 @@ void wr_daemon_add_local_metrics(const struct wr_daemon *d, struct wr_buf *out);
 bool wr_daemon_lookup_is_aws(const struct wr_config *c, enum wr_lookup_kind kind);
 // `done` gets the daemon, once all are closed; at once when none is open.
 void wr_daemon_close_admin(struct wr_daemon *d, void (*done)(void *user));
+
+// ---- run_control.c: the control plane
+
+// The registry and the tenants in it; before anything that asks them.
+wr_err wr_daemon_open_registry(struct wr_daemon *d, struct wr_fault *fault) WR_MUST_CHECK;
+// The operations, to the admin socket and admin.listen.
+void wr_daemon_open_api(struct wr_daemon *d);
+// Once these are closed: calls under way end, then the registry. `closed` gets the daemon.
+void wr_daemon_close_control(struct wr_daemon *d, void (*closed)(void *user));
 
 // ---- run_dead.c
 

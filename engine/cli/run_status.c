@@ -145,9 +145,12 @@ static void write_process(const struct wr_daemon *d, struct wr_buf *out)
 void wr_daemon_write_status(const struct wr_daemon *d, struct wr_buf *out)
 {
     write_totals(d, out);
-    wr_buf_addf(out, ",\"version\":\"%s\",\"timeMs\":%lld,\"monotonicUs\":%lld,\"metricsPort\":%u",
+    wr_buf_addf(out,
+                ",\"version\":\"%s\",\"timeMs\":%lld,\"monotonicUs\":%lld,\"metricsPort\":%u,"
+                "\"apiPort\":%u",
                 WR_VERSION, (long long)wr_wall_ms(), (long long)wr_mono_now().us,
-                d->admin ? wr_admin_metrics_port(d->admin) : 0u);
+                d->admin ? wr_admin_metrics_port(d->admin) : 0u,
+                d->admin ? wr_admin_api_port(d->admin) : 0u);
     write_process(d, out);
     write_circuits(d, out);
     wr_metrics_write_rules(d->metrics, out);

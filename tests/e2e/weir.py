@@ -97,7 +97,7 @@ class Weir:
         """Write weir.yaml; for the next start()."""
         config = {"rules": {"dir": "rules"}, "state_dir": self.state_dir,
                   "mqtt": {"client_id": CLIENT_ID, "reconnect_max": "500ms"},
-                  "metrics": {"listen": "127.0.0.1:0"}}
+                  "metrics": {"listen": "127.0.0.1:0"}, "admin": {"listen": "127.0.0.1:0"}}
         if self.broker:
             config["mqtt"]["url"] = self.broker.url
         self.client_id = more.get("mqtt", {}).get("client_id", CLIENT_ID)

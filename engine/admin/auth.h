@@ -1,0 +1,29 @@
+// Who asks: from a signature, a token or the kernel to a caller with tenant, region and role
+// (control-plane.md 9 and 10).
+//
+//   admin.sock    the peer's uid and groups give the role (roles.h); the tenant is that of the path
+//                 /t/NAME/…, of the header X-Weir-Tenant, or the default one
+//   admin.listen  mode verify: SigV4, the access key names the tenant; a bearer token likewise
+//                 mode open:   the key id picks the tenant, nothing is checked; loopback only
+//                 mode token:  bearer tokens only
+//
+// Thread: loop.
+#ifndef WR_ENGINE_ADMIN_AUTH_H
+#define WR_ENGINE_ADMIN_AUTH_H
+
+#include "engine/admin/api.h"
+
+struct wr_auth;
+
+// Lent until free: config and tenants.
+struct wr_auth *wr_auth_new(const struct wr_config *config, struct wr_tenants *tenants);
+void wr_auth_free(struct wr_auth *a);
+
+// Take a path prefix /t/NAME off call->path; `prefix` gets NAME.
+void wr_auth_take_prefix(struct wr_admin_call *call);
+
+// Sets call->role, ->caller (in the call's arena) and ->by_token. False: the request has been
+// refused, with the code and status that AWS gives.
+bool wr_auth_check(struct wr_auth *a, struct wr_admin_call *call);
+
+#endif

@@ -1,0 +1,10 @@
+#include "engine/admin/families.h"
+
+#include "sql/base/banned.h"
+
+void wr_families_add(struct wr_api *api)
+{
+    wr_api_add_account(api);
+    wr_api_add_credentials(api);
+    wr_api_add_things(api);
+}

@@ -1,0 +1,15 @@
+// The families of operations: each adds its rows to the API. A new one is a line here, one in
+// wr_families_add(), its file, and its tables as a step of schema.c.
+// Thread: loop.
+#ifndef WR_ENGINE_ADMIN_FAMILIES_H
+#define WR_ENGINE_ADMIN_FAMILIES_H
+
+#include "engine/admin/api.h"
+
+void wr_families_add(struct wr_api *api); // all that need nothing but the registry
+
+void wr_api_add_account(struct wr_api *api);     // api_account.c: DescribeEndpoint
+void wr_api_add_credentials(struct wr_api *api); // api_credentials.c: access keys, tokens
+void wr_api_add_things(struct wr_api *api);      // api_things.c
+
+#endif

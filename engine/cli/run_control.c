@@ -1,0 +1,60 @@
+// The control plane of `weir run`: registry, tenants, operations.
+#include "engine/cli/run_parts.h"
+
+#include "engine/admin/auth.h"
+#include "engine/admin/families.h"
+#include "engine/admin/tenants.h"
+#include "engine/registry/registry.h"
+
+#include "sql/base/banned.h"
+
+wr_err wr_daemon_open_registry(struct wr_daemon *d, struct wr_fault *fault)
+{
+    struct wr_buf path = {0};
+    wr_buf_addf(&path, "%s/secrets.key", d->state.path);
+    wr_err err = wr_seal_key_open(wr_buf_terminated(&path), &d->seal, NULL, fault);
+    wr_buf_release(&path);
+    if (err) {
+        return err;
+    }
+    d->tenants = wr_tenants_new(d->config, d->seal);
+    err = wr_registry_open(&d->loop, d->state.path, wr_tenants_first, d->tenants, &d->registry,
+                           fault);
+    if (!err) {
+        d->auth = wr_auth_new(d->config, d->tenants);
+    }
+    return err;
+}
+
+void wr_daemon_open_api(struct wr_daemon *d)
+{
+    d->api = wr_api_open(&(struct wr_api_options){.loop = &d->loop,
+                                                  .admin = d->admin,
+                                                  .registry = d->registry,
+                                                  .tenants = d->tenants,
+                                                  .config = d->config});
+    wr_families_add(d->api);
+}
+
+static void on_registry_closed(void *user)
+{
+    struct wr_daemon *d = user;
+    d->registry = NULL;
+    wr_auth_free(d->auth);
+    wr_tenants_free(d->tenants);
+    wr_seal_key_free(d->seal);
+    d->control_closed(d);
+}
+
+static void on_api_closed(void *user)
+{
+    struct wr_daemon *d = user;
+    d->api = NULL;
+    wr_registry_close(d->registry, on_registry_closed, d);
+}
+
+void wr_daemon_close_control(struct wr_daemon *d, void (*closed)(void *user))
+{
+    d->control_closed = closed;
+    wr_api_close(d->api, on_api_closed, d);
+}

@@ -1,0 +1,79 @@
+"""What the tests of the control plane share: clients of a running weir, made with Debian's boto3, which weir's
+developers did not write."""
+import json
+import os
+
+import boto3
+import botocore.config
+import botocore.exceptions
+
+from http_client import ask, get
+from support import tap
+from weir import Weir
+
+REGION = "eu-west-1"
+
+
+def sock(weir):
+    return os.path.join(weir.state_dir, "admin.sock")
+
+
+def port(weir):
+    return get(sock(weir), "/weir/v1/status").json["apiPort"]
+
+
+def own(weir, method, target, body=None, headers=None):
+    """One of weir's own calls, over the socket; text or JSON."""
+    return ask(sock(weir), method, target, body=None if body is None else json.dumps(body), headers=headers)
+
+
+def access_key(weir, tenant="default", role="admin", **more):
+    answer = own(weir, "POST", f"/weir/v1/tenants/{tenant}/access-keys", {"role": role, **more})
+    tap.equal(answer.status, 200, "an access key: " + answer.text)
+    return answer.json["accessKeyId"], answer.json["secretAccessKey"]
+
+
+def client(weir, key=None, region=REGION, prefix="", service="iot"):
+    """A boto3 client; `key` is (id, secret), made for an admin of the default tenant without it."""
+    key = key or access_key(weir)
+    return boto3.client(service, region_name=region, endpoint_url=f"http://127.0.0.1:{port(weir)}{prefix}",
+                        aws_access_key_id=key[0], aws_secret_access_key=key[1],
+                        config=botocore.config.Config(retries={"max_attempts": 1}, parameter_validation=False,
+                                                      connect_timeout=5, read_timeout=20))
+
+
+def refused(code, status, call, **arguments):
+    """The call must fail with this code and status; returns the parsed error."""
+    try:
+        call(**arguments)
+    except botocore.exceptions.ClientError as error:
+        tap.equal((error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]),
+                  (code, status), f"{error.operation_name}: {error.response['Error'].get('Message')}")
+        return error.response
+    tap.check(False, f"{code} was expected, and it succeeded")
+    return None
+
+
+def pages(call, key, token="nextToken", **arguments):
+    """All items of a listing, page by page; and how many pages there were."""
+    items, count = [], 0
+    out_token = {"nextToken": "nextToken", "marker": "nextMarker"}[token]
+    while True:
+        answer = call(**arguments)
+        items += answer[key]
+        count += 1
+        if out_token not in answer:
+            return items, count
+        arguments[token] = answer[out_token]
+
+
+def alone(config=None, **more):
+    """A weir whose broker is away: the control plane needs none."""
+    return Running({"mqtt": {"url": "mqtt://127.0.0.1:1"}, **(config or {})}, **more)
+
+
+class Running(Weir):
+    def __init__(self, config, **more):
+        super().__init__(None, config=config, start=False, **more)
+        self.start(wait=False)
+        self.process.wait_line("started: pid")

@@ -114,6 +114,17 @@ static size_t on_header(char *at, size_t size, size_t count, void *user)
     if (line.len >= mark.len && wr_str_eq_nocase(wr_str_cut(line, 0, mark.len), mark)) {
         c->is_weir = true;
     }
+    ptrdiff_t colon = wr_str_find(line, WR_STR(":"));
+    if (c->ask->header && colon > 0) {
+        wr_str value = wr_str_cut(line, (size_t)colon + 1, line.len);
+        while (value.len && strchr(" \t\r\n", value.at[value.len - 1])) {
+            value.len--;
+        }
+        while (value.len && strchr(" \t", value.at[0])) {
+            value = wr_str_cut(value, 1, value.len);
+        }
+        c->ask->header(c->ask->user, wr_str_cut(line, 0, (size_t)colon), value);
+    }
     return line.len;
 }
 
@@ -154,6 +165,9 @@ static struct curl_slist *set_up(struct wr_admin_client *c, const char *url)
         curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)ask->body.len);
     } else if (strcmp(ask->method, "POST") == 0 || strcmp(ask->method, "PUT") == 0) {
         curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, ""); // sends Content-Length: 0
+    }
+    for (size_t i = 0; ask->headers && ask->headers[i]; i++) {
+        headers = curl_slist_append(headers, ask->headers[i]);
     }
     curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, ask->method);
     curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);

@@ -18,10 +18,13 @@ wr_err wr_admin_client_open(const char *path, struct wr_admin_client **out,
 void wr_admin_client_close(struct wr_admin_client *c);
 
 struct wr_admin_ask {
-    const char *method; // "GET"
-    wr_str target;      // "/weir/v1/status"
-    wr_str body;        // JSON; empty: none
-    int64_t timeout_ms; // for the whole answer; 0: none, as for a stream
+    const char *method;         // "GET"
+    wr_str target;              // "/weir/v1/status"
+    wr_str body;                // JSON; empty: none
+    int64_t timeout_ms;         // for the whole answer; 0: none, as for a stream
+    const char *const *headers; // "Name: value", NULL ends; NULL: none but the usual
+    // The answer's headers, without blanks around. NULL: nobody looks.
+    void (*header)(void *user, wr_str name, wr_str value);
     // The answer's body as it comes, of any status below 300; false: that is enough, which is no
     // failure. NULL: it is appended to `answer`.
     bool (*piece)(void *user, wr_str bytes);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "engine/cli/control_client.h"
+#include "engine/cli/control_verbs.h"
 #include "engine/cli/help.h"
 #include "engine/rules/document.h"
 
@@ -401,6 +403,12 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  weir admin /weir/v1/status\n"
      "  weir admin /metrics --state-dir /var/lib/weir\n",
      false, wr_cli_admin},
+    {"thing", WR_CONTROL_USAGE(WR_THING_VERBS), "the things of a tenant: devices and the like",
+     WR_CONTROL_DETAILS(WR_THING_VERBS) "\n"
+                                        "examples:\n"
+                                        "  weir thing create lamp1 --attribute room=hall\n"
+                                        "  weir thing list --json\n",
+     false, wr_cli_thing},
     {"help",
      "[COMMAND | functions [NAME] | options [NAME] | metrics | sql | completion SHELL | man]",
      "this list, one command, or what SQL and weir.yaml know",

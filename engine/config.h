@@ -87,23 +87,24 @@ struct wr_config {
     const char *lookups_secrets_dir;
     int64_t lookups_secret_cache_ms; // lookups.secret_cache: default and at most 15 minutes
     const char *lookups_registry_dir;
-    const char *admin_socket;   // admin.socket: "" = STATE/admin.sock
-    const char *admin_group;    // admin.group: "" = weir-admin, or the process's own
-    const char *admin_users;    // admin.users: "NAME=ROLE, …"
-    const char *admin_groups;   // admin.groups: likewise
-    const char *admin_listen;   // admin.listen: see wr_config_address(); "" = none
-    bool admin_listen_given;    // as metrics_listen_given
-    const char *admin_mode;     // admin.mode: "verify" | "open" | "token"
-    bool admin_auto_tenants;    // admin.auto_tenants
-    bool admin_test;            // admin.test
-    const char *admin_endpoint; // admin.endpoint: "" = the host of mqtt.url
-    int64_t ring_bytes;         // of the last messages; 0: none are kept
-    int64_t metrics_sample;     // one of so many messages is timed; 0: none
-    const char *metrics_listen; // metrics.listen: see wr_config_address(); "" = none
-    bool metrics_listen_given;  // it is not the default: what cannot be had is an error
-    const char *log_level;      // log.level: error|warn|info|debug
-    const char *log_format;     // log.format: auto|logfmt|json
-    bool log_payloads;          // log.payloads
+    const char *admin_socket;           // admin.socket: "" = STATE/admin.sock
+    const char *admin_group;            // admin.group: "" = weir-admin, or the process's own
+    const char *admin_users;            // admin.users: "NAME=ROLE, …"
+    const char *admin_groups;           // admin.groups: likewise
+    const char *admin_listen;           // admin.listen: see wr_config_address(); "" = none
+    bool admin_listen_given;            // as metrics_listen_given
+    const char *admin_mode;             // admin.mode: "verify" | "open" | "token"
+    bool admin_auto_tenants;            // admin.auto_tenants
+    bool admin_test;                    // admin.test
+    const char *admin_policy_documents; // admin.policy_documents: "strict" | "lenient"
+    const char *admin_endpoint;         // admin.endpoint: "" = the host of mqtt.url
+    int64_t ring_bytes;                 // of the last messages; 0: none are kept
+    int64_t metrics_sample;             // one of so many messages is timed; 0: none
+    const char *metrics_listen;         // metrics.listen: see wr_config_address(); "" = none
+    bool metrics_listen_given;          // it is not the default: what cannot be had is an error
+    const char *log_level;              // log.level: error|warn|info|debug
+    const char *log_format;             // log.format: auto|logfmt|json
+    bool log_payloads;                  // log.payloads
 
     // What messages call the connection of the members mqtt_*: "mqtt", or "brokers.NAME" in a
     // broker's own.

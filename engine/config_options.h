@@ -188,6 +188,10 @@
       "Mode open: a key id of 12 digits makes the tenant of that account when there is none.")     \
     X(admin_test, "admin.test", BOOL, RESTART, "false", "", "",                                    \
       "Test mode: no waits before thing types are deleted, and a tenant's registry can be reset.") \
+    X(admin_policy_documents, "admin.policy_documents", CHOICE, RESTART, "lenient",                \
+      "strict|lenient", "",                                                                        \
+      "Policies: lenient takes any JSON object (without statements it allows nothing); strict "    \
+      "refuses what AWS would.")                                                                   \
     X(admin_endpoint, "admin.endpoint", STRING, RESTART, "", "", "",                               \
       "Host name that DescribeEndpoint gives to devices; without one the broker's.")               \
     X(ring_bytes, "ring.bytes", SIZE, RESTART, "4M", "0..64M", "bytes",                            \

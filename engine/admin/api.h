@@ -59,6 +59,7 @@ enum wr_api_type { WR_API_STRING, WR_API_BOOL, WR_API_INT, WR_API_OBJECT, WR_API
     PATTERN(MARKER, "[A-Za-z0-9+/]+={0,2}", "A-Za-z0-9+/=")                         \
     PATTERN(ACCOUNT, "[0-9]+", "0-9")                                               \
     PATTERN(ROLE_ALIAS, "[\\w=,@-]+", "a-zA-Z0-9_=,@-")                             \
+    PATTERN(DOMAIN, "[\\w.-]+", "a-zA-Z0-9_.-")                                     \
     PATTERN(TENANT, "[a-z0-9][a-z0-9-]{0,38}", "a-z0-9-")
 
 enum wr_api_pattern {

@@ -8,8 +8,12 @@
 
 void wr_families_add(struct wr_api *api); // all that need nothing but the registry
 
-void wr_api_add_account(struct wr_api *api);     // api_account.c: DescribeEndpoint
-void wr_api_add_credentials(struct wr_api *api); // api_credentials.c: access keys, tokens
-void wr_api_add_things(struct wr_api *api);      // api_things.c
+void wr_api_add_account(struct wr_api *api);      // api_account.c: DescribeEndpoint
+void wr_api_add_credentials(struct wr_api *api);  // api_credentials.c: access keys, tokens
+void wr_api_add_things(struct wr_api *api);       // api_things.c
+void wr_api_add_policies(struct wr_api *api);     // api_policies.c
+void wr_api_add_role_aliases(struct wr_api *api); // api_role_aliases.c
+void wr_api_add_tags(struct wr_api *api);         // api_tags.c
+void wr_api_add_settings(struct wr_api *api);     // api_settings.c: domains, logging
 
 #endif

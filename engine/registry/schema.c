@@ -32,6 +32,34 @@ static const char *const steps[] = {
     " id INTEGER PRIMARY KEY AUTOINCREMENT, realm INTEGER NOT NULL REFERENCES realms(id),"
     " name TEXT NOT NULL, thing_id TEXT NOT NULL, attributes TEXT NOT NULL,"
     " version INTEGER NOT NULL, created INTEGER NOT NULL, UNIQUE(realm, name));",
+    // Policies. A version's number is never used again. `target` is an ARN, or an identity of
+    // Cognito.
+    "CREATE TABLE policies("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, realm INTEGER NOT NULL REFERENCES realms(id),"
+    " name TEXT NOT NULL, default_version INTEGER NOT NULL, next_version INTEGER NOT NULL,"
+    " created INTEGER NOT NULL, modified INTEGER NOT NULL, UNIQUE(realm, name));"
+    "CREATE TABLE policy_versions("
+    " policy INTEGER NOT NULL REFERENCES policies(id) ON DELETE CASCADE,"
+    " version INTEGER NOT NULL, document TEXT NOT NULL, created INTEGER NOT NULL,"
+    " PRIMARY KEY(policy, version)) WITHOUT ROWID;"
+    "CREATE TABLE policy_targets("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, realm INTEGER NOT NULL REFERENCES realms(id),"
+    " policy INTEGER NOT NULL REFERENCES policies(id) ON DELETE CASCADE, target TEXT NOT NULL,"
+    " UNIQUE(policy, target));"
+    "CREATE INDEX policy_targets_target ON policy_targets(realm, target);"
+    "CREATE TABLE role_aliases("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, realm INTEGER NOT NULL REFERENCES realms(id),"
+    " name TEXT NOT NULL, role TEXT NOT NULL, duration INTEGER NOT NULL,"
+    " created INTEGER NOT NULL, modified INTEGER NOT NULL, UNIQUE(realm, name));"
+    "CREATE TABLE domain_configurations("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, realm INTEGER NOT NULL REFERENCES realms(id),"
+    " name TEXT NOT NULL, suffix TEXT NOT NULL, status TEXT NOT NULL, settings TEXT NOT NULL,"
+    " modified INTEGER NOT NULL, UNIQUE(realm, name));"
+    "CREATE TABLE tags("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, realm INTEGER NOT NULL REFERENCES realms(id),"
+    " arn TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, UNIQUE(realm, arn, key));"
+    "CREATE TABLE logging_options("
+    " realm INTEGER PRIMARY KEY REFERENCES realms(id), settings TEXT NOT NULL);",
 };
 
 int wr_schema_version(void)

@@ -8,6 +8,7 @@
 
 #include "sinks/lambda/output.h"
 #include "sinks/lambda/runtime_api.h"
+#include "sinks/lib/exec.h"
 #include "sql/base/json.h"
 
 #include "sql/base/banned.h"
@@ -49,11 +50,13 @@ struct wr_function {
     struct wr_function_options o; // its strings are not kept
     char *name;
     struct wr_launch launch;
+    struct wr_exec *exec; // NULL: workers
     struct wr_output *output;
     struct queue waiting;
     struct queue delayed; // by due_ms_
     struct queue ended;   // final, until their line is written; by line_
     size_t held;
+    struct execution *executions; // that the exec has
     uv_timer_t delay_timer;
     bool pumping, pump_again, closing;
     int open_parts; // while closing: workers, delay_timer
@@ -475,10 +478,92 @@ static void worker_send(struct worker *w, struct wr_invocation *inv)
                                 });
 }
 
+// ---- a command for each event
+
+struct execution {
+    struct wr_exec_job job; // first
+    struct wr_function *f;
+    struct wr_invocation *inv;
+    char variable[80];
+    struct execution *next;
+};
+
+static void stop_invocation(struct wr_function *f, struct wr_invocation *inv);
+
+static void on_executed(struct wr_exec_job *job)
+{
+    struct execution *x = (struct execution *)job;
+    struct wr_function *f = x->f;
+    struct wr_invocation *inv = x->inv;
+    struct execution **at = &f->executions;
+    while (*at != x) {
+        at = &(*at)->next;
+    }
+    *at = x->next;
+    inv->attempt_++;
+    inv->started_ms_ = uv_now(f->host->loop) - job->took_ms;
+    if (job->errors.len > 0) {
+        wr_output_text(f->output, job->errors);
+    }
+    char text[200];
+    switch (job->end) {
+    case WR_EXEC_OK:
+        attempt_over(f, inv, WR_OUTCOME_OK, job->output);
+        break;
+    case WR_EXEC_FAILED:
+        snprintf(text, sizeof text, "Runtime exited with error: %s", job->why);
+        attempt_failed(f, inv, WR_OUTCOME_CRASH, "Runtime.ExitError", text);
+        break;
+    case WR_EXEC_TIMEOUT:
+        snprintf(text, sizeof text, "Task timed out after %.2f seconds",
+                 (double)f->o.timeout_ms / 1000);
+        attempt_failed(f, inv, WR_OUTCOME_TIMEOUT, "Sandbox.Timedout", text);
+        break;
+    case WR_EXEC_STOPPED:
+        stop_invocation(f, inv);
+        break;
+    }
+    free(x);
+}
+
+static void execute(struct wr_function *f, struct wr_invocation *inv)
+{
+    struct execution *x = wr_zalloc(sizeof *x);
+    x->f = f;
+    x->inv = inv;
+    snprintf(x->variable, sizeof x->variable, "AWS_REQUEST_ID=%s", inv->id_);
+    x->job =
+        (struct wr_exec_job){.input = inv->event, .variable = x->variable, .done = on_executed};
+    x->next = f->executions;
+    f->executions = x;
+    wr_exec_run(f->exec, &x->job);
+}
+
+static bool cancel_execution(struct wr_function *f, const struct wr_invocation *inv)
+{
+    for (struct execution **at = &f->executions; *at; at = &(*at)->next) {
+        struct execution *x = *at;
+        if (x->inv == inv) {
+            bool taken = wr_exec_cancel(f->exec, &x->job);
+            if (taken) {
+                *at = x->next;
+                free(x);
+            }
+            return taken;
+        }
+    }
+    return false;
+}
+
+// ---- handing out
+
 // Hand events to the workers that wait, then start as many workers as there are events left.
 static void pump_once(struct wr_function *f)
 {
     size_t coming = 0;
+    while (f->exec && f->waiting.first) {
+        execute(f, pop(&f->waiting));
+    }
     for (size_t i = 0; i < f->worker_count; i++) {
         struct worker *w = &f->workers[i];
         if (w->state == IDLE && f->waiting.first && wr_runtime_api_waits(w->api)) {
@@ -574,7 +659,8 @@ bool wr_function_invoke(struct wr_function *f, struct wr_invocation *inv)
 bool wr_lambda_cancel(struct wr_invocation *inv)
 {
     struct wr_function *f = inv->function_;
-    bool taken = queue_remove(&f->waiting, inv) || queue_remove(&f->delayed, inv);
+    bool taken = queue_remove(&f->waiting, inv) || queue_remove(&f->delayed, inv) ||
+                 cancel_execution(f, inv);
     f->held -= taken;
     return taken;
 }
@@ -586,6 +672,10 @@ static void function_free(struct wr_function *f)
     free(f);
 }
 
+static void on_nothing(void *user)
+{
+}
+
 wr_err wr_function_open(const struct wr_sink_host *host, const struct wr_function_options *options,
                         struct wr_function **out, struct wr_fault *fault)
 {
@@ -594,8 +684,10 @@ wr_err wr_function_open(const struct wr_sink_host *host, const struct wr_functio
         wr_zalloc(sizeof *f + (size_t)options->concurrency * sizeof f->workers[0]);
     f->host = host;
     f->o = *options;
-    f->name = wr_strdup(wr_str_of(options->launch.name));
-    wr_err err = wr_launch_init(&f->launch, &options->launch, fault);
+    f->name = wr_strdup(wr_str_of(options->name));
+    wr_err err = options->exec ? wr_exec_open(host->loop, &options->launch, options->timeout_ms,
+                                              (size_t)options->concurrency, &f->exec, fault)
+                               : wr_launch_init(&f->launch, &options->launch, fault);
     if (err == WR_OK) {
         err = wr_output_open(host,
                              &(struct wr_output_options){
@@ -608,12 +700,15 @@ wr_err wr_function_open(const struct wr_sink_host *host, const struct wr_functio
                              &f->output, fault);
     }
     if (err != WR_OK) {
+        if (f->exec) {
+            wr_exec_close(f->exec, on_nothing, NULL);
+        }
         function_free(f);
         return err;
     }
     uv_timer_init(host->loop, &f->delay_timer);
     f->delay_timer.data = f;
-    f->worker_count = (size_t)options->concurrency;
+    f->worker_count = f->exec ? 0 : (size_t)options->concurrency;
     for (size_t i = 0; i < f->worker_count; i++) {
         f->workers[i].f = f;
         uv_timer_init(host->loop, &f->workers[i].timer);
@@ -662,10 +757,13 @@ void wr_function_close(struct wr_function *f, void (*closed)(void *user), void *
     f->closing = true;
     f->done = closed;
     f->done_user = user;
-    f->open_parts = 1 + (int)f->worker_count;
+    f->open_parts = 1 + (f->exec ? 1 : 0) + (int)f->worker_count;
     uv_close((uv_handle_t *)&f->delay_timer, on_delay_timer_closed);
     for (struct wr_invocation *inv; (inv = pop(&f->waiting)) || (inv = pop(&f->delayed));) {
         stop_invocation(f, inv);
+    }
+    if (f->exec) {
+        wr_exec_close(f->exec, on_part_closed, f);
     }
     for (size_t i = 0; i < f->worker_count; i++) {
         struct worker *w = &f->workers[i];

@@ -1,7 +1,7 @@
-// One Lambda function on this machine: a bounded queue, and worker processes that take from it over
-// the Runtime API. Workers start at the first event and stay; they are started again when needed
-// after a crash, with a growing pause when they fail before they have answered anything.
-// Thread: loop.
+// One Lambda function on this machine: a bounded queue, and what takes from it: a command that is
+// run for each event (sinks/lib/exec), or worker processes over the Runtime API. Workers start at
+// the first event and stay; they are started again when needed after a crash, with a growing pause
+// when they fail before they have answered anything. Thread: loop.
 //
 //   invoke ─► queue ─► worker: DOWN → STARTING → IDLE ⇄ BUSY → ANSWERED → IDLE …
 //               ▲                                  │ error, time-out, crash
@@ -10,7 +10,7 @@
 #define WR_SINKS_LAMBDA_FUNCTION_H
 
 #include "sinks/lambda/action.h"
-#include "sinks/lambda/launch.h"
+#include "sinks/lib/launch.h"
 #include "sinks/lib/local_lambda.h"
 #include "sinks/sink.h"
 
@@ -19,7 +19,9 @@
 #define WR_FUNCTION_RETRIES 10
 
 struct wr_function_options {
-    struct wr_launch_options launch; // with the name
+    const char *name;
+    struct wr_launch_options launch;
+    bool exec; // the command is run once for each event, with it on stdin
     int64_t timeout_ms, init_timeout_ms, concurrency, queue_max, retry_delay_ms;
     int64_t retries;              // what wr_function_retries() answers
     int64_t log_max, results_max; // bytes; 0: no limit

@@ -25,6 +25,9 @@ static const struct wr_option settings[] = {
     {"functions.*.command", WR_OPT_STRING, WR_OPT_REQUIRED,
      .help =
          "What to start. Split into words at blanks; '…' and \"…\" keep blanks; no shell runs."},
+    {"functions.*.runtime", WR_OPT_CHOICE, .fallback = "api", .choices = "api|exec",
+     .help = "api: the command is a program that speaks the Lambda Runtime API and stays. exec: it "
+             "is run once for each event, which is its stdin; stdout is the answer."},
     {"functions.*.cwd", WR_OPT_STRING, .fallback = "", .unit = "path",
      .help = "The folder it runs in, also LAMBDA_TASK_ROOT; empty: weir's own."},
     {"functions.*.handler", WR_OPT_STRING, .fallback = "",
@@ -346,17 +349,36 @@ static wr_err open_function(struct wr_sink *self, const struct wr_settings *s, c
                             "functions.%s: a function's name has 1 to %d letters, digits, - and _",
                             name, WR_FUNCTION_NAME);
     }
+    char memory[24];
+    struct wr_buf group = {0}, prefix = {0};
+    snprintf(memory, sizeof memory, "%lld", (long long)number(s, name, "memory"));
+    wr_buf_addf(&group, "/aws/lambda/%s", name);
+    wr_buf_addf(&prefix, "functions.%s", name);
+    const struct wr_launch_variable own[] = {
+        {"_HANDLER", setting(s, name, "handler")},
+        {"AWS_REGION", l->region},
+        {"AWS_DEFAULT_REGION", l->region},
+        {"AWS_LAMBDA_FUNCTION_NAME", name},
+        {"AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"},
+        {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory},
+        {"AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"},
+        {"AWS_LAMBDA_LOG_GROUP_NAME", wr_buf_terminated(&group)},
+        {"AWS_LAMBDA_LOG_STREAM_NAME", "weir"},
+        {"TZ", ":UTC"},
+    };
     struct wr_function_options o = {
+        .name = name,
         .launch =
             {
-                .name = name,
+                .setting = wr_buf_terminated(&prefix),
                 .command = setting(s, name, "command"),
                 .cwd = setting(s, name, "cwd"),
-                .handler = setting(s, name, "handler"),
                 .env = setting(s, name, "env"),
-                .region = l->region,
-                .memory_mb = number(s, name, "memory"),
+                .own = own,
+                .own_count = WR_COUNT(own),
+                .cwd_variable = "LAMBDA_TASK_ROOT",
             },
+        .exec = strcmp(setting(s, name, "runtime"), "exec") == 0,
         .timeout_ms = number(s, name, "timeout"),
         .init_timeout_ms = number(s, name, "init_timeout"),
         .concurrency = number(s, name, "concurrency"),
@@ -366,7 +388,10 @@ static wr_err open_function(struct wr_sink *self, const struct wr_settings *s, c
         .log_max = number(s, name, "log_max"),
         .results_max = number(s, name, "results_max"),
     };
-    return wr_function_open(self->host, &o, &l->functions[l->count], fault);
+    wr_err err = wr_function_open(self->host, &o, &l->functions[l->count], fault);
+    wr_buf_release(&group);
+    wr_buf_release(&prefix);
+    return err;
 }
 
 static wr_err lambda_open(struct wr_sink *self, const struct wr_settings *s, struct wr_fault *fault)
@@ -415,7 +440,7 @@ static void lambda_close(struct wr_sink *self, void (*done)(struct wr_sink *self
 
 const struct wr_sink_impl wr_sink_lambda = {
     WR_LAMBDA_ACTION,
-    .form = "A process on this machine that speaks the Lambda Runtime API.",
+    .form = "A process on this machine that speaks the Lambda Runtime API, or one for each event.",
     .settings = settings,
     .open = lambda_open,
     .submit = lambda_submit,

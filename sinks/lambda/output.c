@@ -8,8 +8,8 @@
 #include <time.h>
 
 #include "sinks/lambda/journal.h"
+#include "sinks/lib/exec.h"
 #include "sql/base/json.h"
-#include "sql/base/utf8.h"
 
 #include "sql/base/banned.h"
 
@@ -54,25 +54,6 @@ static void add_one_line(struct wr_buf *b, wr_str json)
     }
 }
 
-static void add_answer(const struct wr_output *o, struct wr_buf *b, wr_str answer)
-{
-    size_t error_at;
-    if (answer.len == 0) {
-        wr_buf_add(b, WR_STR("null"));
-        return;
-    }
-    enum wr_json_kind kind = wr_json_read(o->no_paths, answer, NULL, &error_at);
-    if (kind == WR_JSON_VALID || kind == WR_JSON_SCALAR) {
-        add_one_line(b, answer);
-    } else if (wr_utf8_valid(answer)) {
-        wr_json_write_string(b, answer);
-    } else {
-        wr_buf_add(b, WR_STR("{\"base64\":\""));
-        wr_buf_add_base64(b, answer);
-        wr_buf_add(b, WR_STR("\"}"));
-    }
-}
-
 uint64_t wr_output_result(struct wr_output *o, const struct wr_output_result *r)
 {
     struct wr_buf *b = wr_journal_begin(o->results);
@@ -89,7 +70,7 @@ uint64_t wr_output_result(struct wr_output *o, const struct wr_output_result *r)
     wr_buf_add(b, WR_STR(",\"event\":"));
     add_one_line(b, r->event);
     wr_buf_add(b, WR_STR(",\"result\":"));
-    add_answer(o, b, r->answer);
+    wr_exec_add_answer(b, o->no_paths, r->answer);
     wr_buf_add(b, WR_STR("}\n"));
     return wr_journal_commit(o->results);
 }

@@ -86,13 +86,10 @@ static struct job *make_job(const struct wr_service *service, struct wr_service_
     return job;
 }
 
-void wr_service_lines_submit(struct wr_sink *self, struct wr_record *rec)
+void wr_service_lines_write(struct wr_sink *self, struct wr_service_ask *ask)
 {
     struct lines *state = self->state;
-    struct wr_service_ask *ask = wr_service_ask_of(state->service, state->kind, rec);
-    if (!ask) {
-        return;
-    }
+    struct wr_record *rec = ask->rec;
     struct job *job = make_job(state->service, ask);
     if (!job) {
         wr_service_settle_no(rec, state->service, WR_REFUSED, 400, "RequestEntityTooLarge",
@@ -104,6 +101,20 @@ void wr_service_lines_submit(struct wr_sink *self, struct wr_record *rec)
             wr_append_add(state->append, &job->at[i]);
         }
     }
+}
+
+void wr_service_lines_submit(struct wr_sink *self, struct wr_record *rec)
+{
+    struct lines *state = self->state;
+    struct wr_service_ask *ask = wr_service_ask_of(state->service, state->kind, rec);
+    if (ask) {
+        wr_service_lines_write(self, ask);
+    }
+}
+
+void *wr_service_lines_kind(struct wr_sink *self)
+{
+    return ((struct lines *)self->state)->kind;
 }
 
 const struct wr_option wr_service_lines_settings[] = {WR_SERVICE_FILES, {0}};

@@ -221,6 +221,9 @@ wr_err wr_service_lines_open(struct wr_sink *self, const struct wr_settings *set
                              struct wr_fault *fault);
 void wr_service_lines_submit(struct wr_sink *self, struct wr_record *rec);
 void wr_service_lines_close(struct wr_sink *self, void (*done)(struct wr_sink *self));
+// For a form that does something else before: `submit` in two parts, and what the kind keeps.
+void wr_service_lines_write(struct wr_sink *self, struct wr_service_ask *ask);
+void *wr_service_lines_kind(struct wr_sink *self);
 #define WR_SERVICE_LINES                                              \
     .open = wr_service_lines_open, .submit = wr_service_lines_submit, \
     .close = wr_service_lines_close

@@ -2,8 +2,11 @@
 // same at every try, so that an execution whose answer was lost is not started twice.
 #include "sinks/service/service.h"
 
+#include <stdlib.h>
+
 #include "sinks/lib/uuid.h"
 #include "sinks/shapes/shapes.h"
+#include "sinks/step_functions/machines.h"
 #include "sql/base/json.h"
 #include "sql/base/utf8.h"
 
@@ -46,6 +49,18 @@ static wr_err step_check(const struct wr_param *params, const bool *constant,
 struct state {
     int64_t opened_ms; // wall clock: a message from before may have been tried before a restart
     const struct wr_sink *sink;
+    // the local form's
+    struct wr_machines *machines;
+    struct wr_paths *no_paths;
+    bool closing;
+    void (*done)(struct wr_sink *self);
+};
+
+// What became of an execution that a command has run: wr_service_entry.more.
+struct outcome {
+    const char *status, *error;
+    wr_str output; // JSON; of a failure the cause, a string of JSON
+    int64_t start_ms, stop_ms;
 };
 
 static void step_open(void *at, const struct wr_sink *sink, const struct wr_settings *settings)
@@ -173,25 +188,49 @@ static enum wr_service_next step_turn(struct wr_service_call *call,
                                                                               : WR_SERVICE_BY_CLASS;
 }
 
-// {"executionArn":…,"stateMachineArn":…,"name":…,"status":"RECORDED","startDate":…,"input":{…}}
+// The execution's own name, or the one it gets when it has none.
+static void add_execution_arn(struct wr_buf *b, const struct wr_service_entry *e, wr_str *name,
+                              char uuid[WR_UUID_LEN + 1])
+{
+    wr_uuid_of_record(uuid, e->ask->rec, 0);
+    *name = e->id.len ? e->id : wr_str_of(uuid);
+    add_arn(b, e->ask, WR_STR("local"), "execution");
+    wr_buf_add_char(b, ':');
+    wr_buf_add(b, *name);
+}
+
+// {"executionArn":…,"stateMachineArn":…,"name":…,"status":"RECORDED","startDate":…,"input":{…}}, of
+// one that has run also stopDate and output, or error and cause.
 static void step_line(const struct wr_service_entry *e, struct wr_buf *b)
 {
-    const struct wr_service_ask *ask = e->ask;
+    const struct outcome *o = e->more;
     char uuid[WR_UUID_LEN + 1];
-    wr_uuid_of_record(uuid, ask->rec, 0);
-    wr_str name = e->id.len ? e->id : wr_str_of(uuid);
+    wr_str name;
     wr_buf_add(b, WR_STR("{\"executionArn\":\""));
-    add_arn(b, ask, WR_STR("local"), "execution");
-    wr_buf_add_char(b, ':');
-    wr_buf_add(b, name);
+    add_execution_arn(b, e, &name, uuid);
     wr_buf_add(b, WR_STR("\",\"stateMachineArn\":\""));
-    add_arn(b, ask, WR_STR("local"), "stateMachine");
+    add_arn(b, e->ask, WR_STR("local"), "stateMachine");
     wr_buf_add(b, WR_STR("\",\"name\":"));
     wr_json_write_string(b, name);
-    wr_buf_add(b, WR_STR(",\"status\":\"RECORDED\",\"startDate\":"));
-    wr_buf_add_i64(b, e->time_ms);
+    wr_buf_add(b, WR_STR(",\"status\":\""));
+    wr_buf_add(b, wr_str_of(o ? o->status : "RECORDED"));
+    wr_buf_add(b, WR_STR("\",\"startDate\":"));
+    wr_buf_add_i64(b, o ? o->start_ms : e->time_ms);
+    if (o) {
+        wr_buf_add(b, WR_STR(",\"stopDate\":"));
+        wr_buf_add_i64(b, o->stop_ms);
+    }
     wr_buf_add(b, WR_STR(",\"input\":"));
-    wr_service_add_json(b, ask->rec->body);
+    wr_service_add_json(b, e->ask->rec->body);
+    if (o && o->error) {
+        wr_buf_add(b, WR_STR(",\"error\":\""));
+        wr_buf_add(b, wr_str_of(o->error));
+        wr_buf_add(b, WR_STR("\",\"cause\":"));
+        wr_buf_add(b, o->output);
+    } else if (o) {
+        wr_buf_add(b, WR_STR(",\"output\":"));
+        wr_buf_add(b, o->output);
+    }
     wr_buf_add(b, WR_STR("}\n"));
 }
 
@@ -211,6 +250,134 @@ const struct wr_service wr_service_step_functions = {
     .line = step_line,
 };
 
+// ---- the local form: a line, after the command when there is one
+
+struct execution {
+    struct wr_machine_run run; // first
+    struct wr_sink *self;
+    struct wr_service_ask *ask;
+    int64_t start_ms;
+};
+
+// Its command is over: that is written, and then the record is delivered. A line that could not be
+// written is written again; the command is not run again for it.
+static void on_ended(struct wr_machine_run *run)
+{
+    struct execution *x = (struct execution *)run;
+    struct wr_record *rec = x->ask->rec;
+    struct state *state = wr_service_lines_kind(x->self);
+    if (!run->status) {
+        wr_service_settle_no(rec, &wr_service_step_functions, WR_RETRY, 500, "Stopped",
+                             WR_STR("weir is stopping"));
+        return;
+    }
+    struct outcome *o = wr_arena_alloc(rec->arena, sizeof *o);
+    struct wr_buf b;
+    wr_buf_init_arena(&b, rec->arena);
+    if (run->error) {
+        wr_json_write_string(&b, run->output);
+    } else {
+        wr_exec_add_answer(&b, state->no_paths, run->output);
+    }
+    if (!o || b.over) {
+        wr_service_settle_no(rec, &wr_service_step_functions, WR_REFUSED, 400,
+                             "States.DataLimitExceeded",
+                             WR_STR("what the execution has written is over the message's limit "
+                                    "of memory"));
+        return;
+    }
+    *o = (struct outcome){.status = run->status,
+                          .error = run->error,
+                          .output = wr_buf_str(&b),
+                          .start_ms = wr_wall_ms() - (int64_t)run->took_ms,
+                          .stop_ms = wr_wall_ms()};
+    x->ask->entries[0].more = o;
+    wr_service_lines_write(x->self, x->ask);
+}
+
+static void local_submit(struct wr_sink *self, struct wr_record *rec)
+{
+    struct state *state = wr_service_lines_kind(self);
+    struct wr_service_ask *ask = wr_service_ask_of(&wr_service_step_functions, state, rec);
+    struct wr_machine *machine = ask ? wr_machine_find(state->machines, ask->names[0]) : NULL;
+    if (!ask) {
+        return;
+    }
+    if (!machine || ask->entries[0].more) {
+        wr_service_lines_write(self, ask);
+        return;
+    }
+    struct execution *x = wr_arena_alloc(rec->arena, sizeof *x);
+    struct wr_buf variable;
+    char uuid[WR_UUID_LEN + 1];
+    wr_str name;
+    wr_buf_init_arena(&variable, rec->arena);
+    wr_buf_add(&variable, WR_STR("EXECUTION_ARN="));
+    add_execution_arn(&variable, &ask->entries[0], &name, uuid);
+    wr_buf_add_char(&variable, '\0');
+    if (!x || variable.over) {
+        wr_service_settle_no(rec, &wr_service_step_functions, WR_REFUSED, 400,
+                             "RequestEntityTooLarge",
+                             WR_STR("The message is over its limit of memory"));
+        return;
+    }
+    *x = (struct execution){
+        .run = {.input = rec->body, .variable = variable.at, .ended = on_ended},
+        .self = self,
+        .ask = ask,
+    };
+    if (state->closing) {
+        x->run.status = NULL;
+        on_ended(&x->run);
+    } else if (!wr_machine_run(machine, &x->run)) {
+        wr_service_settle_no(rec, &wr_service_step_functions, WR_RETRY, 400,
+                             "ExecutionLimitExceeded",
+                             WR_STR("as many executions as machines.NAME.executions allows are "
+                                    "under way"));
+    }
+}
+
+static void on_forgotten(void *user)
+{
+}
+
+static wr_err local_open(struct wr_sink *self, const struct wr_settings *settings,
+                         struct wr_fault *fault)
+{
+    struct wr_machines *machines;
+    wr_err err = wr_machines_open(self->host->loop, settings, &machines, fault);
+    if (err) {
+        return err;
+    }
+    err = wr_service_lines_open(self, settings, fault);
+    if (err) {
+        wr_machines_close(machines, on_forgotten, NULL);
+        return err;
+    }
+    struct state *state = wr_service_lines_kind(self);
+    state->machines = machines;
+    state->no_paths = wr_paths_new(NULL, 0, NULL);
+    return WR_OK;
+}
+
+static void on_machines_closed(void *user)
+{
+    struct wr_sink *self = user;
+    struct state *state = wr_service_lines_kind(self);
+    wr_paths_free(state->no_paths);
+    wr_service_lines_close(self, state->done);
+}
+
+static void local_close(struct wr_sink *self, void (*done)(struct wr_sink *self))
+{
+    struct state *state = wr_service_lines_kind(self);
+    state->closing = true;
+    state->done = done;
+    wr_machines_close(state->machines, on_machines_closed, self);
+}
+
+static const struct wr_option local_settings[] = {WR_SERVICE_FILES, WR_MACHINE_SETTINGS, {0}};
+
 // ---- the sink
 
 #define ACTION                                                                      \
@@ -220,9 +387,12 @@ const struct wr_service wr_service_step_functions = {
 
 const struct wr_sink_impl wr_sink_step_functions = {
     ACTION,
-    .form = "A line for each execution in local/stepfunctions/NAME.ndjson; nothing runs.",
-    .settings = wr_service_lines_settings,
-    WR_SERVICE_LINES,
+    .form = "A line for each execution in local/stepfunctions/NAME.ndjson; what machines.NAME says "
+            "is run for it.",
+    .settings = local_settings,
+    .open = local_open,
+    .submit = local_submit,
+    .close = local_close,
 };
 
 const struct wr_sink_impl wr_sink_step_functions_aws = {

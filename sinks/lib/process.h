@@ -1,11 +1,12 @@
-// A child process in a group of its own, with one pipe for its output: a Lambda function's worker.
+// A child process in a group of its own, with pipes for what it reads and writes: the worker of a
+// Lambda function, a command that is run for an event (exec.h).
 // Thread: loop.
 //
 // Nothing is left behind: stop and kill reach the whole group, what is left of the group when the
 // process itself ends is killed, and where setpriv(1) is installed the kernel kills the process
 // when weir dies without a word (kill -9).
-#ifndef WR_SINKS_LAMBDA_PROCESS_H
-#define WR_SINKS_LAMBDA_PROCESS_H
+#ifndef WR_SINKS_LIB_PROCESS_H
+#define WR_SINKS_LIB_PROCESS_H
 
 #include "sql/base/buf.h"
 #include "sql/base/err.h"
@@ -38,8 +39,11 @@ struct wr_process_options {
     char *const *command; // NULL-terminated; the first word is looked up in PATH of `env`
     char *const *env;     // "NAME=value", NULL-terminated; nothing is inherited
     const char *cwd;      // NULL: ours
+    wr_str input; // on its stdin, which then ends; lent until `ended`, stop or kill. at NULL: none
     // A piece of what it wrote to stdout or stderr, in order.
     void (*output)(void *user, wr_str bytes);
+    // May be NULL. Then: what it wrote to stderr comes here, and only stdout to `output`.
+    void (*errors)(void *user, wr_str bytes);
     // It has ended and all its output was told: `exit_status`, or the signal's number when that is
     // not 0. Called once, from the loop; the process is freed behind it.
     void (*ended)(void *user, int64_t exit_status, int signal);

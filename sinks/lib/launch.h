@@ -1,18 +1,24 @@
-// How a function's processes are started: command, folder and environment, made once.
+// How processes of one kind are started: command, folder and environment, made once.
 // Thread: loop.
-#ifndef WR_SINKS_LAMBDA_LAUNCH_H
-#define WR_SINKS_LAMBDA_LAUNCH_H
+#ifndef WR_SINKS_LIB_LAUNCH_H
+#define WR_SINKS_LIB_LAUNCH_H
 
-#include "sinks/lambda/process.h"
+#include "sinks/lib/process.h"
+
+// A variable of the environment.
+struct wr_launch_variable {
+    const char *name, *value;
+};
 
 struct wr_launch_options {
-    const char *name;
+    const char *setting; // what faults name, as in "functions.f"
     const char *command; // split by wr_words_split()
     const char *cwd;     // "": ours
-    const char *handler; // _HANDLER
     const char *env;     // NAME=value words
-    const char *region;
-    int64_t memory_mb;
+    // Besides; `env` goes before them.
+    const struct wr_launch_variable *own;
+    size_t own_count;
+    const char *cwd_variable; // NULL, or the variable that tells the folder
 };
 
 struct wr_launch {

@@ -1,6 +1,6 @@
-// How a function's processes are started: command, folder and environment.
+// How processes of one kind are started: command, folder and environment.
 
-#include "sinks/lambda/launch.h"
+#include "sinks/lib/launch.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -23,42 +23,28 @@ static void add_entry(struct wr_launch *l, const char *name, const char *value)
 static void make_environment(struct wr_launch *l, const struct wr_launch_options *o)
 {
     static const char *const inherited[] = {"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER"};
-    char memory[24], here[PATH_MAX];
-    struct wr_buf group = {0};
-    snprintf(memory, sizeof memory, "%lld", (long long)o->memory_mb);
-    wr_buf_addf(&group, "/aws/lambda/%s", o->name);
+    char here[PATH_MAX];
     if (!getcwd(here, sizeof here)) {
         here[0] = 0;
     }
-    const char *const own[][2] = {
-        {"_HANDLER", o->handler},
-        {"LAMBDA_TASK_ROOT", l->cwd ? l->cwd : here},
-        {"AWS_REGION", o->region},
-        {"AWS_DEFAULT_REGION", o->region},
-        {"AWS_LAMBDA_FUNCTION_NAME", o->name},
-        {"AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"},
-        {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory},
-        {"AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"},
-        {"AWS_LAMBDA_LOG_GROUP_NAME", wr_buf_terminated(&group)},
-        {"AWS_LAMBDA_LOG_STREAM_NAME", "weir"},
-        {"TZ", ":UTC"},
-    };
-    // One more for wr_launch_environment(), one for the NULL.
-    size_t room = l->env_.count + WR_COUNT(inherited) + WR_COUNT(own) + 2;
+    // One for the folder, one for wr_launch_environment(), one for the NULL.
+    size_t room = l->env_.count + WR_COUNT(inherited) + o->own_count + 3;
     l->environment_ = wr_zalloc(room * sizeof *l->environment_);
     // What the settings say comes first: getenv() takes the first of two.
     for (size_t i = 0; i < l->env_.count; i++) {
         l->environment_[l->environment_len_++] = wr_strdup(wr_str_of(l->env_.at[i]));
     }
-    for (size_t i = 0; i < WR_COUNT(own); i++) {
-        add_entry(l, own[i][0], own[i][1]);
+    for (size_t i = 0; i < o->own_count; i++) {
+        add_entry(l, o->own[i].name, o->own[i].value);
+    }
+    if (o->cwd_variable) {
+        add_entry(l, o->cwd_variable, l->cwd ? l->cwd : here);
     }
     for (size_t i = 0; i < WR_COUNT(inherited); i++) {
         if (getenv(inherited[i])) {
             add_entry(l, inherited[i], getenv(inherited[i]));
         }
     }
-    wr_buf_release(&group);
 }
 
 static wr_err read_command(struct wr_launch *l, const struct wr_launch_options *o,
@@ -69,7 +55,7 @@ static wr_err read_command(struct wr_launch *l, const struct wr_launch_options *
         err = wr_fault_set(fault, WR_ERR_MISSING, "there is none");
     }
     if (err != WR_OK) {
-        wr_fault_prefix(fault, "functions.%s.command", o->name);
+        wr_fault_prefix(fault, "%s.command", o->setting);
     }
     return err;
 }
@@ -84,7 +70,7 @@ static wr_err read_env(struct wr_launch *l, const struct wr_launch_options *o,
         }
     }
     if (err != WR_OK) {
-        wr_fault_prefix(fault, "functions.%s.env", o->name);
+        wr_fault_prefix(fault, "%s.env", o->setting);
     }
     return err;
 }
@@ -102,8 +88,8 @@ wr_err wr_launch_init(struct wr_launch *l, const struct wr_launch_options *o,
         // Absolute, because it is also told to the process, which starts in it.
         l->cwd = realpath(o->cwd, NULL);
         if (!l->cwd || stat(l->cwd, &st) != 0 || !S_ISDIR(st.st_mode)) {
-            err = wr_fault_set(fault, WR_ERR_MISSING, "functions.%s.cwd: %s is not a folder",
-                               o->name, o->cwd);
+            err = wr_fault_set(fault, WR_ERR_MISSING, "%s.cwd: %s is not a folder", o->setting,
+                               o->cwd);
         }
     }
     if (err != WR_OK) {

@@ -356,7 +356,28 @@ void wr_api_begin(struct wr_api *api, const struct wr_api_operation *op, struct 
     }
 }
 
+void wr_api_start(struct wr_api *api, const struct wr_api_operation *op,
+                  const struct wr_api_caller *caller)
+{
+    if (!api->closing) {
+        to_registry(call_new(api, op, caller));
+    }
+}
+
 // ---- the table
+
+// Weir's own calls name their tenant in the path. Whoever does not administer all may ask about
+// the own one.
+static bool is_own_tenant(const struct wr_api_operation *op, const struct wr_admin_call *call,
+                          const struct wr_api_caller *caller)
+{
+    if (caller->all_tenants || !op->own_only) {
+        return true;
+    }
+    bool named = strstr(op->path, "/{tenant}") != NULL; // it is the first label then
+    return !op->all_tenants &&
+           (!named || wr_str_eq(call->labels[0], wr_str_of(caller->tenant_name)));
+}
 
 static void on_route(struct wr_admin_call *call)
 {
@@ -371,6 +392,12 @@ static void on_route(struct wr_admin_call *call)
     if (op->own_only && call->listener == WR_ON_API && !call->by_token) {
         wr_api_refuse(call, 403, "AccessDeniedException",
                       "%s is answered on the admin socket, or with a bearer token", op->path);
+        return;
+    }
+    if (!is_own_tenant(op, call, caller)) {
+        wr_api_refuse(call, 403, "AccessDeniedException", "%s",
+                      op->all_tenants ? "only an administrator of the default tenant may do that"
+                                      : "that is another tenant");
         return;
     }
     bool made = !caller->tenant && caller->account[0]; // by the call itself

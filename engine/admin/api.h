@@ -112,11 +112,13 @@ struct wr_api_operation {
     const char *name; // "CreateThing"
     const char *method, *path;
     const struct wr_api_member *in; // NULL: nothing
-    bool write;      // `run` changes data: the writer's thread, the role operator, the audit log
-    bool own_only;   // weir's own, under /weir/v1: only by the socket, or with a token of an admin
-    bool any_tenant; // answered also while IoT is off for the tenant
-    bool unsigned_;  // no signature is asked for: something in the request is the authority
-    bool secret;     // hands out a secret: into the audit log, synced before the answer
+    bool write;       // `run` changes data: the writer's thread, the role operator, the audit log
+    bool own_only;    // weir's own, under /weir/v1: only by the socket, or with a token of an admin
+    bool any_tenant;  // answered also while IoT is off for the tenant
+    bool unsigned_;   // no signature is asked for: something in the request is the authority
+    bool secret;      // hands out a secret: into the audit log, synced before the answer
+    bool synced;      // its line of the audit log is on disk before the answer, as with `secret`
+    bool all_tenants; // of weir's own: only for whoever administers all tenants
     enum wr_role least; // 0: reader, or operator for what writes
     bool rules;         // of rules and destinations: failures are InternalException
     void (*prepare)(struct wr_api_call *call);
@@ -134,8 +136,9 @@ struct wr_api_caller {
     char region[32];
     enum wr_role role;
     bool may_package; // may fetch device packages
+    bool all_tenants; // by the socket, or an admin of the default tenant: administers all
     char actor[64];   // "key AKIA…", "token 12", "uid 0 pid 17"
-    char from[64];    // listener and peer's address
+    char from[80];    // listener and peer's address
 };
 
 struct wr_api_call {
@@ -260,6 +263,9 @@ bool wr_api_operation_at(const struct wr_api *api, size_t index,
 
 // Begin the call of `op` for a request that the router has brought here and auth.h has approved.
 void wr_api_begin(struct wr_api *api, const struct wr_api_operation *op, struct wr_admin_call *call,
+                  const struct wr_api_caller *caller);
+// Begin a call that nobody has asked for: weir's own work, with weir's own `op`, which is lent.
+void wr_api_start(struct wr_api *api, const struct wr_api_operation *op,
                   const struct wr_api_caller *caller);
 // Answer a call whose `after` set `later`.
 void wr_api_finish(struct wr_api_call *call);

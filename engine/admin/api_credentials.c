@@ -40,10 +40,10 @@ static int64_t expires_of(const struct wr_api_call *c)
     return ttl ? c->now_ms + ttl * 1000 : 0;
 }
 
-static void set_expires(json_t *to, int64_t expires_ms)
+static void set_time(json_t *to, const char *name, int64_t ms)
 {
-    if (expires_ms) {
-        json_object_set_new(to, "expires", wr_api_time(expires_ms));
+    if (ms) {
+        json_object_set_new(to, name, wr_api_time(ms));
     }
 }
 
@@ -62,7 +62,7 @@ static void create_key(struct wr_api_call *c, struct wr_db *db)
         json_object_set_new(c->out, "accessKeyId", json_string(id));
         json_object_set_new(c->out, "secretAccessKey", json_string(secret));
         json_object_set_new(c->out, "role", json_string(role));
-        set_expires(c->out, expires_of(c));
+        set_time(c->out, "expires", expires_of(c));
         wr_api_audit_arn(c, id);
     }
     wr_secret_wipe(secret, sizeof secret);
@@ -74,14 +74,16 @@ static void list_keys(struct wr_api_call *c, struct wr_db *db)
     json_t *keys = json_array();
     json_object_set_new(c->out, "accessKeys", keys);
     struct wr_rows rows = wr_db_query(
-        db, "SELECT key_id, role, created, expires FROM access_keys WHERE tenant=? ORDER BY id",
+        db,
+        "SELECT key_id, role, created, expires, used FROM access_keys WHERE tenant=? ORDER BY id",
         "i", tenant_of(c, db));
     while (wr_db_next(&rows)) {
         json_t *one = json_object();
         json_object_set_new(one, "accessKeyId", wr_db_json_str(&rows, 0));
         json_object_set_new(one, "role", wr_db_json_str(&rows, 1));
         json_object_set_new(one, "created", wr_api_time(wr_db_int(&rows, 2)));
-        set_expires(one, wr_db_int(&rows, 3));
+        set_time(one, "expires", wr_db_int(&rows, 3));
+        set_time(one, "lastUsed", wr_db_int(&rows, 4));
         json_array_append_new(keys, one);
     }
     wr_db_end(&rows);
@@ -122,7 +124,7 @@ static void create_token(struct wr_api_call *c, struct wr_db *db)
     json_object_set_new(c->out, "id", json_integer(wr_db_last_id(db)));
     json_object_set_new(c->out, "token", json_string(token));
     json_object_set_new(c->out, "role", json_string(role));
-    set_expires(c->out, expires_of(c));
+    set_time(c->out, "expires", expires_of(c));
     wr_secret_wipe(token, sizeof token);
     read_again(c, db);
 }
@@ -132,15 +134,16 @@ static void list_tokens(struct wr_api_call *c, struct wr_db *db)
     json_t *tokens = json_array();
     json_object_set_new(c->out, "tokens", tokens);
     struct wr_rows rows = wr_db_query(
-        db, "SELECT id, name, role, created, expires FROM tokens WHERE tenant=? ORDER BY id", "i",
-        tenant_of(c, db));
+        db, "SELECT id, name, role, created, expires, used FROM tokens WHERE tenant=? ORDER BY id",
+        "i", tenant_of(c, db));
     while (wr_db_next(&rows)) {
         json_t *one = json_object();
         json_object_set_new(one, "id", json_integer(wr_db_int(&rows, 0)));
         json_object_set_new(one, "name", wr_db_json_str(&rows, 1));
         json_object_set_new(one, "role", wr_db_json_str(&rows, 2));
         json_object_set_new(one, "created", wr_api_time(wr_db_int(&rows, 3)));
-        set_expires(one, wr_db_int(&rows, 4));
+        set_time(one, "expires", wr_db_int(&rows, 4));
+        set_time(one, "lastUsed", wr_db_int(&rows, 5));
         json_array_append_new(tokens, one);
     }
     wr_db_end(&rows);

@@ -16,13 +16,16 @@
 struct wr_auth {
     const struct wr_config *config;
     struct wr_tenants *tenants;
+    struct wr_registry *registry;
     struct wr_aws_signer *signer;
 };
 
-struct wr_auth *wr_auth_new(const struct wr_config *config, struct wr_tenants *tenants)
+struct wr_auth *wr_auth_new(const struct wr_config *config, struct wr_tenants *tenants,
+                            struct wr_registry *registry)
 {
     struct wr_auth *a = wr_zalloc(sizeof *a);
-    *a = (struct wr_auth){.config = config, .tenants = tenants, .signer = wr_aws_signer_new()};
+    *a = (struct wr_auth){
+        .config = config, .tenants = tenants, .registry = registry, .signer = wr_aws_signer_new()};
     return a;
 }
 
@@ -67,7 +70,13 @@ static struct wr_api_caller *caller_new(struct wr_admin_call *call, const struct
         copy(c->account, sizeof c->account, wr_str_of(tenant->account));
     }
     copy(c->region, sizeof c->region, region);
-    copy(c->from, sizeof c->from, call->listener == WR_ON_API ? WR_STR("tcp") : WR_STR("socket"));
+    if (call->listener == WR_ON_SOCKET) {
+        copy(c->from, sizeof c->from, WR_STR("socket"));
+    } else {
+        char address[WR_HTTPD_ADDRESS_MAX];
+        wr_httpd_address(call->req, address);
+        snprintf(c->from, sizeof c->from, "tcp %s", address);
+    }
     call->caller = c;
     call->role = role;
     return c;
@@ -118,6 +127,7 @@ static bool check_socket(struct wr_auth *a, struct wr_admin_call *call)
     }
     struct wr_api_caller *c =
         caller_new(call, tenant, region_of(a, call), call->role, call->role >= WR_ROLE_ADMIN);
+    c->all_tenants = true; // who may connect to the socket, the system's administrator says
     snprintf(c->actor, sizeof c->actor, "uid %u pid %lld", call->peer.uid,
              (long long)call->peer.pid);
     return true;
@@ -134,11 +144,14 @@ static bool check_token(struct wr_auth *a, struct wr_admin_call *call, wr_str to
         return refuse(call, "UnrecognizedClientException",
                       "the token is not valid, or has expired");
     }
-    // An admin's token is for all tenants: the path or the header says which.
+    // A token of an admin of the default tenant is for all tenants: the path or the header says
+    // which.
     const struct wr_tenant *tenant = wr_tenants_by_id(a->tenants, found->tenant);
+    bool all = tenant && tenant->is_default && found->role == WR_ROLE_ADMIN;
+    wr_tenants_used(a->tenants, a->registry, NULL, found->id);
     wr_str header = wr_http1_header(call->req->head, WR_STR("X-Weir-Tenant"));
     wr_str name = call->prefix.len ? call->prefix : header;
-    if (name.len && tenant && tenant->is_default && found->role == WR_ROLE_ADMIN) {
+    if (name.len && all) {
         tenant = wr_tenants_find(a->tenants, name);
     }
     if (!tenant || (name.len && !wr_str_eq(name, wr_str_of(tenant->name)))) {
@@ -146,6 +159,7 @@ static bool check_token(struct wr_auth *a, struct wr_admin_call *call, wr_str to
     }
     struct wr_api_caller *c =
         caller_new(call, tenant, region_of(a, call), found->role, found->may_package);
+    c->all_tenants = all;
     snprintf(c->actor, sizeof c->actor, "token %lld", (long long)found->id);
     call->by_token = true;
     return true;
@@ -203,6 +217,7 @@ static bool check_signature(struct wr_auth *a, struct wr_admin_call *call)
     if (!tenant || !prefix_agrees(call, tenant)) {
         return tenant ? false : refuse(call, "UnrecognizedClientException", "no such tenant");
     }
+    wr_tenants_used(a->tenants, a->registry, key->id, 0);
     struct wr_api_caller *c = caller_new(call, tenant, claim.region, key->role, key->may_package);
     snprintf(c->actor, sizeof c->actor, "key %.48s", key->id);
     return true;

@@ -15,8 +15,9 @@
 
 struct wr_auth;
 
-// Lent until free: config and tenants.
-struct wr_auth *wr_auth_new(const struct wr_config *config, struct wr_tenants *tenants);
+// Lent until free: config, tenants, and the registry, which gets notes of when a key was used last.
+struct wr_auth *wr_auth_new(const struct wr_config *config, struct wr_tenants *tenants,
+                            struct wr_registry *registry);
 void wr_auth_free(struct wr_auth *a);
 
 // Take a path prefix /t/NAME off call->path; `prefix` gets NAME.

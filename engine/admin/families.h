@@ -15,5 +15,6 @@ void wr_api_add_policies(struct wr_api *api);     // api_policies.c
 void wr_api_add_role_aliases(struct wr_api *api); // api_role_aliases.c
 void wr_api_add_tags(struct wr_api *api);         // api_tags.c
 void wr_api_add_settings(struct wr_api *api);     // api_settings.c: domains, logging
+void wr_api_add_tenants(struct wr_api *api);      // api_tenants.c: tenants, features
 
 #endif

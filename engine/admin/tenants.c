@@ -10,6 +10,8 @@
 
 #include "sql/base/banned.h"
 
+#define USED_EVERY_MS 60000 // as AWS's "last used" a guide for people, not a log
+
 struct wr_tenants_copy {
     struct wr_tenant *tenants;
     struct wr_access_key *keys; // sorted by id
@@ -21,6 +23,7 @@ struct wr_tenants {
     const struct wr_config *config;
     const struct wr_seal_key *seal;
     struct wr_tenants_copy *copy;
+    struct wr_tenants_watch *watches;
 };
 
 struct wr_tenants *wr_tenants_new(const struct wr_config *config, const struct wr_seal_key *key)
@@ -62,7 +65,32 @@ void wr_tenants_take(struct wr_tenants *t, struct wr_tenants_copy *copy)
     if (copy) {
         wr_tenants_copy_free(t->copy);
         t->copy = copy;
+        for (const struct wr_tenants_watch *w = t->watches; w; w = w->next_) {
+            if (w->changed) {
+                w->changed(w->user);
+            }
+        }
     }
+}
+
+void wr_tenants_add_watch(struct wr_tenants *t, struct wr_tenants_watch *watch)
+{
+    watch->next_ = t->watches;
+    t->watches = watch;
+}
+
+void wr_tenants_emptied(struct wr_tenants *t, int64_t tenant)
+{
+    for (const struct wr_tenants_watch *w = t->watches; w; w = w->next_) {
+        if (w->emptied) {
+            w->emptied(w->user, tenant);
+        }
+    }
+}
+
+const struct wr_seal_key *wr_tenants_seal(const struct wr_tenants *t)
+{
+    return t->seal;
 }
 
 bool wr_tenant_role(wr_str text, enum wr_role *role, bool *may_package)
@@ -123,7 +151,9 @@ static void about_key(struct wr_buf *out, const char *id)
 
 static void read_key(const struct wr_tenants *t, struct wr_tenants_copy *copy, struct wr_rows *rows)
 {
-    struct wr_access_key key = {.tenant = wr_db_int(rows, 1), .expires_ms = wr_db_int(rows, 4)};
+    struct wr_access_key key = {.tenant = wr_db_int(rows, 1),
+                                .expires_ms = wr_db_int(rows, 4),
+                                .used_ms = wr_db_int(rows, 5)};
     copy_text(key.id, sizeof key.id, wr_db_str(rows, 0));
     struct wr_buf about = {0}, secret = {0};
     struct wr_fault fault = {0};
@@ -150,11 +180,12 @@ static int by_id(const void *a, const void *b)
 
 static void read_keys(const struct wr_tenants *t, struct wr_tenants_copy *copy, struct wr_db *db)
 {
-    struct wr_rows rows = wr_db_query(db,
-                                      "SELECT k.key_id, k.tenant, k.secret, k.role, k.expires FROM "
-                                      "access_keys k JOIN tenants t ON t.id=k.tenant WHERE "
-                                      "t.deleted IS NULL",
-                                      "");
+    struct wr_rows rows =
+        wr_db_query(db,
+                    "SELECT k.key_id, k.tenant, k.secret, k.role, k.expires, k.used FROM "
+                    "access_keys k JOIN tenants t ON t.id=k.tenant WHERE "
+                    "t.deleted IS NULL",
+                    "");
     while (wr_db_next(&rows)) {
         read_key(t, copy, &rows);
     }
@@ -168,13 +199,14 @@ static void read_tokens(struct wr_tenants_copy *copy, struct wr_db *db)
 {
     struct wr_rows rows =
         wr_db_query(db,
-                    "SELECT k.id, k.hash, k.tenant, k.role, k.expires FROM tokens "
+                    "SELECT k.id, k.hash, k.tenant, k.role, k.expires, k.used FROM tokens "
                     "k JOIN tenants t ON t.id=k.tenant WHERE t.deleted IS NULL",
                     "");
     while (wr_db_next(&rows)) {
         struct wr_token token = {.id = wr_db_int(&rows, 0),
                                  .tenant = wr_db_int(&rows, 2),
-                                 .expires_ms = wr_db_int(&rows, 4)};
+                                 .expires_ms = wr_db_int(&rows, 4),
+                                 .used_ms = wr_db_int(&rows, 5)};
         wr_str hash = wr_db_str(&rows, 1);
         if (hash.len != sizeof token.hash ||
             !wr_tenant_role(wr_db_str(&rows, 3), &token.role, &token.may_package)) {
@@ -356,6 +388,22 @@ const struct wr_token *wr_tenants_token(const struct wr_tenants *t, const unsign
         }
     }
     return NULL;
+}
+
+bool wr_tenants_note_use(struct wr_tenants *t, const char *key, int64_t token, int64_t now_ms)
+{
+    int64_t *used = NULL;
+    for (size_t i = 0; key && i < t->copy->key_count && !used; i++) {
+        used = strcmp(t->copy->keys[i].id, key) ? NULL : &t->copy->keys[i].used_ms;
+    }
+    for (size_t i = 0; !key && i < t->copy->token_count && !used; i++) {
+        used = t->copy->tokens[i].id != token ? NULL : &t->copy->tokens[i].used_ms;
+    }
+    if (!used || (*used && now_ms >= *used && now_ms - *used < USED_EVERY_MS)) {
+        return false;
+    }
+    *used = now_ms;
+    return true;
 }
 
 bool wr_tenants_enabled(const struct wr_tenants *t, int64_t tenant)

@@ -39,6 +39,7 @@ struct wr_access_key {
     enum wr_role role;
     bool may_package;
     int64_t expires_ms; // 0: never
+    int64_t used_ms;    // as far as it was written; 0: never
 };
 
 struct wr_token {
@@ -47,7 +48,7 @@ struct wr_token {
     int64_t tenant;
     enum wr_role role;
     bool may_package;
-    int64_t expires_ms;
+    int64_t expires_ms, used_ms;
 };
 
 struct wr_tenants;
@@ -64,8 +65,30 @@ wr_err wr_tenants_first(void *user, struct wr_db *db, struct wr_fault *fault) WR
 // Thread: the registry's. Give; NULL after a failure of the database.
 struct wr_tenants_copy *wr_tenants_read(const struct wr_tenants *t, struct wr_db *db);
 void wr_tenants_copy_free(void *copy);
-// Take `copy`; NULL: nothing happens.
+// Take `copy`; NULL: nothing happens. Watchers are told.
 void wr_tenants_take(struct wr_tenants *t, struct wr_tenants_copy *copy);
+
+// Somebody to tell: `changed` after every take, when tenants, states or features may be others;
+// `emptied` when all of a tenant's registry is gone (test mode). NULL: not told. Lent until free.
+struct wr_tenants_watch {
+    void *user;
+    void (*changed)(void *user);
+    void (*emptied)(void *user, int64_t tenant);
+    struct wr_tenants_watch *next_;
+};
+void wr_tenants_add_watch(struct wr_tenants *t, struct wr_tenants_watch *watch);
+void wr_tenants_emptied(struct wr_tenants *t, int64_t tenant);
+
+// What seals secrets of the registry; lent until free.
+const struct wr_seal_key *wr_tenants_seal(const struct wr_tenants *t);
+
+struct wr_registry;
+// tenants_used.c: note that an access key (NULL: the token with this id) has let somebody in now.
+// It is written at most once a minute for each, some time later.
+void wr_tenants_used(struct wr_tenants *t, struct wr_registry *registry, const char *key,
+                     int64_t token);
+// For that: true when it is to be written.
+bool wr_tenants_note_use(struct wr_tenants *t, const char *key, int64_t token, int64_t now_ms);
 
 // Borrowed until the next take. NULL: there is none.
 const struct wr_tenant *wr_tenants_find(const struct wr_tenants *t, wr_str name);

@@ -21,7 +21,7 @@ wr_err wr_daemon_open_registry(struct wr_daemon *d, struct wr_fault *fault)
     err = wr_registry_open(&d->loop, d->state.path, wr_tenants_first, d->tenants, &d->registry,
                            fault);
     if (!err) {
-        d->auth = wr_auth_new(d->config, d->tenants);
+        d->auth = wr_auth_new(d->config, d->tenants, d->registry);
     }
     return err;
 }

@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "engine/registry/schema_tenants.sql.h"
+
 #include "sql/base/banned.h"
 
 #define APPLICATION_ID 0x77656972 // "weir": PRAGMA application_id
@@ -60,6 +62,7 @@ static const char *const steps[] = {
     " arn TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, UNIQUE(realm, arn, key));"
     "CREATE TABLE logging_options("
     " realm INTEGER PRIMARY KEY REFERENCES realms(id), settings TEXT NOT NULL);",
+    WR_SCHEMA_TENANTS,
 };
 
 int wr_schema_version(void)

@@ -84,6 +84,9 @@ struct wr_httpd_peer {
     uint32_t uid, gid;
 };
 bool wr_httpd_peer(const struct wr_httpd_request *req, struct wr_httpd_peer *out) WR_MUST_CHECK;
+// "192.0.2.7:40001", "[::1]:40001", or "unix"; "gone" when the connection is closed already.
+#define WR_HTTPD_ADDRESS_MAX 64
+void wr_httpd_address(const struct wr_httpd_request *req, char out[WR_HTTPD_ADDRESS_MAX]);
 // It was in this group, as its own or a supplementary one.
 bool wr_httpd_peer_in_group(const struct wr_httpd_request *req, uint32_t gid);
 

@@ -1,8 +1,9 @@
-// HTTP/1.1 server on a uv loop: who connected to a unix socket.
+// HTTP/1.1 server on a uv loop: who connected.
 
 #include "sinks/lib/httpd.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -59,4 +60,26 @@ bool wr_httpd_peer_in_group(const struct wr_httpd_request *req, uint32_t gid)
         free(at);
     }
     return found;
+}
+
+void wr_httpd_address(const struct wr_httpd_request *req, char out[WR_HTTPD_ADDRESS_MAX])
+{
+    struct wr_httpd_conn *c = req->conn_;
+    struct sockaddr_storage at;
+    int len = sizeof at;
+    char host[INET6_ADDRSTRLEN] = "";
+    if (c->server->o.path) {
+        snprintf(out, WR_HTTPD_ADDRESS_MAX, "unix");
+    } else if (c->state == WR_HTTPD_CLOSED ||
+               uv_tcp_getpeername(&c->io.tcp, (struct sockaddr *)&at, &len) != 0) {
+        snprintf(out, WR_HTTPD_ADDRESS_MAX, "gone");
+    } else if (at.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&at;
+        uv_ip6_name(six, host, sizeof host);
+        snprintf(out, WR_HTTPD_ADDRESS_MAX, "[%s]:%u", host, ntohs(six->sin6_port));
+    } else {
+        const struct sockaddr_in *four = (const struct sockaddr_in *)&at;
+        uv_ip4_name(four, host, sizeof host);
+        snprintf(out, WR_HTTPD_ADDRESS_MAX, "%s:%u", host, ntohs(four->sin_port));
+    }
 }

@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+"""Tenants: made, enabled, changed, deleted; their features; who may administer whom; when keys were used.
+
+usage: test_tenants.py BUILD/weir [test_NAME]...
+"""
+import json
+import sqlite3
+
+from control import access_key, alone, client, own, port, refused
+from http_client import get, ask
+import support
+from support import tap, wait_for
+
+
+def make(weir, name, enable=True, **features):
+    answer = own(weir, "POST", "/weir/v1/tenants", {"name": name, "features": features} if features else {"name": name})
+    tap.equal(answer.status, 200, answer.text)
+    if enable:
+        tap.equal(feature(weir, name, "iot.enabled", True).status, 200, "enabled")
+        wait_state(weir, name, "ENABLED")
+    return answer.json
+
+
+def feature(weir, tenant, name, value):
+    return own(weir, "PUT", f"/weir/v1/tenants/{tenant}/features/{name}", {"value": value})
+
+
+def tenant(weir, name):
+    return own(weir, "GET", f"/weir/v1/tenants/{name}").json
+
+
+def wait_state(weir, name, state):
+    wait_for(lambda: tenant(weir, name)["state"] == state, lambda: f"{name} {state}: {tenant(weir, name)}")
+
+
+def test_life():
+    """A tenant is made, enabled, used, disabled, deleted; its account stays taken, its name does not"""
+    with alone({"region": "eu-west-1"}) as weir:
+        made = own(weir, "POST", "/weir/v1/tenants", {"name": "acme"}).json
+        tap.equal((made["name"], made["state"]), ("acme", "DISABLED"), "made")
+        tap.check(len(made["account"]) == 12 and made["account"].isdigit(), made["account"])
+        tap.equal(made["features"], {"iot.topic_prefix": "acme/", "iot.thing_prefix": "acme-",
+                                     "iot.rule_prefix": "acme_", "iot.default_thing_type": "WeirDefault",
+                                     "iot.default_policy": "WeirDefault"}, "prefixes of its own")
+        iot = client(weir, access_key(weir, "acme"))
+        refused("AccessDeniedException", 403, iot.list_things)
+        tap.check(feature(weir, "acme", "iot.enabled", True).json["state"] in ("ENABLING", "ENABLED"), "begins")
+        wait_state(weir, "acme", "ENABLED")
+        tap.equal(feature(weir, "acme", "iot.enabled", True).json["state"], "ENABLED", "again: nothing happens")
+        policy = iot.get_policy(policyName="WeirDefault")
+        statements = json.loads(policy["policyDocument"])["Statement"]
+        tap.equal([x["Resource"] for x in statements], ["arn:aws:iot:*:*:client/*", "arn:aws:iot:*:*:topic/acme/*",
+                                                        "arn:aws:iot:*:*:topicfilter/acme/*"], "the default policy")
+        arn = iot.create_thing(thingName="a")["thingArn"]
+        tap.equal(arn, f"arn:aws:iot:eu-west-1:{made['account']}:thing/a", "its account")
+        tap.equal(client(weir).list_things()["things"], [], "the default tenant has nothing of it")
+        answer = own(weir, "DELETE", "/weir/v1/tenants/acme")
+        tap.equal((answer.status, "switch iot.enabled off" in answer.message), (409, True), answer.text)
+        tap.equal(own(weir, "DELETE", "/weir/v1/tenants/acme/features/iot.enabled").status, 200, "disabled")
+        wait_state(weir, "acme", "DISABLED")
+        refused("AccessDeniedException", 403, iot.list_things)
+        feature(weir, "acme", "iot.enabled", True)
+        wait_state(weir, "acme", "ENABLED")
+        tap.equal([x["thingName"] for x in iot.list_things()["things"]], ["a"], "disabling keeps data")
+        feature(weir, "acme", "iot.enabled", False)
+        wait_state(weir, "acme", "DISABLED")
+        tap.equal(own(weir, "DELETE", "/weir/v1/tenants/acme").status, 200, "deleted")
+        tap.equal(own(weir, "GET", "/weir/v1/tenants/acme").status, 404, "gone")
+        refused("UnrecognizedClientException", 403, iot.list_things)
+        tap.equal([x["name"] for x in own(weir, "GET", "/weir/v1/tenants?deleted=true").json["tenants"]], ["acme"],
+                  "in the trash")
+        again = make(weir, "acme")
+        tap.check(again["account"] != made["account"], "the name may be used again, with another account")
+        tap.equal(client(weir, access_key(weir, "acme")).list_things()["things"], [], "and nothing of the old one")
+
+
+def test_restart():
+    """What was under way when weir ended is finished at the next start; all is kept"""
+    with alone() as weir:
+        made = make(weir, "acme")
+        weir.stop()
+        db = sqlite3.connect(weir.state_dir + "/registry.db")
+        db.execute("UPDATE tenants SET state='DISABLING' WHERE name='acme'")
+        db.commit()
+        db.close()
+        weir.start(wait=False)
+        weir.process.wait_line("started: pid")
+        wait_state(weir, "acme", "DISABLED")
+        tap.equal(tenant(weir, "acme")["account"], made["account"], "the account")
+
+
+def test_features():
+    """Features are checked; prefixes of two tenants never overlap; what is not a feature is said"""
+    with alone() as weir:
+        make(weir, "acme", enable=False)
+        for name, value, status in (("iot.topic_prefix", "plant/7/", 200), ("iot.topic_prefix", "plant/7", 400),
+                                    ("iot.topic_prefix", "a/+/", 400), ("iot.topic_prefix", "$aws/", 400),
+                                    ("iot.topic_prefix", 7, 400), ("iot.key_escrow", "keep", 200),
+                                    ("iot.key_escrow", "always", 400), ("iot.quota.things", 2, 200),
+                                    ("iot.quota.things", -1, 400), ("iot.enforce_prefix", "yes", 400),
+                                    ("iot.colour", "red", 400), ("iot.default_policy", "a b", 400)):
+            answer = feature(weir, "acme", name, value)
+            tap.equal(answer.status, status, f"{name} {value}: {answer.text}")
+        tap.equal(tenant(weir, "acme")["features"]["iot.topic_prefix"], "plant/7/", "set")
+        for prefix in ("plant/7/", "plant/", "plant/7/x/"):
+            answer = own(weir, "POST", "/weir/v1/tenants", {"name": "other", "features": {"iot.topic_prefix": prefix}})
+            tap.equal((answer.status, "overlaps" in answer.message), (409, True), answer.text)
+        tap.equal(own(weir, "GET", "/weir/v1/tenants/other").status, 404, "nothing of it was kept")
+        make(weir, "other", enable=False, **{"iot.topic_prefix": "plant/70/"})
+        tap.equal(own(weir, "DELETE", "/weir/v1/tenants/acme/features/iot.quota.things").status, 200, "unset")
+        tap.check("iot.quota.things" not in tenant(weir, "acme")["features"], "is not there")
+        answer = own(weir, "PATCH", "/weir/v1/tenants/acme",
+                     {"features": {"iot.thing_prefix": "p-", "iot.key_escrow": None}})
+        tap.equal(answer.json["features"], {"iot.topic_prefix": "plant/7/", "iot.thing_prefix": "p-",
+                                            "iot.rule_prefix": "acme_", "iot.default_thing_type": "WeirDefault",
+                                            "iot.default_policy": "WeirDefault"}, "several at once")
+        for name in ("Acme", "-a", "a" * 40, "a_b", ""):
+            tap.equal(own(weir, "POST", "/weir/v1/tenants", {"name": name}).status, 400, f"name {name!r}")
+        tap.equal(own(weir, "POST", "/weir/v1/tenants", {"name": "acme"}).status, 409, "there is one")
+        tap.equal(own(weir, "DELETE", "/weir/v1/tenants/default").status, 400, "never the default one")
+
+
+def test_pages():
+    """Tenants are listed in pages, in the order they were made"""
+    with alone() as weir:
+        names = [f"t{(i * 7) % 25}" for i in range(25)]
+        for name in names:
+            make(weir, name, enable=False)
+        seen, target = [], "/weir/v1/tenants?maxResults=10"
+        while target:
+            page = own(weir, "GET", target).json
+            seen += [x["name"] for x in page["tenants"]]
+            token = page.get("nextToken")
+            target = token and "/weir/v1/tenants?maxResults=10&nextToken=" + token.replace("+", "%2B")
+        tap.equal(seen, ["default"] + names, "all")
+
+
+def test_reset():
+    """Test mode: the account can be chosen, and the registry emptied; else neither"""
+    with alone() as weir:
+        make(weir, "acme")
+        tap.equal(own(weir, "POST", "/weir/v1/tenants/acme/reset").status, 403, "reset")
+        tap.equal(own(weir, "POST", "/weir/v1/tenants", {"name": "b", "account": "111122223333"}).status, 400, "account")
+    with alone({"admin": {"test": True}}) as weir:
+        tap.equal(own(weir, "POST", "/weir/v1/tenants", {"name": "b", "account": "111122223333"}).json["account"],
+                  "111122223333", "chosen")
+        tap.equal(own(weir, "POST", "/weir/v1/tenants", {"name": "c", "account": "111122223333"}).status, 409, "once")
+        feature(weir, "b", "iot.enabled", True)
+        wait_state(weir, "b", "ENABLED")
+        iot, other = client(weir, access_key(weir, "b")), client(weir)
+        iot.create_thing(thingName="x")
+        other.create_thing(thingName="x")
+        client(weir, access_key(weir, "b"), region="us-east-1").create_thing(thingName="y")
+        tap.equal(own(weir, "POST", "/weir/v1/tenants/b/reset").status, 200, "reset")
+        tap.equal(iot.list_things()["things"], [], "nothing left")
+        tap.equal(client(weir, access_key(weir, "b"), region="us-east-1").list_things()["things"], [], "in no region")
+        tap.equal(len(other.list_things()["things"]), 1, "others keep theirs")
+
+
+def test_who():
+    """A tenant's admin sees and manages the own keys only; settings are for the default tenant's admin"""
+    with alone() as weir:
+        make(weir, "acme")
+        make(weir, "beta")
+
+        def token(name, role="admin"):
+            made = own(weir, "POST", f"/weir/v1/tenants/{name}/tokens", {"role": role}).json
+            return {"Authorization": "Bearer " + made["token"]}
+        acme, boss, viewer = token("acme"), token("default"), token("acme", "viewer")
+        at = port(weir)
+        body = '{"value": 1}'
+        for who, method, target, status in (
+                (acme, "GET", "/weir/v1/tenants/acme", 200), (acme, "GET", "/weir/v1/tenants/beta", 403),
+                (acme, "GET", "/weir/v1/tenants/acme/access-keys", 200),
+                (acme, "GET", "/weir/v1/tenants/beta/access-keys", 403),
+                (acme, "POST", "/weir/v1/tenants/acme/access-keys", 200),
+                (acme, "POST", "/weir/v1/tenants/beta/access-keys", 403),
+                (acme, "POST", "/weir/v1/tenants/default/tokens", 403),
+                (acme, "PUT", "/weir/v1/tenants/acme/features/iot.quota.things", 403),
+                (acme, "POST", "/weir/v1/tenants", 403), (acme, "DELETE", "/weir/v1/tenants/beta", 403),
+                (acme, "POST", "/weir/v1/tenants/acme/reset", 403),
+                (viewer, "GET", "/weir/v1/tenants/acme", 200), (viewer, "GET", "/weir/v1/tenants/acme/access-keys", 403),
+                (boss, "GET", "/weir/v1/tenants/beta", 200), (boss, "POST", "/weir/v1/tenants/beta/access-keys", 200),
+                (boss, "PUT", "/weir/v1/tenants/acme/features/iot.quota.things", 200)):
+            answer = ask(at, method, target, body=body if method == "PUT" else None, headers=who)
+            tap.equal(answer.status, status, f"{method} {target}: {answer.text}")
+        tap.equal([x["name"] for x in get(at, "/weir/v1/tenants", headers=acme).json["tenants"]], ["acme"], "its own")
+        tap.equal(len(get(at, "/weir/v1/tenants", headers=boss).json["tenants"]), 3, "all")
+        # The token's tenant stays its tenant, whatever path or header say.
+        tap.equal(get(at, "/t/beta/things", headers=acme).status, 403, "another path")
+        tap.equal(get(at, "/things", headers={**acme, "X-Weir-Tenant": "beta"}).status, 403, "another header")
+        tap.equal(get(at, "/t/beta/things", headers=boss).status, 200, "the boss may")
+
+
+def test_last_used():
+    """Keys and tokens show when they were used last; unused ones do not"""
+    with alone() as weir:
+        key, unused = access_key(weir), access_key(weir)
+        made = own(weir, "POST", "/weir/v1/tenants/default/tokens", {"role": "viewer"}).json
+        client(weir, key).list_things()
+        get(port(weir), "/things", headers={"Authorization": "Bearer " + made["token"]})
+
+        def seen():
+            keys = own(weir, "GET", "/weir/v1/tenants/default/access-keys").json["accessKeys"]
+            tokens = own(weir, "GET", "/weir/v1/tenants/default/tokens").json["tokens"]
+            return [("lastUsed" in x) for x in keys], ["lastUsed" in x for x in tokens]
+        wait_for(lambda: seen() == ([True, False], [True]), lambda: f"last uses: {seen()}")
+        tap.equal(unused[0] in [x["accessKeyId"] for x in
+                                own(weir, "GET", "/weir/v1/tenants/default/access-keys").json["accessKeys"]], True, "listed")
+
+
+if __name__ == "__main__":
+    support.main(globals())

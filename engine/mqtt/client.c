@@ -6,7 +6,6 @@
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,9 +21,8 @@
 #include "sql/base/banned.h"
 
 #define TICK_MS      1000
-#define SETTLED_US   5000000  // up this long: the next failure starts the back-off anew
-#define REPEAT_US    60000000 // an unchanged reason is logged again after this time
-#define LINGER_MS    1000     // for the broker to read our last words
+#define SETTLED_US   5000000 // up this long: the next failure starts the back-off anew
+#define LINGER_MS    1000    // for the broker to read our last words
 #define TLS_TEXT_MAX 256
 
 // One connection attempt, and the connection if it succeeds. Outlives the client when the client is
@@ -70,8 +68,8 @@ struct wr_client {
     uv_idle_t again;        // more to read, or something to write, at the next turn
     unsigned attempt;
     struct wr_jitter jitter;
-    wr_mono up_since, said_at;
-    char said[WR_CLIENT_WHY_MAX];
+    wr_mono up_since;
+    struct wr_outage_log outages;
     uint64_t connects;
     int open_handles;
     void (*done)(void *user);
@@ -101,43 +99,6 @@ static void finish_close(struct wr_client *c)
     done(user);
 }
 
-static void say_failure(struct wr_client *c, const char *why)
-{
-    wr_mono now = wr_mono_now();
-    bool again = strcmp(c->said, why) == 0 && wr_mono_since_us(c->said_at, now) < REPEAT_US;
-    wr_log(again ? WR_LOG_DEBUG : WR_LOG_WARN, "mqtt", "%s: %s", c->name, why);
-    if (!again) {
-        snprintf(c->said, sizeof c->said, "%s", why);
-        c->said_at = now;
-    }
-}
-
-static void compose(char *why, const char *format, ...) WR_PRINTF(2, 3);
-static void compose(char *why, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(why, WR_CLIENT_WHY_MAX, format, args); // long host names cut the remedy's end
-    va_end(args);
-}
-
-// `text` with the options as this connection calls them: "mqtt.url" may be "brokers.cloud.url".
-static const char *spell(const struct wr_client *c, const char *text, char *out)
-{
-    size_t len = 0, section = strlen(c->config->mqtt_section);
-    while (*text && len + section + 1 < WR_CLIENT_WHY_MAX) {
-        if (strncmp(text, "mqtt.", 5) == 0) {
-            memcpy(out + len, c->config->mqtt_section, section);
-            len += section;
-            text += 4;
-        } else {
-            out[len++] = *text++;
-        }
-    }
-    out[len] = '\0';
-    return out;
-}
-
 static void on_delay(uv_timer_t *timer)
 {
     struct wr_client *c = timer->data;
@@ -146,13 +107,10 @@ static void on_delay(uv_timer_t *timer)
         return;
     }
     char why[WR_CLIENT_WHY_MAX];
-    compose(why,
-            "no answer from %s port %d within %lld ms: check %s.url, the network and firewalls",
-            c->url.host, c->url.port, (long long)c->config->mqtt_connect_timeout_ms,
-            c->config->mqtt_section);
+    wr_outage_explain_late(c->config, &c->url, why);
     if (c->link->working) { // cannot be called back: its end is awaited
         c->link->late = true;
-        say_failure(c, why);
+        wr_outage_say(&c->outages, c->name, why);
         if (c->events->failed) {
             c->events->failed(c->user, why);
         }
@@ -213,7 +171,7 @@ static void lose(struct wr_client *c, const char *why, bool on_purpose)
     bool late = l->late; // was told before
     end_link(c);
     if (!late) {
-        say_failure(c, why);
+        wr_outage_say(&c->outages, c->name, why);
     }
     if (was_up) {
         c->events->down(c->user, why);
@@ -229,54 +187,39 @@ void wr_client_drop(struct wr_client *c, const char *why)
     }
 }
 
-// Put into words why libmosquitto gave `rc`.
-static void explain(const struct wr_client *c, const struct link *l, int rc, int error, char *why)
+// What it means that libmosquitto gave `rc`.
+static enum wr_outage_kind kind_of(int rc)
 {
-    const char *host = c->url.host, *section = c->config->mqtt_section;
-    char spelt[WR_CLIENT_WHY_MAX];
-    // OpenSSL's failure without an error of the system: the other end is gone.
-    bool by_broker =
-        rc == MOSQ_ERR_CONN_LOST || rc == MOSQ_ERR_NO_CONN || (rc == MOSQ_ERR_ERRNO && !error);
-    const char *cause = rc == MOSQ_ERR_ERRNO && error ? strerror(error)
-                        : by_broker                   ? "the broker closed it"
-                                                      : mosquitto_strerror(rc);
-    if (l->refused) {
-        compose(why, "%s refuses the connection: %s", host,
-                spell(c, wr_reason_connack(l->v5, l->refused), spelt));
-    } else if (l->server_reason) {
-        compose(why, "%s ended the connection: %s", host,
-                spell(c, wr_reason_disconnect(l->server_reason), spelt));
-    } else if (l->tls_text[0]) {
-        const char *tls = wr_reason_tls(l->tls_text);
-        compose(why, "TLS with %s port %d failed: %s (%s)", host, c->url.port,
-                tls ? spell(c, tls, spelt) : "the handshake was not accepted", l->tls_text);
-    } else if (rc == MOSQ_ERR_EAI) {
-        compose(why, "cannot find the address of '%s': check the host in %s.url and DNS", host,
-                section);
-    } else if (rc == MOSQ_ERR_KEEPALIVE) {
-        compose(why, "%s did not answer a ping within the keepalive", host);
-    } else if (!l->up && by_broker) {
-        compose(why,
-                "cannot connect to %s port %d: it closed the connection: check %s.url, and "
-                "that a broker %s there",
-                host, c->url.port, section,
-                !c->url.tls ? "listens without TLS (mqtts:// if it wants that)"
-                // What it says of a certificate is lost when our next words meet a closed socket.
-                : *c->config->mqtt_cert_file
-                    ? "speaks TLS (mqtt:// if it does not) and accepts our certificate"
-                    : "speaks TLS (mqtt:// if it does not) and wants no client certificate");
-    } else if (!l->up && rc == MOSQ_ERR_ERRNO) {
-        compose(why, "cannot connect to %s port %d: %s: check %s.url and that the broker runs",
-                host, c->url.port, cause, section);
-    } else {
-        compose(why, "connection to %s lost: %s", host, cause);
+    switch (rc) {
+    case MOSQ_ERR_CONN_LOST:
+    case MOSQ_ERR_NO_CONN:
+        return WR_OUTAGE_CLOSED;
+    case MOSQ_ERR_ERRNO:
+        return WR_OUTAGE_ERRNO;
+    case MOSQ_ERR_EAI:
+        return WR_OUTAGE_HOST;
+    case MOSQ_ERR_KEEPALIVE:
+        return WR_OUTAGE_SILENT;
+    default:
+        return WR_OUTAGE_OTHER;
     }
 }
 
 static void fail(struct wr_client *c, int rc, int error)
 {
     char why[WR_CLIENT_WHY_MAX];
-    explain(c, c->link, rc, error, why);
+    const struct link *l = c->link;
+    const struct wr_outage outage = {.config = c->config,
+                                     .url = &c->url,
+                                     .kind = kind_of(rc),
+                                     .v5 = l->v5,
+                                     .up = l->up,
+                                     .refused = l->refused,
+                                     .server_reason = l->server_reason,
+                                     .error = error,
+                                     .cause = mosquitto_strerror(rc),
+                                     .tls_text = l->tls_text};
+    wr_outage_explain(&outage, why);
     lose(c, why, false);
 }
 
@@ -435,7 +378,7 @@ static void tell_up(struct wr_client *c)
     l->fresh = false;
     c->connects++;
     c->up_since = wr_mono_now();
-    c->said[0] = '\0';
+    wr_outage_over(&c->outages);
     uv_timer_stop(&c->delay); // the deadline
     c->events->up(c->user, &l->session);
 }
@@ -689,6 +632,57 @@ struct wr_client *wr_client_new(uv_loop_t *loop, const struct wr_config *config,
 struct mosquitto *wr_client_mosquitto(const struct wr_client *c)
 {
     return c->link && c->link->up && !c->closing ? c->link->m : NULL;
+}
+
+// ---- subscribing
+
+static bool is_usable(void *user)
+{
+    return wr_client_mosquitto(user) != NULL;
+}
+
+static enum wr_asked answer(int rc, const char *what, wr_str filter)
+{
+    if (rc && rc != MOSQ_ERR_NO_CONN) { // the tick tries again
+        wr_log(WR_LOG_ERROR, "mqtt", "source: cannot %s '%.*s': %s", what, WR_STR_ARG(filter),
+               mosquitto_strerror(rc));
+    }
+    return rc ? WR_ASKED_LATER : WR_ASKED_SENT;
+}
+
+static enum wr_asked subscribe(void *user, wr_str filter, uint32_t id, int *mid)
+{
+    struct wr_client *c = user;
+    mosquitto_property *props = NULL;
+    if (id) {
+        mosquitto_property_add_varint(&props, MQTT_PROP_SUBSCRIPTION_IDENTIFIER, id);
+    }
+    // Retained messages were published before; rules see publications.
+    int options = c->link->v5 ? MQTT_SUB_OPT_SEND_RETAIN_NEVER : 0;
+    int rc = mosquitto_subscribe_v5(c->link->m, mid, filter.at, 1, options, props);
+    mosquitto_property_free_all(&props);
+    return answer(rc, "subscribe to", filter);
+}
+
+static enum wr_asked unsubscribe(void *user, wr_str filter, int *mid)
+{
+    struct wr_client *c = user;
+    return answer(mosquitto_unsubscribe_v5(c->link->m, mid, filter.at, NULL), "unsubscribe from",
+                  filter);
+}
+
+static void flush_subscriptions(void *user)
+{
+    wr_client_flush_soon(user);
+}
+
+struct wr_subscriber wr_client_subscriber(struct wr_client *c)
+{
+    return (struct wr_subscriber){.subscribe = subscribe,
+                                  .unsubscribe = unsubscribe,
+                                  .usable = is_usable,
+                                  .flush = flush_subscriptions,
+                                  .user = c};
 }
 
 uint64_t wr_client_connects(const struct wr_client *c)

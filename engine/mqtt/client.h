@@ -13,7 +13,8 @@
 #define WR_ENGINE_MQTT_CLIENT_H
 
 #include "engine/config.h"
-#include "engine/mqtt/url.h"
+#include "engine/mqtt/outage.h"
+#include "engine/mqtt/session.h"
 
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
@@ -21,15 +22,7 @@
 
 struct wr_client;
 
-#define WR_CLIENT_WHY_MAX 512 // a reason with its remedy, one line
-
-// What the broker said in its CONNACK.
-struct wr_client_session {
-    bool present; // it kept our session
-    bool v5;
-    bool ids;    // subscription identifiers may be used
-    bool shared; // shared subscriptions may be used
-};
+#define WR_CLIENT_WHY_MAX WR_OUTAGE_WHY_MAX
 
 // All but `up`, `down` and `drained` may be NULL. None may call wr_client_close().
 struct wr_client_events {
@@ -66,6 +59,8 @@ struct wr_client *wr_client_new(uv_loop_t *loop, const struct wr_config *config,
 
 // NULL unless up. Queue with mosquitto_subscribe_v5() and kin, then wr_client_flush_soon().
 struct mosquitto *wr_client_mosquitto(const struct wr_client *c);
+// Subscribing through it, at any time.
+struct wr_subscriber wr_client_subscriber(struct wr_client *c);
 // Write what waits at the next turn of the loop, unless held by then.
 void wr_client_flush_soon(struct wr_client *c);
 

@@ -109,26 +109,13 @@ static size_t under_way(const struct wr_interest *i)
     return wr_subs_count(&i->subs, WR_SUB_ASKED) + wr_subs_count(&i->subs, WR_SUB_LEFT);
 }
 
-static void send_subscribes(struct wr_interest *i, struct mosquitto *m)
+static void send_subscribes(struct wr_interest *i)
 {
     size_t asked = under_way(i);
     struct wr_sub *sub = NULL;
     size_t most = i->one_by_one ? 1 : ASKED_MAX;
     while (asked < most && (sub = wr_subs_next(&i->subs, WR_SUB_ASK, sub))) {
-        mosquitto_property *props = NULL;
-        if (sub->id) {
-            mosquitto_property_add_varint(&props, MQTT_PROP_SUBSCRIPTION_IDENTIFIER, sub->id);
-        }
-        // Retained messages were published before; rules see publications.
-        int options = i->session.v5 ? MQTT_SUB_OPT_SEND_RETAIN_NEVER : 0;
-        int rc = mosquitto_subscribe_v5(m, &sub->mid, sub->filter.at, 1, options, props);
-        mosquitto_property_free_all(&props);
-        if (rc == MOSQ_ERR_NO_CONN) {
-            return;
-        }
-        if (rc) {
-            wr_log(WR_LOG_ERROR, "mqtt", "source: cannot subscribe to '%.*s': %s",
-                   WR_STR_ARG(sub->filter), mosquitto_strerror(rc));
+        if (i->link.subscribe(i->link.user, sub->filter, sub->id, &sub->mid) != WR_ASKED_SENT) {
             return; // the tick tries again
         }
         sub->phase = WR_SUB_ASKED;
@@ -136,7 +123,7 @@ static void send_subscribes(struct wr_interest *i, struct mosquitto *m)
     }
 }
 
-static void send_unsubscribes(struct wr_interest *i, struct mosquitto *m)
+static void send_unsubscribes(struct wr_interest *i)
 {
     size_t asked = under_way(i);
     struct wr_sub *sub = NULL;
@@ -145,13 +132,7 @@ static void send_unsubscribes(struct wr_interest *i, struct mosquitto *m)
             wr_subs_remove(&i->subs, sub);
             continue;
         }
-        int rc = mosquitto_unsubscribe_v5(m, &sub->mid, sub->filter.at, NULL);
-        if (rc == MOSQ_ERR_NO_CONN) {
-            return;
-        }
-        if (rc) {
-            wr_log(WR_LOG_ERROR, "mqtt", "source: cannot unsubscribe from '%.*s': %s",
-                   WR_STR_ARG(sub->filter), mosquitto_strerror(rc));
+        if (i->link.unsubscribe(i->link.user, sub->filter, &sub->mid) != WR_ASKED_SENT) {
             return;
         }
         wr_log(WR_LOG_INFO, "mqtt", "source: unsubscribes from '%.*s', which no rule wants",
@@ -192,9 +173,8 @@ static bool quiet_enough(struct wr_interest *i)
 // The next step of subs.h's order, as far as it can be gone now.
 static void arrange(struct wr_interest *i)
 {
-    struct mosquitto *m = i->client ? wr_client_mosquitto(i->client) : NULL;
     bool ok;
-    if (!m) {
+    if (!i->up || !i->link.usable(i->link.user)) {
         return;
     }
     if (i->subs.plan_again && under_way(i) == 0) {
@@ -203,9 +183,9 @@ static void arrange(struct wr_interest *i)
     if (wr_subs_next(&i->subs, WR_SUB_ASK, NULL)) {
         save(i, &ok);
         if (ok) {
-            send_subscribes(i, m);
+            send_subscribes(i);
         }
-        wr_client_flush_soon(i->client);
+        i->link.flush(i->link.user);
         return;
     }
     if (wr_subs_next(&i->subs, WR_SUB_ASKED, NULL)) {
@@ -217,9 +197,9 @@ static void arrange(struct wr_interest *i)
         i->subs.dirty |= i->subs.late && under_way(i) == 0;
         save(i, &ok);
         if (ok) {
-            send_unsubscribes(i, m);
+            send_unsubscribes(i);
         }
-        wr_client_flush_soon(i->client);
+        i->link.flush(i->link.user);
     }
 }
 
@@ -291,7 +271,7 @@ void wr_interest_want(struct wr_interest *i, const wr_str *filters, size_t count
     wr_filters_release(&i->wanted);
     wr_filters_copy(filters, count, &i->wanted);
     i->forgive_s = 0;
-    if (i->client) {
+    if (i->up) {
         plan(i);
         arrange(i);
     }
@@ -310,10 +290,11 @@ void wr_interest_heard(struct wr_interest *i)
 
 // ---- the connection
 
-void wr_interest_up(struct wr_interest *i, struct wr_client *client,
+void wr_interest_up(struct wr_interest *i, const struct wr_subscriber *link,
                     const struct wr_client_session *session)
 {
-    i->client = client;
+    i->link = *link;
+    i->up = true;
     i->session = *session;
     bool shared = i->config->mqtt_share_group[0] != '\0';
     if (shared && !session->shared) {
@@ -335,7 +316,7 @@ void wr_interest_down(struct wr_interest *i, const char *why)
     uv_timer_stop(&i->quiet);
     look_for_culprit(i, why);
     wr_subs_lost(&i->subs);
-    i->client = NULL;
+    i->up = false;
 }
 
 void wr_interest_tick(struct wr_interest *i)
@@ -416,7 +397,7 @@ void wr_interest_close(struct wr_interest *i, uv_close_cb closed, void *data)
     i->subs.dirty |= i->subs.late;
     save(i, &ok);
     release(i);
-    i->client = NULL;
+    i->up = false;
     i->quiet.data = data;
     uv_close((uv_handle_t *)&i->quiet, closed);
 }

@@ -3,14 +3,18 @@
 #ifndef WR_ENGINE_MQTT_INTEREST_H
 #define WR_ENGINE_MQTT_INTEREST_H
 
-#include "engine/mqtt/client.h"
+#include "engine/config.h"
+#include "engine/mqtt/session.h"
 #include "engine/mqtt/state.h"
 #include "sql/base/clock.h"
+
+#include <uv.h>
 
 // Embedded by value. Fields are private but for `state.client_id`.
 struct wr_interest {
     const struct wr_config *config;
-    struct wr_client *client; // NULL: not up
+    struct wr_subscriber link;
+    bool up; // `link` may be used
     struct wr_source_state state;
     struct wr_subs subs;
     struct wr_filters wanted; // as told
@@ -32,8 +36,8 @@ void wr_interest_close(struct wr_interest *i, uv_close_cb closed, void *data);
 // Exactly these filters from now on.
 void wr_interest_want(struct wr_interest *i, const wr_str *filters, size_t count);
 
-// The connection. After `up`, `client` is used until `down`.
-void wr_interest_up(struct wr_interest *i, struct wr_client *client,
+// The connection. `link` is copied, and used until `down`.
+void wr_interest_up(struct wr_interest *i, const struct wr_subscriber *link,
                     const struct wr_client_session *session);
 void wr_interest_down(struct wr_interest *i, const char *why);
 void wr_interest_tick(struct wr_interest *i); // each second

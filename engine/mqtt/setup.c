@@ -41,9 +41,8 @@ static wr_err check_readable(const struct wr_config *config, const char *option,
     return WR_OK;
 }
 
-// The first line of mqtt.password_file, without its end; or mqtt.password.
-static wr_err read_password(const struct wr_config *config, struct wr_buf *out,
-                            struct wr_fault *fault)
+wr_err wr_mqtt_read_password(const struct wr_config *config, struct wr_buf *out,
+                             struct wr_fault *fault)
 {
     const char *path = config->mqtt_password_file;
     if (!is_set(path)) {
@@ -118,7 +117,7 @@ wr_err wr_mqtt_setup_check(const struct wr_config *config, struct wr_mqtt_url *u
                             config->mqtt_section);
     }
     struct wr_buf scratch = {0};
-    err = read_password(config, &scratch, fault);
+    err = wr_mqtt_read_password(config, &scratch, fault);
     wr_buf_release(&scratch);
     return err;
 }
@@ -177,7 +176,7 @@ wr_err wr_mqtt_setup(const struct wr_config *config, const struct wr_mqtt_url *u
                      struct mosquitto **out, struct wr_fault *fault)
 {
     struct wr_buf password = {0};
-    wr_err err = read_password(config, &password, fault);
+    wr_err err = wr_mqtt_read_password(config, &password, fault);
     if (!err) {
         err = check_tls(config, url, fault);
     }

@@ -19,6 +19,10 @@ wr_err wr_mqtt_setup(const struct wr_config *config, const struct wr_mqtt_url *u
                      const char *client_id, bool clean, int window, void *user,
                      struct mosquitto **out, struct wr_fault *fault) WR_MUST_CHECK;
 
+// The first line of mqtt.password_file, without its end; or mqtt.password; appended.
+wr_err wr_mqtt_read_password(const struct wr_config *config, struct wr_buf *out,
+                             struct wr_fault *fault) WR_MUST_CHECK;
+
 bool wr_mqtt_is_v5(const struct wr_config *config);
 
 #endif

@@ -15,15 +15,14 @@
 #include "engine/mqtt/arrive.h"
 #include "engine/mqtt/client.h"
 #include "engine/mqtt/interest.h"
+#include "engine/mqtt/known.h"
 #include "engine/mqtt/setup.h"
 #include "engine/observe/log.h"
 #include "sql/base/clock.h"
-#include "sql/base/hash.h"
 
 #include "sql/base/banned.h"
 
-#define KNOWN_MAX    65535 // packet identifiers
-#define READ_ON_PART 4     // of mqtt.hold_max: the rest is for what was read to be settled
+#define READ_ON_PART 4 // of mqtt.hold_max: the rest is for what was read to be settled
 
 // A message handed out.
 struct slot {
@@ -33,16 +32,6 @@ struct slot {
     uint16_t mid;        // 0: nothing to acknowledge
     bool expires;
     uint32_t next_free;
-};
-
-// A message that is settled and not acknowledged.
-struct known {
-    uint64_t content; // hash of topic and payload
-    uint16_t mid;
-};
-struct known_list {
-    struct known *at;
-    size_t count, cap;
 };
 
 struct mqtt_source {
@@ -66,8 +55,8 @@ struct mqtt_source {
     struct slot *slots;
     uint32_t slot_count, free_slot; // free_slot: index + 1
     size_t open, spills;            // messages to be acknowledged and not settled; all spills
-    struct known_list settled;      // of this connection, while held
-    struct known_list known;        // of earlier ones: not to be handled again
+    struct wr_known_list settled;   // of this connection, while held
+    struct wr_known_list known;     // of earlier ones: not to be handled again
     int64_t unknown;                // messages of this connection that were not among them
     struct wr_mqtt_stats stats;
     void (*done)(void *user);
@@ -88,20 +77,6 @@ static void tell(struct mqtt_source *s, bool up, const char *why)
 
 // ---- what is known
 
-static uint64_t content_hash(wr_str topic, wr_str payload)
-{
-    return wr_hash_bytes(payload.at, payload.len, wr_hash_str(topic));
-}
-
-static void remember(struct known_list *list, uint16_t mid, uint64_t content)
-{
-    if (list->count == list->cap) {
-        list->cap = list->cap ? 2 * list->cap : 256;
-        list->at = wr_realloc(list->at, list->cap * sizeof *list->at);
-    }
-    list->at[list->count++] = (struct known){content, mid};
-}
-
 // Whether this is a second delivery of a message that is settled. Its acknowledgement never left,
 // so its packet identifier is not free for another one. The broker sends those that it is waiting
 // for first (MQTT 5, 4.4), at most mqtt.receive_maximum, and among them may be some that are not
@@ -112,13 +87,10 @@ static bool is_known(struct mqtt_source *s, const struct mosquitto_message *from
         return false;
     }
     wr_str payload = {from->payload, (size_t)from->payloadlen};
-    uint64_t content = content_hash(wr_str_of(from->topic), payload);
-    for (size_t i = 0; i < s->known.count; i++) {
-        if (s->known.at[i].mid == (uint16_t)from->mid && s->known.at[i].content == content) {
-            remember(&s->settled, s->known.at[i].mid, content);
-            s->known.at[i] = s->known.at[--s->known.count];
-            return true;
-        }
+    uint64_t content = wr_known_hash(wr_str_of(from->topic), payload);
+    if (wr_known_take(&s->known, (uint16_t)from->mid, content)) {
+        wr_known_add(&s->settled, (uint16_t)from->mid, content);
+        return true;
     }
     if (++s->unknown >= s->config->mqtt_receive_maximum) {
         s->known.count = 0;
@@ -129,8 +101,8 @@ static bool is_known(struct mqtt_source *s, const struct mosquitto_message *from
 // The connection is gone: what was settled on it comes again.
 static void carry_over(struct mqtt_source *s)
 {
-    for (size_t i = 0; i < s->settled.count && s->known.count < KNOWN_MAX; i++) {
-        remember(&s->known, s->settled.at[i].mid, s->settled.at[i].content);
+    for (size_t i = 0; i < s->settled.count; i++) {
+        wr_known_add(&s->known, s->settled.at[i].mid, s->settled.at[i].content);
     }
     s->settled.count = 0;
 }
@@ -335,9 +307,9 @@ static void mqtt_acknowledge(struct wr_source *self, struct wr_message *m)
     }
     bool gone = slot->connection != s->connection || !s->up;
     // One that expires could be gone at the broker and its identifier in use for another.
-    if (!slot->expires && !s->closing && (!gone || s->known.count < KNOWN_MAX)) {
-        remember(gone ? &s->known : &s->settled, slot->mid,
-                 content_hash(m->sql.topic, m->sql.payload));
+    if (!slot->expires && !s->closing) {
+        wr_known_add(gone ? &s->known : &s->settled, slot->mid,
+                     wr_known_hash(m->sql.topic, m->sql.payload));
     }
     slot->mid = 0;
     if (--s->open > 0) {
@@ -393,7 +365,8 @@ static void on_up(void *user, const struct wr_client_session *session)
            session->present ? "the broker kept the session" : "a new session");
     tell(s, true, session->present ? "connected, session resumed" : "connected, new session");
     if (!s->closing) {
-        wr_interest_up(&s->interest, s->client, session);
+        struct wr_subscriber link = wr_client_subscriber(s->client);
+        wr_interest_up(&s->interest, &link, session);
     }
 }
 
@@ -457,8 +430,8 @@ static void end(struct mqtt_source *s)
         done(s->done_user);
     }
     if (s->spills == 0) {
-        free(s->settled.at);
-        free(s->known.at);
+        wr_known_release(&s->settled);
+        wr_known_release(&s->known);
         free(s->slots);
         free(s);
     }

@@ -656,3 +656,18 @@ const struct wr_settings *wr_config_aws(const struct wr_config *c)
 {
     return wr_config_sinks_aws(c->sinks_);
 }
+
+bool wr_config_has_mqtt(const struct wr_config *c)
+{
+    return strcmp(c->source, "kafka") != 0;
+}
+
+bool wr_config_has_kafka(const struct wr_config *c)
+{
+    return strcmp(c->source, "kafka") == 0 || strcmp(c->source, "both") == 0;
+}
+
+bool wr_config_is_native(const struct wr_config *c)
+{
+    return strcmp(c->source, "native") == 0;
+}

@@ -35,7 +35,7 @@ struct wr_config {
     int64_t mqtt_hold_max_ms;    // mqtt.hold_max: default 10 s, at most a third of the keepalive
     int64_t mqtt_batch;          // mqtt.batch: messages read before they are settled, default 256
     bool mqtt_basic_ingest;      // mqtt.basic_ingest: subscribe to $aws/rules/#, default true
-    const char *source;          // source: "mqtt" (default) | "kafka" | "both"
+    const char *source;          // ask wr_config_has_mqtt() and kin
     const char *kafka_bootstrap; // kafka.bootstrap: required with source kafka, both
     const char *kafka_topics;    // kafka.topics: likewise
     const char *kafka_group;     // kafka.group: default "weir"
@@ -130,6 +130,11 @@ struct wr_config_broker {
     int64_t rate;                 // publications a second; 0: no limit
     int64_t spool_share;          // percent of spool.max that may wait for it
 };
+
+// What `source` means.
+bool wr_config_has_mqtt(const struct wr_config *c);
+bool wr_config_has_kafka(const struct wr_config *c);
+bool wr_config_is_native(const struct wr_config *c); // MQTT with weir's own client
 
 #define WR_BROKER_SOURCE "source" // the name of the broker that messages come from
 

@@ -103,7 +103,7 @@ static wr_err check_mqtt(const struct check *l, struct wr_fault *fault)
 static wr_err check_kafka(const struct check *l, struct wr_fault *fault)
 {
     const struct wr_config *c = l->config;
-    if (strcmp(c->source, "mqtt") == 0) {
+    if (!wr_config_has_kafka(c)) {
         return WR_OK;
     }
     static const size_t required[] = {WR_AT_kafka_bootstrap, WR_AT_kafka_topics, WR_AT_kafka_group};

@@ -47,13 +47,14 @@
     X(mqtt_reconnect_max_ms, "mqtt.reconnect_max", DURATION, LIVE, "30s", "10ms..1h", "ms",        \
       "Longest pause between attempts to connect.")                                                \
     X(mqtt_hold_max_ms, "mqtt.hold_max", DURATION, RESTART, "10s", "10ms..6h", "ms",               \
-      "Longest hold of acknowledgements, at most a third of mqtt.keepalive.")                      \
+      "libmosquitto: longest hold of acknowledgements, at most a third of mqtt.keepalive.")        \
     X(mqtt_batch, "mqtt.batch", INT, RESTART, "256", "1..65536", "",                               \
       "Messages read before they are settled together.")                                           \
     X(mqtt_basic_ingest, "mqtt.basic_ingest", BOOL, RESTART, "true", "", "",                       \
       "Subscribe to $aws/rules/# too (Basic Ingest).")                                             \
-    X(source, "source", CHOICE, RESTART, "mqtt", "mqtt|kafka|both", "",                            \
-      "Where messages come from.")                                                                 \
+    X(source, "source", CHOICE, RESTART, "mqtt", "mqtt|native|libmosquitto|kafka|both", "",        \
+      "Where messages come from. mqtt is libmosquitto; native and libmosquitto name weir's own "   \
+      "MQTT client and that library; both: mqtt and kafka.")                                       \
     X(kafka_bootstrap, "kafka.bootstrap", STRING, RESTART, "", "", "",                             \
       "Source Kafka: brokers, host:port,host:port.")                                               \
     X(kafka_topics, "kafka.topics", STRING, RESTART, "", "", "",                                   \

@@ -249,7 +249,7 @@ static int run(struct wr_config *config, const struct wr_daemon_arguments *argum
         d.ran = true;
         wr_log(WR_LOG_INFO, "run", "started: pid %ld, broker %s, rules %s, state %s",
                (long)getpid(),
-               strcmp(config->source, "kafka") ? config->mqtt_url : config->kafka_bootstrap,
+               wr_config_has_mqtt(config) ? config->mqtt_url : config->kafka_bootstrap,
                config->rules_dir, d.state.path);
         if (!wr_regex_jit_works()) {
             wr_log(WR_LOG_WARN, "run",

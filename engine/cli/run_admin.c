@@ -63,7 +63,7 @@ static void delete_terms(struct wr_admin_call *call)
 // Kafka alone has no filters to subscribe to, and no connection of MQTT's to count.
 static bool has_mqtt(const struct wr_daemon *d)
 {
-    return strcmp(d->config->source, "kafka") != 0;
+    return wr_config_has_mqtt(d->config);
 }
 
 static void reasons(void *user, struct wr_buf *out)

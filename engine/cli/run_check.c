@@ -72,7 +72,7 @@ int wr_daemon_check(const struct wr_config *config)
     struct wr_fault fault = {0};
     size_t refused = 0;
     int code = 0;
-    if (strcmp(config->source, "mqtt") != 0 && wr_kafka_source_check(config, &fault)) {
+    if (wr_config_has_kafka(config) && wr_kafka_source_check(config, &fault)) {
         code = wr_daemon_complain(&fault, 2);
     } else if (wants_aws(config) && wr_sinks_check_aws(config, &fault)) {
         code = wr_daemon_complain(&fault, 2);

@@ -133,7 +133,7 @@ static void on_recovered(void *user)
 
 wr_err wr_daemon_open_stores(struct wr_daemon *d, struct wr_fault *fault)
 {
-    bool kafka = strcmp(d->config->source, "mqtt") != 0;
+    bool kafka = wr_config_has_kafka(d->config);
     int64_t keep = d->config->mqtt_receive_maximum + d->config->mqtt_batch +
                    (kafka ? d->config->kafka_in_flight : 0);
     d->pool = wr_message_pool_new((size_t)d->config->message_memory,

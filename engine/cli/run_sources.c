@@ -125,9 +125,8 @@ static wr_err open_brokers(struct wr_daemon *d, struct wr_fault *fault)
 
 wr_err wr_daemon_open_sources(struct wr_daemon *d, struct wr_fault *fault)
 {
-    const char *source = d->config->source;
-    wr_err err = strcmp(source, "kafka") != 0 ? open_mqtt(d, fault) : WR_OK;
-    if (!err && strcmp(source, "mqtt") != 0) {
+    wr_err err = wr_config_has_mqtt(d->config) ? open_mqtt(d, fault) : WR_OK;
+    if (!err && wr_config_has_kafka(d->config)) {
         err = open_kafka(d, fault);
     }
     return err ? err : open_brokers(d, fault);

@@ -30,7 +30,7 @@ static void write_mqtt(const struct wr_daemon *d, struct wr_buf *out)
 static void write_kafka(const struct wr_daemon *d, struct wr_buf *out)
 {
     struct wr_kafka_stats s = d->last_kafka;
-    if (strcmp(d->config->source, "mqtt") == 0) {
+    if (!wr_config_has_kafka(d->config)) {
         return;
     }
     if (d->kafka) {

@@ -47,6 +47,9 @@ static inline void write_hex(char *to, uint64_t n, const char *pairs)
 // UUID version 4 from the flow's generator: unique enough to find a message again, no secret.
 static void set_trace_id(struct wr_flow *f, struct wr_message *m)
 {
+    if (m->sql.trace_id.at) {
+        return; // its source gave it one
+    }
     uint64_t high = (wr_jitter_next(&f->jitter) & ~UINT64_C(0xf000)) | UINT64_C(0x4000);
     uint64_t low = (wr_jitter_next(&f->jitter) & ~(UINT64_C(3) << 62)) | (UINT64_C(2) << 62);
     char digits[32], *to = m->trace_id_;
@@ -120,6 +123,7 @@ static struct wr_rule_group *find_group(struct wr_flow *f, struct wr_message *m,
         group = wr_rule_set_basic_ingest(f->rules, rule);
         if (!group) {
             metrics->rule_not_found++;
+            set_trace_id(f, m);
             wr_say_rule_not_found(m, rule);
         }
         return group;
@@ -218,6 +222,7 @@ static void take(struct wr_flow *f, struct wr_message *m)
         if (m->sql.timestamp_ms == 0) {
             m->sql.timestamp_ms = wr_wall_ms();
         }
+        set_trace_id(f, m);
         wr_ring_add(f->options.ring, m);
     }
     if (WR_UNLIKELY(f->stopped || !f->rules)) {
@@ -244,9 +249,7 @@ static void take(struct wr_flow *f, struct wr_message *m)
     if (m->sql.timestamp_ms == 0) {
         m->sql.timestamp_ms = wr_wall_ms();
     }
-    if (!m->sql.trace_id.at) {
-        set_trace_id(f, m);
-    }
+    set_trace_id(f, m);
     evaluate(f, m, group);
 }
 

@@ -26,6 +26,7 @@ struct wr_message {
     uint32_t ack_holds;       // what must be durable or settled before it may be acknowledged
     struct wr_source *source; // told when it may acknowledge and at the last unlock; may be NULL
     uint64_t token;           // the source's
+    void *held[2];            // the source's; not set by wr_message_new()
     int64_t received_us;      // of wr_mono: when the flow got it, or its first process did
     struct wr_message_pool *pool;
     struct wr_message *next;      // in the pool, or in a batch

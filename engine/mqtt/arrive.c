@@ -98,27 +98,8 @@ static void fill_properties(struct wr_message *m, const mosquitto_property *prop
     }
 }
 
-// A version 4 UUID as text.
-static void write_uuid(char *to, struct wr_jitter *chance)
-{
-    static const char hex[] = "0123456789abcdef";
-    uint64_t high = wr_jitter_next(chance), low = wr_jitter_next(chance);
-    high = (high & ~UINT64_C(0xf000)) | 0x4000;
-    low = (low & ~(UINT64_C(3) << 62)) | (UINT64_C(2) << 62);
-    for (int i = 0, digit = 0; i < 36; i++) {
-        if (i == 8 || i == 13 || i == 18 || i == 23) {
-            to[i] = '-';
-        } else {
-            uint64_t half = digit < 16 ? high : low;
-            to[i] = hex[(half >> (60 - 4 * (digit & 15))) & 15];
-            digit++;
-        }
-    }
-}
-
 void wr_arrive_fill(struct wr_message *m, const struct mosquitto_message *from,
-                    const mosquitto_property *props, int64_t timestamp_ms, struct wr_jitter *chance,
-                    struct wr_spill **spill)
+                    const mosquitto_property *props, int64_t timestamp_ms, struct wr_spill **spill)
 {
     *spill = NULL;
     size_t len = from->payloadlen > 0 ? (size_t)from->payloadlen : 0;
@@ -127,8 +108,6 @@ void wr_arrive_fill(struct wr_message *m, const struct mosquitto_message *from,
     m->sql.payload = wr_spill_keep(m, from->payload, len, spill);
     m->sql.timestamp_ms = timestamp_ms;
     m->sql.over_mqtt = true;
-    write_uuid(m->trace_id_, chance);
-    m->sql.trace_id = (wr_str){m->trace_id_, sizeof m->trace_id_};
     m->qos = (uint8_t)from->qos;
     m->retain = from->retain;
     if (props) {

@@ -5,7 +5,6 @@
 
 #include "engine/flow/message.h"
 #include "engine/flow/spill.h"
-#include "engine/loop/backoff.h"
 
 #include <mosquitto.h>
 
@@ -23,7 +22,6 @@ void wr_arrive_look(const mosquitto_property *props, struct wr_arrival *out);
 // Fill `m` (fresh from the pool) but for source and token. *spill is NULL unless the arena was too
 // small: limits of size are the flow's to judge, so the message is whole in any case.
 void wr_arrive_fill(struct wr_message *m, const struct mosquitto_message *from,
-                    const mosquitto_property *props, int64_t timestamp_ms, struct wr_jitter *chance,
-                    struct wr_spill **spill);
+                    const mosquitto_property *props, int64_t timestamp_ms, struct wr_spill **spill);
 
 #endif

@@ -7,9 +7,9 @@
 // After mqtt.hold_max the connection is given up, the records handed out settle, and only then weir
 // connects again; what the broker then delivers a second time is recognised by packet identifier
 // and content.
-#include "engine/mqtt/mqtt.h"
+#include "engine/mqtt/source_parts.h"
 
-#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "engine/mqtt/arrive.h"
@@ -35,16 +35,13 @@ struct slot {
 };
 
 struct mqtt_source {
-    struct wr_source base; // first
-    const struct wr_config *config;
+    struct wr_mqtt_source common; // first
     struct wr_client *client;
-    struct wr_interest interest;
-    bool up, started, ack_received, closing;
+    bool up, started, ack_received;
     bool batching; // the flow has a batch in hand
     enum wr_pace pace;
     uint64_t held_ms;    // of uv_now(): since when messages are unsettled
     uint64_t connection; // number of the present one
-    struct wr_jitter chance;
     uv_timer_t hold, grace;
     int open_handles;
 
@@ -58,7 +55,6 @@ struct mqtt_source {
     struct wr_known_list settled;   // of this connection, while held
     struct wr_known_list known;     // of earlier ones: not to be handled again
     int64_t unknown;                // messages of this connection that were not among them
-    struct wr_mqtt_stats stats;
     void (*done)(void *user);
     void *done_user;
 };
@@ -66,13 +62,6 @@ struct mqtt_source {
 static struct mqtt_source *self_of(struct wr_source *source)
 {
     return (struct mqtt_source *)source;
-}
-
-static void tell(struct mqtt_source *s, bool up, const char *why)
-{
-    if (s->base.events.state && !s->closing) {
-        s->base.events.state(s->base.events.user, &s->base, up, why);
-    }
 }
 
 // ---- what is known
@@ -92,7 +81,7 @@ static bool is_known(struct mqtt_source *s, const struct mosquitto_message *from
         wr_known_add(&s->settled, (uint16_t)from->mid, content);
         return true;
     }
-    if (++s->unknown >= s->config->mqtt_receive_maximum) {
+    if (++s->unknown >= s->common.config->mqtt_receive_maximum) {
         s->known.count = 0;
     }
     return false;
@@ -135,17 +124,14 @@ static void give_slot(struct mqtt_source *s, uint32_t index)
 
 static void on_subscribed(void *user, int mid, int granted)
 {
-    struct mqtt_source *s = user;
-    if (wr_interest_subscribed(&s->interest, mid, granted)) {
-        tell(s, true, "subscribed");
-    }
+    wr_mqtt_source_subscribed(user, mid, granted);
 }
 
 static void on_unsubscribed(void *user, int mid)
 {
     struct mqtt_source *s = user;
-    if (!s->closing) {
-        wr_interest_unsubscribed(&s->interest, mid);
+    if (!s->common.closing) {
+        wr_interest_unsubscribed(&s->common.interest, mid);
     }
 }
 
@@ -153,7 +139,7 @@ static void mqtt_want(struct wr_source *self, const wr_str *filters, size_t coun
 {
     struct mqtt_source *s = self_of(self);
     s->started = true;
-    wr_interest_want(&s->interest, filters, count);
+    wr_interest_want(&s->common.interest, filters, count);
     wr_client_kick(s->client); // without effect when there is a connection
 }
 
@@ -164,42 +150,38 @@ static void on_message(void *user, const struct mosquitto_message *from,
 {
     struct mqtt_source *s = user;
     struct wr_arrival arrival = {0};
-    s->stats.received++;
+    s->common.stats.received++;
     s->unwritten += from->qos > 0;
     if (props) {
         wr_arrive_look(props, &arrival);
     }
     if (from->retain) { // not a publication but what a new subscription is told
-        s->stats.retained_dropped++;
-        static struct wr_log_limit limit;
-        wr_log_limited(&limit, WR_LOG_DEBUG, "mqtt",
-                       "source: retained message on '%s' was published before: not handled",
-                       from->topic);
+        wr_mqtt_source_drop_retained(&s->common, wr_str_of(from->topic));
         return;
     }
-    if (is_known(s, from) ||
-        !wr_interest_take(&s->interest, wr_str_of(from->topic), arrival.ids, arrival.id_count)) {
-        s->stats.duplicates_dropped++;
+    if (is_known(s, from) || !wr_interest_take(&s->common.interest, wr_str_of(from->topic),
+                                               arrival.ids, arrival.id_count)) {
+        s->common.stats.duplicates_dropped++;
         return;
     }
     if (s->batch_count == 0) {
         s->batch_ms = wr_wall_ms();
     }
-    struct wr_message *m = wr_message_new(s->base.pool);
+    struct wr_message *m = wr_message_new(s->common.base.pool);
     uint32_t index = take_slot(s);
     struct slot *slot = &s->slots[index];
-    wr_arrive_fill(m, from, props, s->batch_ms, &s->chance, &slot->spill);
+    wr_arrive_fill(m, from, props, s->batch_ms, &slot->spill);
     slot->m = m;
     slot->connection = s->connection;
     slot->mid = from->qos > 0 && !s->ack_received ? (uint16_t)from->mid : 0;
     slot->expires = arrival.expires;
-    if (s->base.events.acknowledging && !arrival.expires) {
+    if (s->common.base.events.acknowledging && !arrival.expires) {
         m->mid = slot->mid;
         m->dup = m->mid && wr_client_is_dup(s->client, from->mid);
     }
     s->open += slot->mid != 0;
     s->spills += slot->spill != NULL;
-    m->source = &s->base;
+    m->source = &s->common.base;
     m->token = index;
     *(s->last ? &s->last->next : &s->first) = m;
     s->last = m;
@@ -210,17 +192,17 @@ static void on_hold_too_long(uv_timer_t *timer)
 {
     struct mqtt_source *s = timer->data;
     char why[WR_CLIENT_WHY_MAX];
-    s->stats.holds_broken++;
+    s->common.stats.holds_broken++;
     if (s->open > 0) {
         snprintf(why, sizeof why,
                  "%zu messages are unsettled after %lld ms (mqtt.hold_max): disconnects without "
                  "acknowledging, the session stays; connects again when they are settled",
-                 s->open, (long long)s->config->mqtt_hold_max_ms);
+                 s->open, (long long)s->common.config->mqtt_hold_max_ms);
     } else {
         snprintf(why, sizeof why,
                  "nothing more can be taken for %lld ms (mqtt.hold_max): disconnects, the session "
                  "stays; connects again when there is room",
-                 (long long)s->config->mqtt_hold_max_ms);
+                 (long long)s->common.config->mqtt_hold_max_ms);
     }
     wr_client_drop(s->client, why);
 }
@@ -228,12 +210,13 @@ static void on_hold_too_long(uv_timer_t *timer)
 // All that is read may be acknowledged from here on.
 static void release(struct mqtt_source *s)
 {
-    const struct wr_source_events *events = &s->base.events;
-    if (s->unwritten && events->acknowledging && !events->acknowledging(events->user, &s->base)) {
+    const struct wr_source_events *events = &s->common.base.events;
+    if (s->unwritten && events->acknowledging &&
+        !events->acknowledging(events->user, &s->common.base)) {
         return; // held: weir ends
     }
     uv_timer_stop(&s->hold);
-    s->stats.acknowledged += s->unwritten;
+    s->common.stats.acknowledged += s->unwritten;
     s->unwritten = 0;
     s->settled.count = 0;
     wr_client_resume(s->client);
@@ -247,7 +230,7 @@ static void go_on(struct mqtt_source *s)
         return;
     }
     uv_loop_t *loop = s->hold.loop;
-    uint64_t max = (uint64_t)s->config->mqtt_hold_max_ms;
+    uint64_t max = (uint64_t)s->common.config->mqtt_hold_max_ms;
     if (!uv_is_active((uv_handle_t *)&s->hold)) {
         uv_timer_start(&s->hold, on_hold_too_long, max, 0);
         s->held_ms = uv_now(loop);
@@ -264,11 +247,11 @@ static void on_drained(void *user)
     s->first = s->last = NULL;
     s->batch_count = 0;
     if (count) {
-        wr_interest_heard(&s->interest);
+        wr_interest_heard(&s->common.interest);
         // Held before the flow sees it: whatever is settled inside must not count as the last.
         s->open++;
         s->batching = true;
-        s->base.events.batch(s->base.events.user, &s->base, batch, count);
+        s->common.base.events.batch(s->common.base.events.user, &s->common.base, batch, count);
         s->batching = false;
         s->open--;
     }
@@ -279,7 +262,7 @@ static void mqtt_pace(struct wr_source *self, enum wr_pace pace)
 {
     struct mqtt_source *s = self_of(self);
     s->pace = pace;
-    if (s->batching || s->closing) {
+    if (s->batching || s->common.closing) {
         return;
     }
     if (!s->up) {
@@ -302,12 +285,12 @@ static void mqtt_acknowledge(struct wr_source *self, struct wr_message *m)
 {
     struct mqtt_source *s = self_of(self);
     struct slot *slot = slot_of(s, m);
-    if (slot->mid == 0 || (s->closing && !s->client)) {
+    if (slot->mid == 0 || (s->common.closing && !s->client)) {
         return;
     }
     bool gone = slot->connection != s->connection || !s->up;
     // One that expires could be gone at the broker and its identifier in use for another.
-    if (!slot->expires && !s->closing) {
+    if (!slot->expires && !s->common.closing) {
         wr_known_add(gone ? &s->known : &s->settled, slot->mid,
                      wr_known_hash(m->sql.topic, m->sql.payload));
     }
@@ -315,7 +298,7 @@ static void mqtt_acknowledge(struct wr_source *self, struct wr_message *m)
     if (--s->open > 0) {
         return;
     }
-    if (s->closing) {
+    if (s->common.closing) {
         uv_timer_start(&s->grace, on_grace, 0, 0);
     } else if (s->up) {
         go_on(s);
@@ -333,7 +316,7 @@ static void mqtt_settled(struct wr_source *self, struct wr_message *m)
         wr_spill_free(slot.spill); // the content goes
         s->spills--;
     }
-    if (s->closing && !s->client) { // only spills keep the source
+    if (s->common.closing && !s->client) { // only spills keep the source
         end(s);
     }
 }
@@ -343,7 +326,7 @@ static void mqtt_settled(struct wr_source *self, struct wr_message *m)
 static bool may_connect(void *user)
 {
     struct mqtt_source *s = user;
-    return s->started && s->open == 0 && s->pace != WR_PACE_STOP && !s->closing;
+    return s->started && s->open == 0 && s->pace != WR_PACE_STOP && !s->common.closing;
 }
 
 static void on_up(void *user, const struct wr_client_session *session)
@@ -351,23 +334,11 @@ static void on_up(void *user, const struct wr_client_session *session)
     struct mqtt_source *s = user;
     s->up = true;
     s->unknown = 0;
-    const struct wr_source_events *events = &s->base.events;
     if (!session->present) {
         s->known.count = 0;
-        if (events->session_over) {
-            events->session_over(events->user, &s->base);
-        }
     }
-    if (events->acknowledging) {
-        (void)events->acknowledging(events->user, &s->base); // if not, weir ends
-    }
-    wr_log(WR_LOG_INFO, "mqtt", "source: connected as '%s', %s", s->interest.state.client_id,
-           session->present ? "the broker kept the session" : "a new session");
-    tell(s, true, session->present ? "connected, session resumed" : "connected, new session");
-    if (!s->closing) {
-        struct wr_subscriber link = wr_client_subscriber(s->client);
-        wr_interest_up(&s->interest, &link, session);
-    }
+    struct wr_subscriber link = wr_client_subscriber(s->client);
+    wr_mqtt_source_up(&s->common, session, &link);
 }
 
 static void on_down(void *user, const char *why)
@@ -377,24 +348,20 @@ static void on_down(void *user, const char *why)
     s->connection++;
     s->unwritten = 0;
     uv_timer_stop(&s->hold);
-    wr_interest_down(&s->interest, why);
     carry_over(s);
-    if (s->base.events.session_over) {
-        s->base.events.session_over(s->base.events.user, &s->base);
-    }
-    tell(s, false, why);
+    wr_mqtt_source_down(&s->common, why);
 }
 
 static void on_failed(void *user, const char *why)
 {
-    tell(user, false, why);
+    wr_mqtt_source_tell(user, false, why);
 }
 
 static void on_tick(void *user)
 {
     struct mqtt_source *s = user;
-    if (!s->closing) {
-        wr_interest_tick(&s->interest);
+    if (!s->common.closing) {
+        wr_interest_tick(&s->common.interest);
     }
 }
 
@@ -448,7 +415,7 @@ static void on_client_closed(void *user)
 {
     struct mqtt_source *s = user;
     s->client = NULL;
-    wr_interest_close(&s->interest, on_handle_closed,
+    wr_interest_close(&s->common.interest, on_handle_closed,
                       s); // now another process may have the session
 }
 
@@ -470,8 +437,8 @@ static void on_grace(uv_timer_t *timer)
 static void mqtt_close(struct wr_source *self, int grace_ms, void (*done)(void *user), void *user)
 {
     struct mqtt_source *s = self_of(self);
-    wr_assert(!s->closing);
-    s->closing = true;
+    wr_assert(!s->common.closing);
+    s->common.closing = true;
     s->done = done;
     s->done_user = user;
     wr_client_hold(s->client, false); // nothing more is read
@@ -489,54 +456,23 @@ static const struct wr_source_impl impl = {
 
 // ---- open
 
-static wr_err check_config(const struct wr_config *config, struct wr_fault *fault)
+static void count(const struct wr_mqtt_source *common, struct wr_mqtt_stats *out)
 {
-    struct wr_mqtt_url url;
-    wr_err err = wr_mqtt_setup_check(config, &url, fault);
-    if (err) {
-        return err;
-    }
-    if (config->mqtt_hold_max_ms * 3 > config->mqtt_keepalive_s * 1000) {
-        return wr_fault_set(fault, WR_ERR_RANGE,
-                            "mqtt.hold_max is %lld ms, expected at most a third of mqtt.keepalive "
-                            "(%lld s): pings wait behind held acknowledgements",
-                            (long long)config->mqtt_hold_max_ms,
-                            (long long)config->mqtt_keepalive_s);
-    }
-    const char *group = config->mqtt_share_group;
-    if (strpbrk(group, "/+#")) {
-        return wr_fault_set(fault, WR_ERR_SYNTAX,
-                            "mqtt.share_group is '%s', expected a name without '/', '+' and '#'",
-                            group);
-    }
-    return WR_OK;
+    const struct mqtt_source *s = (const struct mqtt_source *)common;
+    out->open = s->open;
+    out->connects = s->client ? wr_client_connects(s->client) : 0;
 }
 
-void wr_mqtt_init(void)
+wr_err wr_mosquitto_source_open(uv_loop_t *loop, const struct wr_config *config,
+                                struct wr_message_pool *pool, const struct wr_source_events *events,
+                                struct wr_source **out, struct wr_fault *fault)
 {
-    signal(SIGPIPE, SIG_IGN); // OpenSSL writes to lost connections
-    mosquitto_lib_init();
-}
-
-void wr_mqtt_cleanup(void)
-{
-    mosquitto_lib_cleanup();
-}
-
-wr_err wr_mqtt_source_open(uv_loop_t *loop, const struct wr_config *config,
-                           struct wr_message_pool *pool, const struct wr_source_events *events,
-                           struct wr_source **out, struct wr_fault *fault)
-{
-    wr_err err = check_config(config, fault);
-    if (err) {
-        return err;
-    }
     struct mqtt_source *s = wr_zalloc(sizeof *s);
-    s->base = (struct wr_source){.impl = &impl, .events = *events, .pool = pool};
-    s->config = config;
+    s->common.base = (struct wr_source){.impl = &impl, .events = *events, .pool = pool};
+    s->common.config = config;
+    s->common.count = count;
     s->ack_received = wr_str_eq(wr_str_of(config->ack), WR_STR("received"));
-    wr_jitter_init(&s->chance);
-    err = wr_interest_open(&s->interest, loop, config, fault);
+    wr_err err = wr_interest_open(&s->common.interest, loop, config, fault);
     if (err) {
         free(s);
         return err;
@@ -546,22 +482,9 @@ wr_err wr_mqtt_source_open(uv_loop_t *loop, const struct wr_config *config,
     s->hold.data = s->grace.data = s;
     s->open_handles = 3;
     struct wr_client_options options = {.name = "source",
-                                        .client_id = s->interest.state.client_id,
+                                        .client_id = s->common.interest.state.client_id,
                                         .batch = (int)config->mqtt_batch};
     s->client = wr_client_new(loop, config, &options, &client_events, s);
-    *out = &s->base;
+    *out = &s->common.base;
     return WR_OK;
-}
-
-const char *wr_mqtt_source_client_id(const struct wr_source *source)
-{
-    return ((const struct mqtt_source *)source)->interest.state.client_id;
-}
-
-void wr_mqtt_source_stats(const struct wr_source *source, struct wr_mqtt_stats *out)
-{
-    const struct mqtt_source *s = (const struct mqtt_source *)source;
-    *out = s->stats;
-    out->open = s->open;
-    out->connects = s->client ? wr_client_connects(s->client) : 0;
 }

@@ -31,6 +31,19 @@ HOST = "127.0.0.1"
 TIMEOUT = float(os.environ.get("WR_TEST_TIMEOUT", "30"))  # seconds; sanitizers may want more
 
 
+SOURCE = os.environ.get("WR_TEST_SOURCE", "mqtt")  # native, libmosquitto; mqtt is the default
+
+
+def source_options():
+    """For a command line of weir: the source that is asked for."""
+    return ["--source", SOURCE]
+
+
+def is_native():
+    """Whether messages come through weir's own MQTT client."""
+    return SOURCE == "native"
+
+
 class Skip(Exception):
     """A test that cannot run here; the text says why."""
 

@@ -95,7 +95,7 @@ class Weir:
 
     def configure(self, more):
         """Write weir.yaml; for the next start()."""
-        config = {"rules": {"dir": "rules"}, "state_dir": self.state_dir,
+        config = {"rules": {"dir": "rules"}, "state_dir": self.state_dir, "source": support.SOURCE,
                   "mqtt": {"client_id": CLIENT_ID, "reconnect_max": "500ms"},
                   "metrics": {"listen": "127.0.0.1:0"}, "admin": {"listen": "127.0.0.1:0"}}
         if self.broker:

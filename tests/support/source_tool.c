@@ -4,8 +4,8 @@
 //   source_tool [--hold MS] [--manual] [--file PATH] [config options] FILTER...
 //
 // stdout: {"message": {...}}, {"state": ...}, {"stats": {...}}. stdin, a line each: `want
-// FILTER...`, `settle` (all that is unsettled, with --manual), `stats`, `publish TOPIC TEXT
-// [HOPS]`, `quit`.
+// FILTER...`, `settle` (all that is unsettled, with --manual), `settle last` (the latest of them),
+// `pace on|settle|stop`, `stats`, `publish TOPIC TEXT [HOPS]`, `quit`.
 // --hold settles each message after MS; --file appends every payload to PATH, with one write,
 // before the message is settled, so that a killed process has lost nothing it settled.
 #include "engine/mqtt/mqtt.h"
@@ -80,7 +80,6 @@ static void print_message(const struct wr_message *m)
     add_text("contentType", m->sql.content_type);
     add_text("responseTopic", m->sql.response_topic);
     add_text("correlationData", m->sql.correlation_data);
-    add_text("traceId", m->sql.trace_id);
     wr_buf_addf(&tool.out, ", \"format\": %d, \"user\": [", m->sql.format_indicator);
     for (size_t i = 0; i < m->sql.user_property_count; i++) {
         wr_buf_add(&tool.out, i ? WR_STR(", [") : WR_STR("["));
@@ -115,6 +114,21 @@ static void settle_due(uint64_t now)
 static void on_timer(uv_timer_t *timer)
 {
     settle_due(uv_now(&tool.loop));
+}
+
+static void settle_last(void)
+{
+    if (tool.held_count > 0) {
+        settle(tool.held[--tool.held_count].m);
+    }
+}
+
+static void set_pace(wr_str name)
+{
+    enum wr_pace pace = wr_str_eq(name, WR_STR("stop")) ? WR_PACE_STOP
+                        : wr_str_eq(name, WR_STR("on")) ? WR_PACE_ON
+                                                        : WR_PACE_SETTLE;
+    tool.source->impl->pace(tool.source, pace);
 }
 
 static void hold(struct wr_message *m)
@@ -262,8 +276,12 @@ static void run_line(char *line)
     }
     if (wr_str_eq(verb, WR_STR("want"))) {
         want(words + 1, count - 1);
+    } else if (wr_str_eq(verb, WR_STR("settle")) && count > 1) {
+        settle_last();
     } else if (wr_str_eq(verb, WR_STR("settle"))) {
         settle_due(UINT64_MAX);
+    } else if (wr_str_eq(verb, WR_STR("pace")) && count > 1) {
+        set_pace(wr_str_of(words[1]));
     } else if (wr_str_eq(verb, WR_STR("stats"))) {
         print_stats();
     } else if (wr_str_eq(verb, WR_STR("publish")) && count >= 3) {

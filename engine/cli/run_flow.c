@@ -33,10 +33,10 @@ static void on_room(void *user)
 
 // Nothing is acknowledged from here on: the broker delivers it again, and the next start finds what
 // is on disk.
-bool wr_daemon_note_acknowledged(struct wr_daemon *d)
+bool wr_daemon_note_acknowledged(struct wr_daemon *d, uint64_t seq)
 {
     struct wr_fault fault;
-    if (!d->twice || !wr_twice_acknowledging(d->twice, wr_spool_last(d->stores.spool), &fault)) {
+    if (!d->twice || !wr_twice_acknowledging(d->twice, seq, &fault)) {
         return true;
     }
     wr_log(WR_LOG_ERROR, "run", "%s; weir ends at once", fault.text);
@@ -50,7 +50,7 @@ static void on_broken(void *user, const struct wr_fault *fault)
     struct wr_daemon *d = user;
     // What the next process reads may never have reached the disk: the broker's copy is the good
     // one.
-    (void)wr_daemon_note_acknowledged(d);
+    (void)wr_daemon_note_acknowledged(d, wr_spool_last(d->stores.spool));
     wr_log(WR_LOG_ERROR, "run", "%s; weir ends at once, since nothing can be kept any more",
            fault->text);
     d->forced = true;
@@ -140,7 +140,11 @@ wr_err wr_daemon_open_stores(struct wr_daemon *d, struct wr_fault *fault)
                                   keep < POOL_KEEP_MAX ? (size_t)keep : POOL_KEEP_MAX);
     const struct wr_stores_events events = {
         .durable = on_durable, .room = on_room, .broken = on_broken, .user = d};
-    return wr_stores_open(&d->stores, &d->loop, d->config, d->state.path, &events, fault);
+    wr_err err = wr_stores_open(&d->stores, &d->loop, d->config, d->state.path, &events, fault);
+    if (!err && d->stores.spool) {
+        d->former = wr_spool_last(d->stores.spool);
+    }
+    return err;
 }
 
 bool wr_daemon_lookup_is_aws(const struct wr_config *c, enum wr_lookup_kind kind)

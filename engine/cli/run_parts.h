@@ -55,6 +55,7 @@ struct wr_daemon {
     struct wr_lookups *lookups;
     struct wr_stores stores;
     struct wr_twice *twice; // NULL without a spool
+    uint64_t former;        // the spool's last entry of the processes before
     struct wr_flow *flow;
     struct wr_folder *folder;
     struct wr_source *source; // MQTT; NULL: not asked for
@@ -126,9 +127,9 @@ wr_err wr_daemon_open_rules(struct wr_daemon *d, const char *dir, bool watch,
                             struct wr_fault *fault) WR_MUST_CHECK;
 // What the configuration says now to those of them that take it while they run.
 void wr_daemon_tune(struct wr_daemon *d);
-// The next process may not take what was kept until now for something that was not acknowledged.
-// False: that cannot be noted, and weir ends.
-bool wr_daemon_note_acknowledged(struct wr_daemon *d);
+// The next process may not take entries up to `seq` for something that was not acknowledged. False:
+// that cannot be noted, and weir ends.
+bool wr_daemon_note_acknowledged(struct wr_daemon *d, uint64_t seq);
 // Take up what the spool has from before; sources are asked for messages only then.
 void wr_daemon_recover(struct wr_daemon *d);
 

@@ -48,7 +48,9 @@ static void on_source_state(void *user, struct wr_source *source, bool up, const
 
 static bool on_acknowledging(void *user, struct wr_source *source)
 {
-    return wr_daemon_note_acknowledged(user);
+    struct wr_daemon *d = user;
+    uint64_t seq = wr_flow_acknowledged(d->flow);
+    return wr_daemon_note_acknowledged(d, seq > d->former ? seq : d->former);
 }
 
 static void on_session_over(void *user, struct wr_source *source)

@@ -16,6 +16,14 @@
 #define AWS_TOPIC_LEN    256   // sql.md 14
 #define AWS_TOPIC_LEVELS 8
 
+void wr_flow_unhold(struct wr_flow *f, struct wr_message *m)
+{
+    if (m->ack_holds == 1 && m->kept > f->acknowledged) {
+        f->acknowledged = m->kept;
+    }
+    wr_message_unhold(m);
+}
+
 void wr_flow_release(struct wr_flow *f, struct wr_message *m)
 {
     if (m->locks == 1) {
@@ -291,7 +299,7 @@ void wr_flow_batch(void *flow, struct wr_source *source, struct wr_message *mess
         messages = m->next; // the message may be back in its pool below
         m->next = NULL;
         take(f, m);
-        wr_message_unhold(m);
+        wr_flow_unhold(f, m);
         wr_flow_release(f, m);
     }
     end_batch(f);
@@ -428,6 +436,11 @@ void wr_flow_durable(void *flow, uint64_t seq)
         f->clock_us = 0;
         wr_redriven_durable(f, seq);
     }
+}
+
+uint64_t wr_flow_acknowledged(const struct wr_flow *f)
+{
+    return f->acknowledged;
 }
 
 size_t wr_flow_live(const struct wr_flow *f)

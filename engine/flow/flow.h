@@ -105,6 +105,10 @@ uint64_t wr_flow_spooled(const struct wr_flow *f, size_t broker);
 bool wr_flow_circuits(const struct wr_flow *f, size_t *at, struct wr_circuit_state *out);
 size_t wr_flow_circuits_open(const struct wr_flow *f); // not closed
 
+// The last entry in the spool that belongs to a message whose source was told that it may
+// acknowledge it; 0: none yet.
+uint64_t wr_flow_acknowledged(const struct wr_flow *f);
+
 // Messages that are not settled yet.
 size_t wr_flow_live(const struct wr_flow *f);
 

@@ -161,6 +161,7 @@ void wr_run_keep(struct wr_run *r)
         f->loads[r->spool_share].spooled += r->entry_bytes;
     }
     r->seq = wr_spool_end(f->options.spool);
+    r->message->kept = r->seq;
     r->stage = WR_RUN_KEPT;
     r->lane_next = NULL; // it has left its lane
     *(f->kept_last ? &f->kept_last->lane_next : &f->kept) = r;

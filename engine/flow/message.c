@@ -70,6 +70,7 @@ struct wr_message *wr_message_new(struct wr_message_pool *pool)
     m->hops = 0;
     m->locks = 1;
     m->ack_holds = 1;
+    m->kept = 0;
     m->source = NULL;
     m->token = 0;
     m->next = NULL;

@@ -23,6 +23,7 @@ struct wr_message {
     uint16_t mid;             // packet identifier, if it tells a second delivery (twice.h); else 0
     unsigned hops;            // weir-hops user property, 0 without
     uint32_t locks;           // holders; the last unlock ends the message
+    uint64_t kept;            // number of its last entry in the spool; 0: none
     uint32_t ack_holds;       // what must be durable or settled before it may be acknowledged
     struct wr_source *source; // told when it may acknowledge and at the last unlock; may be NULL
     uint64_t token;           // the source's

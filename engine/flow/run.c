@@ -77,7 +77,7 @@ void wr_run_release_ack(struct wr_run *r)
 {
     if (r->holds_ack) {
         r->holds_ack = false;
-        wr_message_unhold(r->message);
+        wr_flow_unhold(r->flow, r->message);
     }
 }
 

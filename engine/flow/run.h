@@ -123,6 +123,7 @@ struct wr_flow {
     size_t durable_bytes;       // of their entries
     struct wr_sink_load *loads; // by share
     size_t live_messages;
+    uint64_t acknowledged; // the last entry of a message that its source may acknowledge
     // Latencies. What a batch comes to at once is counted, and timed together when the batch is
     // through: two looks at the clock for all of it.
     int64_t batch_us; // of wr_mono: the batch in hand; 0: none
@@ -160,6 +161,8 @@ void wr_run_release_ack(struct wr_run *r);
 void wr_flow_reached(struct wr_flow *f, enum wr_latency what, const struct wr_message *m);
 // Drops one holder of the message that the flow counts.
 void wr_flow_release(struct wr_flow *f, struct wr_message *m);
+// wr_message_unhold(), and a note of what may be acknowledged now.
+void wr_flow_unhold(struct wr_flow *f, struct wr_message *m);
 
 // ---- stock.c
 

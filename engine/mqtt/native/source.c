@@ -19,12 +19,16 @@
 // Bytes of segments that messages may keep; beyond it small messages are copied, so that a few slow
 // ones do not keep all that was read around them.
 #define LEND_MAX (32u << 20)
+// Bytes of segments over which nothing more is read: what is unsettled and large. It goes on at
+// half of it.
+#define HELD_MAX (256u << 20)
 
 struct native_source {
     struct wr_mqtt_source common; // first
     struct wr_conn *conn;
     struct wr_segments segments;
     bool up, started, ack_received, batching;
+    bool sated; // over HELD_MAX, and not down to half of it
     enum wr_pace pace;
     size_t batch_max, batch_count;
     struct wr_message *first, *last; // of the batch being read
@@ -56,7 +60,9 @@ static void update_pause(struct native_source *s)
     // MQTT 5 has a window; with 3.1.1 it is ours to keep.
     bool full = wr_window_count(&s->window) >= (size_t)s->common.config->mqtt_receive_maximum;
     bool limited = s->common.interest.session.v5;
-    wr_conn_pause(s->conn, s->pace == WR_PACE_STOP || s->common.closing || (full && !limited));
+    s->sated = s->segments.used > (s->sated ? HELD_MAX / 2 : HELD_MAX);
+    wr_conn_pause(s->conn,
+                  s->pace == WR_PACE_STOP || s->common.closing || s->sated || (full && !limited));
 }
 
 // What is done leaves, in order.
@@ -319,6 +325,9 @@ static void native_settled(struct wr_source *self, struct wr_message *m)
         wr_spill_free(SPILL(m)); // the content goes
     }
     s->live--;
+    if (WR_UNLIKELY(s->sated) && s->conn && !s->batching) {
+        update_pause(s);
+    }
     if (s->common.closing && !s->conn) {
         end(s);
     }

@@ -36,6 +36,7 @@ struct wr_daemon_arguments {
 };
 
 struct wr_api;
+struct wr_certificates;
 struct wr_auth;
 struct wr_registry;
 struct wr_seal_key;
@@ -65,6 +66,7 @@ struct wr_daemon {
     struct wr_registry *registry;
     struct wr_tenants *tenants;
     struct wr_auth *auth;
+    struct wr_certificates *certificates; // keys of that family; NULL: none
     struct wr_api *api;
     void (*control_closed)(void *user);
     struct wr_admin *admin;

@@ -286,11 +286,11 @@ static void delete_one(struct wr_api_call *c, struct wr_db *db)
                     "The certificate %s is being transferred: accept, reject or cancel the "
                     "transfer first",
                     certificate.id);
-    } else if (wr_certificate_has_things(c, db, certificate.id)) {
+    } else if (wr_api_certificate_has_things(c, db, certificate.id)) {
         wr_api_fail(c, WR_API_DELETE_CONFLICT, "Things must be detached before deletion (arn: %s)",
                     arn);
     } else if (!wr_api_bool(c, "forceDelete", false) &&
-               wr_certificate_has_policies(c, db, certificate.id)) {
+               wr_api_certificate_has_policies(c, db, certificate.id)) {
         wr_api_fail(c, WR_API_DELETE_CONFLICT,
                     "Certificate policies must be detached before deletion (arn: %s)", arn);
     } else {
@@ -363,7 +363,7 @@ static const struct wr_api_operation operations[] = {
      .path = "/certificates/{certificateId}",
      .in = update_in,
      .write = true,
-     .secret = true,
+     .synced = true,
      .run = update,
      .after = wr_api_certificates_changed},
     {.name = "DeleteCertificate",
@@ -371,7 +371,7 @@ static const struct wr_api_operation operations[] = {
      .path = "/certificates/{certificateId}",
      .in = delete_in,
      .write = true,
-     .secret = true,
+     .synced = true,
      .run = delete_one,
      .after = wr_api_certificates_changed},
 };

@@ -44,11 +44,11 @@ static void transfer(struct wr_api_call *c, struct wr_db *db)
         wr_api_fail(c, WR_API_CERTIFICATE_STATE,
                     "The certificate %s is %s; only one that is INACTIVE can be transferred",
                     certificate.id, certificate.status);
-    } else if (wr_certificate_has_policies(c, db, certificate.id)) {
+    } else if (wr_api_certificate_has_policies(c, db, certificate.id)) {
         wr_api_fail(c, WR_API_TRANSFER_CONFLICT,
                     "Policies must be detached from the certificate %s before it is transferred",
                     certificate.id);
-    } else if (wr_certificate_has_things(c, db, certificate.id)) {
+    } else if (wr_api_certificate_has_things(c, db, certificate.id)) {
         wr_api_fail(c, WR_API_TRANSFER_CONFLICT,
                     "Things must be detached from the certificate %s before it is transferred",
                     certificate.id);
@@ -202,7 +202,7 @@ static const struct wr_api_member list_in[] = {WR_API_MARKED, {0}};
 #define TRANSFER(name_, path_, in_, run_)                                                \
     {                                                                                    \
         .name = name_, .method = "PATCH", .path = path_ "/{certificateId}", .in = in_,   \
-        .write = true, .secret = true, .run = run_, .after = wr_api_certificates_changed \
+        .write = true, .synced = true, .run = run_, .after = wr_api_certificates_changed \
     }
 
 static const struct wr_api_operation operations[] = {

@@ -63,15 +63,14 @@ static bool has_table(struct wr_db *db, const char *name)
     return wr_db_one(db, 0, "SELECT 1 FROM sqlite_schema WHERE type='table' AND name=?", "z", name);
 }
 
-bool wr_certificate_has_things(const struct wr_api_call *c, struct wr_db *db, const char *id)
+bool wr_api_certificate_has_things(const struct wr_api_call *c, struct wr_db *db, const char *id)
 {
-    char arn[512];
     return has_table(db, "thing_principals") &&
-           wr_db_one(db, 0, "SELECT 1 FROM thing_principals WHERE realm=? AND principal_arn=?",
-                     "iz", c->realm, wr_api_arn(c, arn, "cert/%s", id));
+           wr_db_one(db, 0, "SELECT 1 FROM thing_principals WHERE realm=? AND cert_id=?", "iz",
+                     c->realm, id);
 }
 
-bool wr_certificate_has_policies(struct wr_api_call *c, struct wr_db *db, const char *id)
+bool wr_api_certificate_has_policies(struct wr_api_call *c, struct wr_db *db, const char *id)
 {
     char arn[512];
     return wr_policy_count_of(c, db, wr_api_arn(c, arn, "cert/%s", id));

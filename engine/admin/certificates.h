@@ -61,8 +61,9 @@ struct wr_certificate {
 bool wr_certificate_find(struct wr_api_call *call, struct wr_db *db, const char *name,
                          struct wr_certificate *certificate);
 // Things and policies that it is attached to.
-bool wr_certificate_has_things(const struct wr_api_call *call, struct wr_db *db, const char *id);
-bool wr_certificate_has_policies(struct wr_api_call *call, struct wr_db *db, const char *id);
+bool wr_api_certificate_has_things(const struct wr_api_call *call, struct wr_db *db,
+                                   const char *id);
+bool wr_api_certificate_has_policies(struct wr_api_call *call, struct wr_db *db, const char *id);
 
 // What is inserted. `status` is the one asked for, or NULL: INACTIVE.
 struct wr_certificate_new {

@@ -231,7 +231,7 @@ static wr_err open_api(struct wr_admin *a, const struct wr_admin_options *o, str
                                          .same_origin = open};
         const char *names[] = {"localhost", "127.0.0.1", "[::1]", NULL};
         memcpy(a->names, names, sizeof names);
-        err = open_listener(a, &a->api, WR_ON_API, o->loop, &httpd, fault);
+        err = open_listener(a, &a->api, WR_ON_API | WR_ON_CONSOLE, o->loop, &httpd, fault);
     }
     if (err && !c->admin_listen_given) {
         wr_log(WR_LOG_WARN, "admin",

@@ -389,7 +389,7 @@ static void on_route(struct wr_admin_call *call)
     }
     static const struct wr_api_caller nobody;
     const struct wr_api_caller *caller = call->caller ? call->caller : &nobody;
-    if (op->own_only && call->listener == WR_ON_API && !call->by_token) {
+    if (op->own_only && (call->listener & WR_ON_API) && !call->by_token) {
         wr_api_refuse(call, 403, "AccessDeniedException",
                       "%s is answered on the admin socket, or with a bearer token", op->path);
         return;

@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/admin/sessions.h"
 #include "engine/admin/tenants.h"
 #include "engine/config.h"
+#include "engine/registry/secret.h"
 #include "sinks/lib/aws_verify.h"
 #include "sql/base/clock.h"
 
@@ -17,15 +19,19 @@ struct wr_auth {
     const struct wr_config *config;
     struct wr_tenants *tenants;
     struct wr_registry *registry;
+    struct wr_sessions *sessions;
     struct wr_aws_signer *signer;
 };
 
 struct wr_auth *wr_auth_new(const struct wr_config *config, struct wr_tenants *tenants,
-                            struct wr_registry *registry)
+                            struct wr_registry *registry, struct wr_sessions *sessions)
 {
     struct wr_auth *a = wr_zalloc(sizeof *a);
-    *a = (struct wr_auth){
-        .config = config, .tenants = tenants, .registry = registry, .signer = wr_aws_signer_new()};
+    *a = (struct wr_auth){.config = config,
+                          .tenants = tenants,
+                          .registry = registry,
+                          .sessions = sessions,
+                          .signer = wr_aws_signer_new()};
     return a;
 }
 
@@ -162,6 +168,47 @@ static bool check_token(struct wr_auth *a, struct wr_admin_call *call, wr_str to
     c->all_tenants = all;
     snprintf(c->actor, sizeof c->actor, "token %lld", (long long)found->id);
     call->by_token = true;
+    call->all_tenants = all;
+    return true;
+}
+
+// ---- sessions of the console
+
+// The access key that began it is there still, as it was.
+static bool key_stands(const struct wr_auth *a, const struct wr_session *s, int64_t now_ms)
+{
+    if (!s->key_id[0]) {
+        return true;
+    }
+    const struct wr_access_key *key = wr_tenants_key(a->tenants, wr_str_of(s->key_id));
+    return key && key->role == s->role && (!key->expires_ms || key->expires_ms > now_ms);
+}
+
+static bool check_session(struct wr_auth *a, struct wr_admin_call *call, struct wr_session s)
+{
+    wr_str method = call->req->head->method;
+    wr_str word = wr_http1_header(call->req->head, WR_STR("X-Weir-Csrf"));
+    bool reads = wr_str_eq(method, WR_STR("GET")) || wr_str_eq(method, WR_STR("HEAD"));
+    if (!key_stands(a, &s, wr_wall_ms())) {
+        return refuse(call, "UnrecognizedClientException", "the access key is no more");
+    }
+    if (!reads && !wr_secret_eq(word, wr_str_of(s.csrf))) {
+        return refuse(call, "AccessDeniedException", "X-Weir-Csrf is not the session's");
+    }
+    const struct wr_tenant *tenant = wr_tenants_by_id(a->tenants, s.tenant);
+    wr_str header = wr_http1_header(call->req->head, WR_STR("X-Weir-Tenant"));
+    wr_str name = call->prefix.len ? call->prefix : header;
+    if (name.len && s.all) {
+        tenant = wr_tenants_find(a->tenants, name);
+    }
+    if (!tenant || (name.len && !wr_str_eq(name, wr_str_of(tenant->name)))) {
+        return refuse(call, "AccessDeniedException", "the session is not for this tenant");
+    }
+    struct wr_api_caller *c = caller_new(call, tenant, region_of(a, call), s.role, s.may_package);
+    c->all_tenants = s.all;
+    snprintf(c->actor, sizeof c->actor, "%s", s.actor);
+    call->by_token = true;
+    call->all_tenants = s.all;
     return true;
 }
 
@@ -277,6 +324,11 @@ bool wr_auth_check(struct wr_auth *a, struct wr_admin_call *call)
                   wr_str_eq_nocase(wr_str_cut(header, 0, sizeof BEARER - 1), WR_STR(BEARER));
     if (bearer) {
         return check_token(a, call, wr_str_cut(header, sizeof BEARER - 1, header.len));
+    }
+    const struct wr_session *session =
+        header.len ? NULL : wr_sessions_find(a->sessions, call->req->head, wr_wall_ms());
+    if (session) {
+        return check_session(a, call, *session);
     }
     if (!strcmp(a->config->admin_mode, "open")) {
         return check_open(a, call);

@@ -6,6 +6,7 @@
 //   admin.listen  mode verify: SigV4, the access key names the tenant; a bearer token likewise
 //                 mode open:   the key id picks the tenant, nothing is checked; loopback only
 //                 mode token:  bearer tokens only
+//                 in all modes: the session of a browser (sessions.h)
 //
 // Thread: loop.
 #ifndef WR_ENGINE_ADMIN_AUTH_H
@@ -14,10 +15,11 @@
 #include "engine/admin/api.h"
 
 struct wr_auth;
+struct wr_sessions;
 
-// Lent until free: config, tenants, and the registry, which gets notes of when a key was used last.
+// Lent until free: all of them. The registry gets notes of when a key was used last.
 struct wr_auth *wr_auth_new(const struct wr_config *config, struct wr_tenants *tenants,
-                            struct wr_registry *registry);
+                            struct wr_registry *registry, struct wr_sessions *sessions);
 void wr_auth_free(struct wr_auth *a);
 
 // Take a path prefix /t/NAME off call->path; `prefix` gets NAME.

@@ -291,7 +291,9 @@ int wr_router_match(const struct wr_router *r, struct wr_admin_call *call, struc
     if (!find(r, call, allow)) {
         return allow->len ? 405 : 404;
     }
-    if (call->role < call->route->least) {
+    bool inside = call->route->least > WR_ROLE_NONE && (call->listener & WR_ON_CONSOLE) &&
+                  !(call->route->listeners & WR_ON_API);
+    if (call->role < call->route->least || (inside && !call->all_tenants)) {
         return 403;
     }
     return decode_labels(call) ? 0 : 400;
@@ -322,7 +324,7 @@ void wr_router_dispatch(const struct wr_router *r, struct wr_admin_call *call)
                                                             : "of the access key or token");
         break;
     case 405:
-        if (call->listener == WR_ON_API) { // AWS knows operations, not resources with methods
+        if (call->listener & WR_ON_API) { // AWS knows operations, not resources with methods
             wr_admin_reply_error(call, 404, "there is no operation %.*s %.*s",
                                  WR_STR_ARG(call->req->head->method),
                                  WR_STR_ARG(call->req->head->path));

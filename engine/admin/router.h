@@ -28,6 +28,9 @@ const char *wr_role_text(enum wr_role role);
 #define WR_ON_SOCKET  1u // admin.sock: the caller has a role
 #define WR_ON_METRICS 2u // the metrics listener: nobody has a role, so only for WR_ROLE_NONE
 #define WR_ON_API     4u // admin.listen: the role is the credentials'
+#define WR_ON_CONSOLE 8u // likewise, for administrators of all tenants, by a session or a token
+// What weir says of itself as a whole: not for tenants.
+#define WR_ON_INSIDE (WR_ON_SOCKET | WR_ON_CONSOLE)
 
 #define WR_ADMIN_LABELS_MAX 4 // of a pattern; AWS's deepest has three
 
@@ -58,7 +61,8 @@ struct wr_admin_call {
     bool (*authorize)(struct wr_admin_call *call);
     void *authority;                    // for authorize
     const struct wr_api_caller *caller; // in the arena; NULL: nobody was asked
-    bool by_token;                      // the caller showed a bearer token
+    bool by_token;                      // the caller showed a bearer token, or has a session
+    bool all_tenants;                   // and that is an administrator's of weir as a whole
     bool has_peer;
     struct wr_httpd_peer peer;
     wr_str labels[WR_ADMIN_LABELS_MAX]; // decoded, in the order of the pattern

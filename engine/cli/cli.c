@@ -403,6 +403,23 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  weir admin /weir/v1/status\n"
      "  weir admin /metrics --state-dir /var/lib/weir\n",
      false, wr_cli_admin},
+    {"console", "[--no-open] [--tenant NAME] [--socket FILE]",
+     "the console in a browser: prints a link that logs in, and opens it",
+     "  --no-open            only print it; it is opened where there is a desktop\n"
+     "  --tenant NAME        log in for this tenant; without it for all of them\n"
+     "  --socket FILE        the admin socket; without it admin.socket, or admin.sock in the state "
+     "folder\n"
+     "  -c, --config FILE    where to find the socket; without it ./weir.yaml if there is one\n"
+     "  --state-dir FOLDER   the state folder itself\n"
+     "\n"
+     "The link works once, within five minutes. The console is at admin.listen of the weir that\n"
+     "runs; from another machine: ssh -L 8081:127.0.0.1:8081 HOST.\n"
+     "Exit 0: done. 1: no weir runs here, or it refused. 2: wrong usage.\n"
+     "\n"
+     "examples:\n"
+     "  weir console\n"
+     "  weir console --no-open --state-dir /var/lib/weir\n",
+     false, wr_cli_console},
     {"thing", WR_CONTROL_USAGE(WR_THING_VERBS), "the things of a tenant: devices and the like",
      WR_CONTROL_DETAILS(WR_THING_VERBS) "\n"
                                         "examples:\n"

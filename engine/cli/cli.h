@@ -51,6 +51,7 @@ int wr_cli_replay(int argc, char **argv);
 int wr_cli_sinks(int argc, char **argv);
 int wr_cli_local(int argc, char **argv);
 int wr_cli_admin(int argc, char **argv);
+int wr_cli_console(int argc, char **argv);
 int wr_cli_dead(int argc, char **argv);
 int wr_cli_top(int argc, char **argv);
 int wr_cli_trace(int argc, char **argv);

@@ -130,10 +130,10 @@ static void get_metrics(struct wr_admin_call *call)
 
 static const struct wr_admin_route routes[] = {
     {"GET", "/metrics", WR_ROLE_NONE, WR_ON_SOCKET | WR_ON_METRICS, get_metrics},
-    {"GET", "/weir/v1/status", WR_ROLE_READER, WR_ON_SOCKET, get_status},
-    {"GET", "/weir/v1/rules/{name}/terms", WR_ROLE_READER, WR_ON_SOCKET, get_terms},
-    {"PUT", "/weir/v1/rules/{name}/terms", WR_ROLE_OPERATOR, WR_ON_SOCKET, put_terms},
-    {"DELETE", "/weir/v1/rules/{name}/terms", WR_ROLE_OPERATOR, WR_ON_SOCKET, delete_terms},
+    {"GET", "/weir/v1/status", WR_ROLE_READER, WR_ON_INSIDE, get_status},
+    {"GET", "/weir/v1/rules/{name}/terms", WR_ROLE_READER, WR_ON_INSIDE, get_terms},
+    {"PUT", "/weir/v1/rules/{name}/terms", WR_ROLE_OPERATOR, WR_ON_INSIDE, put_terms},
+    {"DELETE", "/weir/v1/rules/{name}/terms", WR_ROLE_OPERATOR, WR_ON_INSIDE, delete_terms},
 };
 
 wr_err wr_daemon_open_admin(struct wr_daemon *d, struct wr_fault *fault)
@@ -149,6 +149,7 @@ wr_err wr_daemon_open_admin(struct wr_daemon *d, struct wr_fault *fault)
         wr_daemon_open_api(d);
         wr_daemon_add_dead(d);
         wr_daemon_add_traces(d);
+        wr_daemon_add_try(d);
         wr_daemon_add_messages(d);
     }
     return err;

@@ -414,8 +414,8 @@ static void post_purge(struct wr_admin_call *call)
 }
 
 static const struct wr_admin_route routes[] = {
-    {"POST", "/weir/v1/dead/redrive", WR_ROLE_OPERATOR, WR_ON_SOCKET, post_redrive},
-    {"POST", "/weir/v1/dead/purge", WR_ROLE_ADMIN, WR_ON_SOCKET, post_purge},
+    {"POST", "/weir/v1/dead/redrive", WR_ROLE_OPERATOR, WR_ON_INSIDE, post_redrive},
+    {"POST", "/weir/v1/dead/purge", WR_ROLE_ADMIN, WR_ON_INSIDE, post_purge},
 };
 
 void wr_daemon_add_dead(struct wr_daemon *d)

@@ -222,7 +222,7 @@ static void get_messages(struct wr_admin_call *c)
 }
 
 static const struct wr_admin_route routes[] = {
-    {"GET", "/weir/v1/messages", WR_ROLE_ADMIN, WR_ON_SOCKET, get_messages},
+    {"GET", "/weir/v1/messages", WR_ROLE_ADMIN, WR_ON_INSIDE, get_messages},
 };
 
 void wr_daemon_add_messages(struct wr_daemon *d)

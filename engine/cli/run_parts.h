@@ -36,10 +36,11 @@ struct wr_daemon_arguments {
 };
 
 struct wr_api;
-struct wr_certificates;
 struct wr_auth;
+struct wr_console;
 struct wr_registry;
 struct wr_seal_key;
+struct wr_sessions;
 struct wr_tenants;
 struct wr_daemon_dead;   // run_dead.c
 struct wr_daemon_traces; // run_trace.c
@@ -65,8 +66,9 @@ struct wr_daemon {
     struct wr_seal_key *seal; // of the secrets in the registry
     struct wr_registry *registry;
     struct wr_tenants *tenants;
+    struct wr_sessions *sessions;
     struct wr_auth *auth;
-    struct wr_certificates *certificates; // keys of that family; NULL: none
+    struct wr_console *console;
     struct wr_api *api;
     void (*control_closed)(void *user);
     struct wr_admin *admin;
@@ -183,6 +185,11 @@ void wr_daemon_dead_free(struct wr_daemon *d);
 
 // The call, to the admin socket.
 void wr_daemon_add_messages(struct wr_daemon *d);
+
+// ---- run_try.c
+
+// What the console asks of weir's commands.
+void wr_daemon_add_try(struct wr_daemon *d);
 
 // ---- run_trace.c
 

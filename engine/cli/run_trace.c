@@ -349,7 +349,7 @@ static void get_trace(struct wr_admin_call *c)
 }
 
 static const struct wr_admin_route routes[] = {
-    {"GET", "/weir/v1/trace", WR_ROLE_OPERATOR, WR_ON_SOCKET, get_trace},
+    {"GET", "/weir/v1/trace", WR_ROLE_OPERATOR, WR_ON_INSIDE, get_trace},
 };
 
 void wr_daemon_add_traces(struct wr_daemon *d)

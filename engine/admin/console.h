@@ -1,0 +1,40 @@
+// The console's server side: its files, which are inside the binary (engine/console/), and the
+// beginning and end of sessions. What its pages show they ask of the API, like anybody.
+//
+//   GET  /console/, /console/FILE   the pages; nothing secret is in them
+//   POST /console/login             {"accessKeyId", "secretAccessKey"} or {"link"}: a cookie
+//   GET  /console/session           who I am, and the word for X-Weir-Csrf
+//   POST /console/logout
+//   POST /weir/v1/console-links     on admin.sock: a link for a browser (`weir console`)
+//
+// Thread: loop.
+#ifndef WR_ENGINE_ADMIN_CONSOLE_H
+#define WR_ENGINE_ADMIN_CONSOLE_H
+
+#include "engine/admin/api.h"
+
+struct wr_console;
+struct wr_sessions;
+
+struct wr_console_options {
+    struct wr_admin *admin;
+    const struct wr_config *config;
+    struct wr_tenants *tenants;
+    struct wr_sessions *sessions;
+};
+// Everything in it is lent until free.
+struct wr_console *wr_console_new(const struct wr_console_options *options);
+void wr_console_free(struct wr_console *c);
+
+// A file of the console as the build made it (console_files.c).
+struct wr_console_file {
+    const char *name; // "app.js"
+    const char *type; // "text/javascript; charset=utf-8"
+    const char *etag; // quoted, of its content
+    const char *bytes;
+    size_t len;
+};
+extern const struct wr_console_file wr_console_files[];
+extern const size_t wr_console_file_count;
+
+#endif

@@ -1,0 +1,83 @@
+// Asking weir: the same calls that any client makes, with the session's cookie.
+export const session = { current: null, tenant: null, region: null };
+
+export class ApiError extends Error {
+  constructor(status, code, message, body) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.body = body;
+  }
+  // Names of members that the message complains of, for showing it at their field.
+  get fields() {
+    return [...this.message.matchAll(/ at '([^']+)'/g)].map((m) => m[1].split(".").pop());
+  }
+}
+
+function headers(more) {
+  const h = { ...more };
+  if (session.current) {
+    h["X-Weir-Csrf"] = session.current.csrf;
+    if (session.current.allTenants && session.tenant) h["X-Weir-Tenant"] = session.tenant;
+    if (session.region) h["X-Weir-Region"] = session.region;
+  }
+  return h;
+}
+
+async function failure(response) {
+  let body = {};
+  const text = await response.text();
+  try { body = JSON.parse(text); } catch { body = { message: text }; }
+  const code = (response.headers.get("x-amzn-ErrorType") || "").split(":")[0];
+  if (response.status === 403 && /Unrecognized|MissingAuth/.test(code)) document.dispatchEvent(new CustomEvent("weir-login"));
+  return new ApiError(response.status, code, body.message || response.statusText, body);
+}
+
+export async function ask(method, path, { body, query, headers: more, signal, raw } = {}) {
+  const q = query ? "?" + new URLSearchParams(Object.entries(query).filter(([, v]) => v !== undefined && v !== null && v !== "")) : "";
+  const h = headers(more);
+  if (body !== undefined) h["Content-Type"] = "application/json";
+  let response;
+  try {
+    response = await fetch(path + q, { method, headers: h, body: body === undefined ? undefined : JSON.stringify(body), signal,
+      credentials: "same-origin", cache: "no-store" });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError(0, "", "weir does not answer: is it running?");
+  }
+  if (!response.ok) throw await failure(response);
+  if (raw) return response;
+  const text = await response.text();
+  return { ...(text ? JSON.parse(text) : {}), $warning: response.headers.get("x-weir-warning") };
+}
+
+export const get = (path, query) => ask("GET", path, { query });
+
+// All pages of a listing.
+export async function all(path, member, query = {}, marker = false) {
+  const items = [];
+  let token;
+  do {
+    const page = await get(path, { ...query, [marker ? "pageSize" : "maxResults"]: 250, [marker ? "marker" : "nextToken"]: token });
+    items.push(...(page[member] || []));
+    token = page[marker ? "nextMarker" : "nextToken"];
+  } while (token && items.length < 20000);
+  return items;
+}
+
+// Lines of JSON as they come. `each` gets the objects; ends with the signal.
+export async function lines(path, query, signal, each) {
+  const response = await ask("GET", path, { query, signal, raw: true });
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    rest += value;
+    const parts = rest.split("\n");
+    rest = parts.pop();
+    for (const part of parts) if (part) each(JSON.parse(part));
+  }
+}
+
+export const enc = encodeURIComponent;

@@ -1,0 +1,99 @@
+// DevOps → IoT → Certificates.
+import { all, ask, enc, get } from "./api.js";
+import { badge, confirm, facts, field, h, menu, note, pane, table, time } from "./ui.js";
+import { again, iotTabs } from "./things.js";
+
+const NEXT = { ACTIVE: ["ACTIVE", "INACTIVE", "REVOKED"], INACTIVE: ["INACTIVE", "ACTIVE", "REVOKED"], REVOKED: ["REVOKED"], PENDING_ACTIVATION: ["PENDING_ACTIVATION", "ACTIVE", "INACTIVE", "REVOKED"], PENDING_TRANSFER: ["PENDING_TRANSFER"] };
+const guard = (run) => () => Promise.resolve(run()).catch((e) => note(e.message, true));
+
+function handOver(made) {
+  const files = [["certificate.pem.crt", made.certificatePem], ["private.pem.key", made.keyPair?.PrivateKey], ["public.pem.key", made.keyPair?.PublicKey]].filter(([, text]) => text);
+  return pane({ title: "The certificate has been created", body: [h("p", { class: "mono" }, made.certificateId), made.keyPair ? h("p", {}, "This is the only time that the private key is shown. Keep it safe.") : null,
+    files.map(([name, text]) => h("p", {}, h("a", { class: "button", download: name, href: URL.createObjectURL(new Blob([text])) }, `Save ${name}`)))] });
+}
+
+async function create() {
+  const made = await pane({ title: "Create an IoT Certificate", action: "Create", body: [
+    field({ name: "active", label: "Activate the Certificate", type: "checkbox", value: true, hint: "Only an active certificate may connect." }),
+    field({ name: "keep", label: "Keep the private key for the device package", type: "checkbox", value: true, hint: "Sealed, for one download, for a limited time. Without an escrow key in weir.yaml nothing is kept." }),
+    field({ name: "csr", label: "Certificate signing request (PEM)", type: "textarea", hint: "Optional: the device keeps its own key, which is the safest way." })],
+  submit: async (v) => (v.csr.trim() ? ask("POST", "/certificates", { query: { setAsActive: v.active }, body: { certificateSigningRequest: v.csr } })
+    : ask("POST", "/keys-and-certificate", { query: { setAsActive: v.active, keyEscrow: v.keep || undefined } })) });
+  if (made) {
+    if (made.$warning) note(made.$warning, true);
+    await handOver(made);
+    again();
+  }
+}
+
+async function update(id, status) {
+  const done = await pane({ title: "Update an IoT Certificate", action: "Update", map: { newStatus: "status" }, body: [h("p", { class: "mono small" }, id),
+    field({ name: "status", label: "Status", type: "select", required: true, value: status, options: NEXT[status] || [status], hint: "REVOKED is final." })],
+  submit: async (v) => {
+    if (v.status === "REVOKED" && status !== "REVOKED" && !(await confirm("Revoke the certificate?", ["It can never be used again, and a device that is connected with it is cut off."], "Revoke", () => true))) throw new Error("Not revoked.");
+    const answer = await ask("PUT", `/certificates/${id}`, { query: { newStatus: v.status } });
+    if (answer.$warning) note(answer.$warning, true);
+    return true;
+  } });
+  if (done) { note("The status has been changed."); again(); }
+}
+
+async function remove(id) {
+  if (await confirm("Delete the certificate?", [h("p", { class: "mono small" }, id), "It must not be active, and no thing may be attached to it. Attached policies are detached."], "Delete", () => ask("DELETE", `/certificates/${id}`, { query: { forceDelete: true } }))) {
+    note("The certificate has been deleted.");
+    if (location.hash === "#iot/certificates") again(); else location.hash = "iot/certificates";
+  }
+}
+
+const menuOf = (c) => [["Edit", guard(() => update(c.certificateId, c.status))], ["Console", () => { location.hash = `iot/certificates/${c.certificateId}`; }],
+  c.status === "INACTIVE" ? ["Activate", guard(async () => { await ask("PUT", `/certificates/${c.certificateId}`, { query: { newStatus: "ACTIVE" } }); note("The certificate is active."); again(); })] : null,
+  ["Delete", guard(() => remove(c.certificateId)), { danger: true, disabled: c.status === "ACTIVE", title: c.status === "ACTIVE" ? "An active certificate cannot be deleted: set it to INACTIVE first" : null }]];
+
+export async function list() {
+  const rows = await all("/certificates", "certificates", {}, true);
+  return { title: "Certificates", crumbs: [["DevOps"], ["IoT"], ["Certificates"]], body: h("div", {}, iotTabs("certificates"), h("h1", {}, "Certificates"), table({ caption: "Certificates", rows, columns: [
+    { title: "ID", value: (r) => r.certificateId, cell: (r) => h("a", { class: "mono", href: `#iot/certificates/${r.certificateId}` }, r.certificateId) },
+    { title: "Status", value: (r) => r.status, cell: (r) => badge(r.status) },
+    { title: "Created", value: (r) => r.creationDate, cell: (r) => time(r.creationDate) }], actions: menuOf,
+  tools: h("button", { class: "primary", type: "button", onclick: guard(create) }, "Add") })) };
+}
+
+async function attachPolicy(arn) {
+  const names = (await all("/policies", "policies", {}, true)).map((p) => p.policyName);
+  if (!names.length) { note("There is no policy yet; create one first.", true); return; }
+  if (await pane({ title: "Attach a policy", action: "Attach", body: [field({ name: "policyName", label: "Policy", type: "select", required: true, options: names })], submit: (v) => ask("PUT", `/target-policies/${enc(v.policyName)}`, { body: { target: arn } }) })) again();
+}
+
+export async function details(id, tab) {
+  const c = (await get(`/certificates/${id}`)).certificateDescription;
+  const tabs = h("nav", { class: "tabs", "aria-label": "Certificate" }, [["", "Details"], ["/policies", "Policies"], ["/things", "Things"]].map(([to, text]) =>
+    h("a", { href: `#iot/certificates/${id}${to}`, "aria-current": (tab ? `/${tab}` : "") === to ? "page" : null }, text)));
+  let body;
+  if (tab === "policies") {
+    const rows = [];
+    let marker;
+    do {
+      const page = await ask("POST", `/attached-policies/${enc(c.certificateArn)}`, { query: { marker, pageSize: 250 } });
+      rows.push(...page.policies);
+      marker = page.nextMarker;
+    } while (marker);
+    body = table({ caption: "Policies", rows, empty: "No policy is attached: the broker's plugin lets the device do nothing.", columns: [{ title: "Policy", value: (r) => r.policyName, cell: (r) => h("a", { href: `#iot/policies/${enc(r.policyName)}` }, r.policyName) }],
+      actions: (r) => [["Detach", guard(async () => { await ask("POST", `/target-policies/${enc(r.policyName)}`, { body: { target: c.certificateArn } }); again(); }), { danger: true }]],
+      tools: h("button", { class: "primary", type: "button", onclick: guard(() => attachPolicy(c.certificateArn)) }, "Attach policy") });
+  } else if (tab === "things") {
+    const names = [];
+    let nextToken;
+    do {
+      const page = await ask("GET", "/principals/things", { query: { nextToken, maxResults: 250 }, headers: { "x-amzn-principal": c.certificateArn } });
+      names.push(...page.things);
+      nextToken = page.nextToken;
+    } while (nextToken);
+    body = table({ caption: "Things", rows: names, empty: "No thing has this certificate.", columns: [{ title: "Thing", value: (r) => r, cell: (r) => h("a", { href: `#iot/things/${enc(r)}` }, r) }] });
+  } else {
+    body = h("div", { class: "panel" }, facts([["Status", badge(c.status)], ["Created", time(c.creationDate)], ["Last changed", time(c.lastModifiedDate)], ["Valid from", time(c.validity?.notBefore)], ["Expires", time(c.validity?.notAfter)],
+      c.subject ? ["Subject", c.subject] : null, c.issuer ? ["Issuer", c.issuer] : null, ["Mode", c.certificateMode], c.caCertificateId ? ["CA certificate", h("code", {}, c.caCertificateId)] : null, ["Owner", c.ownedBy]]),
+    h("h3", {}, "Certificate"), h("pre", {}, c.certificatePem));
+  }
+  return { title: `Certificate ${id.slice(0, 12)}`, crumbs: [["DevOps"], ["IoT", "iot/things"], ["Certificates", "iot/certificates"], [id.slice(0, 16) + "…"]], body: h("div", {}, h("div", { class: "head" }, h("h1", { class: "mono" }, id), badge(c.status),
+    h("span", { class: "push" }, menu("Actions", menuOf(c)))), h("p", { class: "muted mono" }, c.certificateArn), tabs, body) };
+}

@@ -1,0 +1,69 @@
+// Overview: the whole of this weir, live.
+import { ask, enc, get } from "./api.js";
+import { badge, chart, confirm, h, json, note, number, pane, table } from "./ui.js";
+import { again } from "./things.js";
+import { traceView } from "./rules.js";
+
+const KEEP = 1800; // samples of two seconds: an hour
+const history = [];
+let last = null;
+
+function sum(status, member) {
+  return Object.values(status.rules || {}).reduce((a, r) => a + (typeof r[member] === "number" ? r[member] : 0), 0);
+}
+
+function sample(s) {
+  const now = { at: s.monotonicUs / 1e6, messages: s.messages, matched: sum(s, "matched"), delivered: sum(s, "delivered"), failed: sum(s, "dead") + sum(s, "errorAction"), spool: s.spool?.entries ?? 0, live: s.live ?? 0, pid: s.pid };
+  if (last && last.pid === now.pid && now.at > last.at) {
+    const t = now.at - last.at, rate = (k) => Math.max(0, (now[k] - last[k]) / t);
+    history.push({ messages: rate("messages"), matched: rate("matched"), delivered: rate("delivered"), failed: rate("failed"), spool: now.spool, live: now.live });
+    if (history.length > KEEP) history.shift();
+  }
+  last = now;
+}
+
+const card = (title, key, unit) => {
+  const values = history.map((x) => x[key]), now = values.at(-1) ?? 0;
+  return h("section", { class: "panel" }, h("h2", {}, title), h("div", { class: "stat" }, now >= 100 ? number(Math.round(now)) : now.toFixed(1), h("span", { class: "muted small" }, ` ${unit}`)), chart(values, `${title}, the time since this page was opened, at most an hour; now ${now.toFixed(1)} ${unit}`));
+};
+
+export async function dashboard() {
+  const cards = h("div", { class: "grid" }), rules = h("div", {}), facts = h("p", { class: "muted" });
+  let tableBox = null;
+  async function look() {
+    const s = await get("/weir/v1/status");
+    sample(s);
+    cards.replaceChildren(card("Messages", "messages", "a second"), card("Matches", "matched", "a second"), card("Deliveries", "delivered", "a second"), card("Errors", "failed", "a second"), card("Under way", "live", "messages"), card("Spool", "spool", "entries"));
+    const rows = Object.entries(s.rules || {}).map(([name, r]) => ({ name, ...r }));
+    if (tableBox) tableBox.refresh(rows);
+    else rules.replaceChildren(tableBox = table({ caption: "Rules", rows, empty: "No rule has been asked for a message yet.", columns: [{ title: "Rule", value: (r) => r.name, cell: (r) => h("a", { href: `#iot/rules/${enc(r.name)}/live` }, r.name) }, ...["evaluated", "matched", "records", "delivered", "dead"].map((k) => ({ title: k, value: (r) => r[k] ?? 0, cell: (r) => number(r[k] ?? 0), num: true }))] }));
+    facts.replaceChildren(s.mqtt?.connected === false ? badge("broker not connected", "bad") : badge("broker connected", "good"), ` weir ${s.version}, pid ${s.pid}, up ${Math.round(s.uptimeMs / 1000).toLocaleString("en")} s, ${number(s.messages)} messages, ${number(s.rulesLoaded)} rules, sums ${s.sums}`);
+  }
+  await look();
+  const timer = setInterval(() => look().catch((e) => { facts.textContent = e.message; }), 2000);
+  return { title: "Dashboard", end: () => clearInterval(timer), crumbs: [["Overview"], ["Dashboard"]], body: h("div", {}, h("h1", {}, "Dashboard"), facts, cards, h("h2", {}, "Rules"), rules) };
+}
+
+export async function tail() {
+  const names = Object.keys((await get("/weir/v1/status")).rules || {});
+  const place = h("div", {});
+  let end = () => {};
+  const box = h("select", { id: "tail-rule", onchange: () => start(box.value) }, names.map((n) => h("option", { value: n }, n)));
+  function start(name) { end(); let view; [view, end] = traceView(name); place.replaceChildren(view); }
+  if (names.length) start(names[0]);
+  else place.replaceChildren(h("p", { class: "empty" }, "There are no rules yet."));
+  return { title: "Live messages", end: () => end(), crumbs: [["Overview"], ["Live messages"]], body: h("div", {}, h("h1", {}, "Live messages"), names.length ? h("label", { class: "row", for: "tail-rule" }, "Rule", box) : null, place) };
+}
+
+export async function dead() {
+  const text = await (await ask("GET", "/weir/v1/dead", { raw: true })).text();
+  const rows = text.split("\n").filter(Boolean).map((l) => JSON.parse(l));
+  const act = async (what, body, all) => {
+    const words = what === "redrive" ? ["What failed is delivered again, under the old delivery id; what was delivered is not."] : ["What is purged is gone for good."];
+    if (await confirm(all ? `${what === "redrive" ? "Redrive" : "Purge"} all letters?` : `${what === "redrive" ? "Redrive" : "Purge"} this letter?`, words, what === "redrive" ? "Redrive" : "Purge", () => ask("POST", `/weir/v1/dead/${what}`, { body, raw: true }).then((r) => r.text()))) { note("Done."); again(); }
+  };
+  return { title: "Dead letters", crumbs: [["Overview"], ["Dead letters"]], body: h("div", {}, h("h1", {}, "Dead letters"), h("p", { class: "muted" }, "What neither an action nor the error action took; the first 500."), table({ caption: "Dead letters", rows, empty: "No dead letters.", columns: [
+    { title: "Time", value: (r) => r.time, cell: (r) => String(r.time) }, { title: "Rule", value: (r) => r.rule }, { title: "Topic", value: (r) => r.topic, cell: (r) => h("code", {}, r.topic) }, { title: "Reason", value: (r) => r.reason, cell: (r) => badge(r.reason, "bad") }],
+  actions: (r) => [["Show", () => pane({ title: "Dead letter", wide: true, body: h("pre", {}, json(r)) })], ["Redrive", () => act("redrive", { ids: [r.id] })], ["Purge", () => act("purge", { ids: [r.id] }), { danger: true }]],
+  tools: rows.length ? [h("button", { type: "button", onclick: () => act("redrive", {}, true) }, "Redrive all"), h("button", { type: "button", class: "danger", onclick: () => act("purge", {}, true) }, "Purge all")] : null })) };
+}

@@ -1,0 +1,203 @@
+// What pages are made of. Every text goes through textContent: nothing that weir holds is ever read as HTML.
+export function h(tag, attributes, ...children) {
+  const e = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes || {})) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) e.addEventListener(name.slice(2), value);
+    else if (name === "value" || name === "checked" || name === "disabled" || name === "selected") e[name] = value;
+    else e.setAttribute(name, value === true ? "" : value);
+  }
+  add(e, children);
+  return e;
+}
+
+export function add(e, children) {
+  for (const c of children.flat(9)) if (c !== null && c !== undefined && c !== false) e.append(c instanceof Node ? c : String(c));
+  return e;
+}
+
+// In place of what was there.
+export function fill(e, ...children) {
+  e.replaceChildren();
+  return add(e, children);
+}
+
+let serial = 0;
+export const id = (word) => `${word}-${++serial}`;
+
+export function note(text, bad = false) {
+  let box = document.getElementById("notes");
+  if (!box) document.body.append(box = h("div", { id: "notes", role: "status", "aria-live": "polite" }));
+  const one = h("div", { class: bad ? "note bad" : "note" }, text);
+  box.append(one);
+  setTimeout(() => one.remove(), bad ? 12000 : 5000);
+}
+
+export const time = (s) => (s ? new Date(s * 1000).toISOString().replace("T", " ").slice(0, 19) + " UTC" : "–");
+export const number = (n) => (n === undefined || n === null ? "–" : Number(n).toLocaleString("en"));
+export const json = (v) => JSON.stringify(v, null, 2);
+
+const GOOD = ["ACTIVE", "ENABLED", "Yes", "delivered", "matched"], BAD = ["REVOKED", "INACTIVE", "DISABLED", "No", "failed", "refused"];
+export const badge = (text, kind) => h("span", { class: `badge ${kind || (GOOD.includes(text) ? "good" : BAD.includes(text) ? "bad" : "")}` }, text);
+
+// ---- fields
+
+// {name, label, hint, value, type: text|textarea|select|checkbox|fixed|password, options, prefix, required, placeholder}
+export function field(f) {
+  const at = id("f"), hint = f.hint ? `${at}-h` : null, err = `${at}-e`;
+  const common = { id: at, name: f.name, required: f.required, "aria-describedby": [hint, err].filter(Boolean).join(" "), oninput: f.oninput, onchange: f.onchange,
+    placeholder: f.placeholder, autocomplete: "off", spellcheck: "false" };
+  let input;
+  if (f.type === "textarea") input = h("textarea", { ...common, rows: f.rows || 5, class: "mono" }, f.value || "");
+  else if (f.type === "select") input = h("select", common, f.options.map((o) => {
+    const [v, t] = Array.isArray(o) ? o : [o, o];
+    return h("option", { value: v, selected: v === f.value }, t);
+  }));
+  else if (f.type === "checkbox") input = h("input", { ...common, type: "checkbox", checked: !!f.value });
+  else input = h("input", { ...common, type: f.type === "password" ? "password" : f.type === "number" ? "number" : "text", value: f.value ?? "", readonly: f.readonly });
+  const label = f.type === "checkbox" ? h("label", { for: at }, input, f.label) : h("label", { for: at }, f.label, f.required ? h("span", { "aria-hidden": "true" }, " *") : null);
+  const line = f.type === "checkbox" ? null : f.prefix ? h("div", { class: "fixed" }, h("span", {}, f.prefix), input) : input;
+  return h("div", { class: "field", "data-field": f.name }, label, line, f.hint ? h("div", { class: "hint", id: hint }, f.hint) : null,
+    h("div", { class: "error", id: err, "aria-live": "polite" }));
+}
+
+export function values(form) {
+  const out = {};
+  for (const e of form.querySelectorAll("[name]")) out[e.name] = e.type === "checkbox" ? e.checked : e.value;
+  return out;
+}
+
+export function clearErrors(form) {
+  for (const e of form.querySelectorAll(".error")) e.textContent = "";
+  for (const e of form.querySelectorAll("[aria-invalid]")) e.removeAttribute("aria-invalid");
+}
+
+// At the fields it names, else at the foot of the form.
+export function showError(form, error, map = {}) {
+  let shown = false;
+  for (const name of error.fields || []) {
+    const box = form.querySelector(`[data-field="${CSS.escape(map[name] || name)}"]`);
+    if (!box) continue;
+    box.querySelector(".error").textContent = error.message;
+    const input = box.querySelector("[name]");
+    input.setAttribute("aria-invalid", "true");
+    if (!shown) input.focus();
+    shown = true;
+  }
+  const foot = form.querySelector("[data-foot]");
+  if (!shown && foot) foot.textContent = error.message;
+  else if (!shown) note(error.message, true);
+}
+
+// ---- panes and questions
+
+// A form in a dialog. `submit(values, form)` may throw an ApiError; the pane stays open then.
+export function pane({ title, body, action, submit, wide, map, danger }) {
+  return new Promise((resolve) => {
+    const foot = h("div", { class: "error", "data-foot": "", role: "alert" });
+    const go = action ? h("button", { class: danger ? "danger" : "primary", type: "submit" }, action) : null;
+    const form = h("form", { novalidate: true }, h("h2", { id: "pane-title" }, title), body, foot,
+      h("div", { class: "row end" }, h("button", { type: "button", onclick: () => d.close() }, action ? "Cancel" : "Close"), go));
+    const d = h("dialog", { class: wide ? "wide" : null, "aria-labelledby": "pane-title" }, form);
+    let result;
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      clearErrors(form);
+      foot.textContent = "";
+      const empty = [...form.querySelectorAll("[required]")].find((e) => !e.value.trim());
+      if (empty) {
+        const box = empty.closest("[data-field]");
+        empty.setAttribute("aria-invalid", "true");
+        box.querySelector(".error").textContent = `${box.querySelector("label").textContent.replace(" *", "")} is required.`;
+        empty.focus();
+        return;
+      }
+      go.disabled = true;
+      try {
+        result = (await submit(values(form), form)) ?? true;
+        d.close();
+      } catch (error) {
+        showError(form, error, map);
+      } finally {
+        go.disabled = false;
+      }
+    });
+    d.addEventListener("close", () => { d.remove(); resolve(result); });
+    document.body.append(d);
+    d.showModal();
+    (form.querySelector("input:not([readonly]),textarea,select,button.primary") || form).focus();
+  });
+}
+
+export const confirm = (title, lines, action, submit) =>
+  pane({ title, body: [lines].flat().map((x) => (x instanceof Node ? x : h("p", {}, x))), action, danger: true, submit });
+
+export function menu(label, items) {
+  const d = h("details", { class: "menu" }, h("summary", { "aria-label": label }, label === "⋯" ? "⋯" : `${label} ▾`),
+    h("div", {}, items.filter(Boolean).map(([text, run, more]) => h("button", { type: "button", class: more?.danger ? "danger" : null, disabled: more?.disabled,
+      title: more?.title, onclick: () => { d.open = false; run(); } }, text))));
+  d.addEventListener("focusout", (e) => { if (!d.contains(e.relatedTarget)) setTimeout(() => { if (!d.contains(document.activeElement)) d.open = false; }, 120); });
+  d.addEventListener("keydown", (e) => { if (e.key === "Escape") { d.open = false; d.querySelector("summary").focus(); } });
+  return d;
+}
+
+// ---- tables: search, sorting, paging
+
+// columns: [{title, value(row) for sorting and search, cell(row), num}]; actions(row) → [[text, run], …]
+export function table({ caption, columns, rows, actions, empty, tools, size = 25 }) {
+  let search = "", sort = -1, down = false, page = 0, per = size;
+  const text = (c, r) => String(c.value ? c.value(r) ?? "" : "");
+  const body = h("tbody"), foot = h("div", { class: "tools" }), total = h("span", { class: "muted", role: "status" });
+  const heads = columns.map((c, i) => h("th", { scope: "col", class: c.num ? "num" : null }, c.value
+    ? h("button", { class: "plain", type: "button", onclick: () => { down = sort === i && !down; sort = i; draw(); } }, c.title) : c.title));
+  function shown() {
+    let list = search ? rows.filter((r) => columns.some((c) => text(c, r).toLowerCase().includes(search))) : [...rows];
+    if (sort >= 0) {
+      const c = columns[sort];
+      list.sort((a, b) => { const x = c.value(a), y = c.value(b); return typeof x === "number" && typeof y === "number" ? x - y : text(c, a).localeCompare(text(c, b), "en", { numeric: true }); });
+      if (down) list.reverse();
+    }
+    return list;
+  }
+  function draw() {
+    const list = shown(), pages = Math.max(1, Math.ceil(list.length / per));
+    page = Math.min(page, pages - 1);
+    heads.forEach((th, i) => { if (i === sort) th.setAttribute("aria-sort", down ? "descending" : "ascending"); else th.removeAttribute("aria-sort"); });
+    body.replaceChildren(...list.slice(page * per, (page + 1) * per).map((r) => h("tr", {}, columns.map((c) =>
+      h("td", { class: c.num ? "num" : null }, c.cell ? c.cell(r) : text(c, r))), actions ? h("td", { class: "actions" }, menu("⋯", actions(r))) : null)));
+    if (!list.length) body.append(h("tr", {}, h("td", { colspan: columns.length + (actions ? 1 : 0), class: "empty" }, rows.length ? "Nothing matches the search." : empty || "No data to display")));
+    total.textContent = `Total ${list.length}`;
+    foot.replaceChildren(h("span", { class: "muted" }, `Page ${page + 1} of ${pages}`),
+      h("button", { type: "button", disabled: page === 0, onclick: () => { page--; draw(); } }, "Previous"),
+      h("button", { type: "button", disabled: page >= pages - 1, onclick: () => { page++; draw(); } }, "Next"));
+  }
+  const per_id = id("per"), search_id = id("search");
+  const top = h("div", { class: "tools" }, h("label", { class: "row", for: search_id }, "Search", h("input", { id: search_id, type: "search", oninput: (e) => { search = e.target.value.toLowerCase(); page = 0; draw(); } })),
+    h("label", { class: "row", for: per_id }, "Show", h("select", { id: per_id, onchange: (e) => { per = Number(e.target.value); page = 0; draw(); } },
+      [10, 25, 50, 100, 250].map((n) => h("option", { value: n, selected: n === per }, n)))), total, h("span", { class: "push row" }, tools));
+  draw();
+  const box = h("div", {}, top, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, h("table", {}, h("caption", {}, caption), h("thead", {}, h("tr", {}, heads, actions ? h("th", { scope: "col" }, "Actions") : null)), body)), foot);
+  box.refresh = (next) => { rows = next; draw(); };
+  return box;
+}
+
+export const facts = (pairs) => h("dl", { class: "facts" }, pairs.filter(Boolean).map(([k, v]) => [h("dt", {}, k), h("dd", {}, v)]));
+
+export function chart(points, label) {
+  const ns = "http://www.w3.org/2000/svg", w = 300, hgt = 54;
+  const svg = document.createElementNS(ns, "svg");
+  svg.setAttribute("viewBox", `0 0 ${w} ${hgt}`);
+  svg.setAttribute("preserveAspectRatio", "none");
+  svg.setAttribute("class", "chart");
+  svg.setAttribute("role", "img");
+  svg.setAttribute("aria-label", label);
+  const max = Math.max(1e-9, ...points), n = Math.max(1, points.length - 1);
+  const at = points.map((p, i) => `${((i / n) * w).toFixed(1)},${(hgt - 2 - (p / max) * (hgt - 6)).toFixed(1)}`);
+  for (const [cls, d] of [["area", `M0,${hgt} L${at.join(" L")} L${w},${hgt} Z`], ["line", `M${at.join(" L")}`]]) {
+    const path = document.createElementNS(ns, "path");
+    path.setAttribute("class", cls);
+    if (points.length > 1) path.setAttribute("d", d);
+    svg.append(path);
+  }
+  return svg;
+}

@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""The console in a real browser (Debian's chromium, playwright-core from npm) and by raw HTTP.
+
+usage: test_console.py BUILD/weir [test_NAME]...
+Screenshots go to BUILD/console-shots.
+"""
+import json
+import os
+import shutil
+
+from control import access_key, alone, own, port, sock
+from http_client import ask, get
+import support
+from support import tap
+from weir import binary
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+MODULES = os.path.join(HERE, "..", "node_modules")
+SHOTS = os.path.join(os.path.dirname(os.path.abspath(binary())) if os.path.sep in binary() else ".", "console-shots")
+PAGES = ["dashboard", "live", "dead", "iot/things", "iot/policies", "iot/rules/new"]
+
+
+def browse(weir, flow, **more):
+    """Run one flow of console_flow.mjs; what it returned."""
+    node = shutil.which("node") or shutil.which("nodejs")
+    chromium = shutil.which("chromium")
+    if not node or not chromium:
+        raise support.Skip("node or chromium is not installed")
+    if not os.path.exists(os.path.join(MODULES, "playwright-core")):
+        raise support.Skip("tests/node_modules has no playwright-core: ./dev test installs it")
+    os.makedirs(SHOTS, exist_ok=True)
+    link = own(weir, "POST", "/weir/v1/console-links").json
+    code, out, err = support.run(
+        [node, os.path.join(HERE, "..", "support", "console_flow.mjs"), flow, f"http://127.0.0.1:{port(weir)}", link["path"],
+         SHOTS, json.dumps({"chromium": chromium, **more})], env={"WR_NODE_MODULES": os.path.abspath(MODULES)}, timeout=150)
+    tap.equal((code, err), (0, ""), flow)
+    return json.loads(out)
+
+
+def test_login():
+    """By a link that works once, and by an access key; the cookie is HttpOnly and SameSite"""
+    with alone() as weir:
+        browse(weir, "login", key=access_key(weir))
+
+
+def test_pages():
+    """Each page at 360, 1280 and 1600 px, light and dark: nothing serious for axe, no scrolling sideways"""
+    with alone() as weir:
+        browse(weir, "pages", pages=PAGES)
+
+
+def test_editor():
+    """A rule tried on a sample: outcome, payload, parameters, terms; errors underlined; functions completed"""
+    with alone() as weir:
+        browse(weir, "editor")
+
+
+def test_files():
+    """Under 300 KB, a strict policy, nothing inline, ETags, and no other file"""
+    with alone() as weir:
+        at, total = port(weir), 0
+        page = get(at, "/console/")
+        for name in ["", "app.css", "app.js", "api.js", "ui.js", "things.js", "certificates.js", "policies.js", "rules.js",
+                     "editor.js", "live.js", "tenants.js", "icon.svg"]:
+            answer = get(at, "/console/" + name)
+            tap.equal(answer.status, 200, name)
+            total += len(answer.text)
+            policy = answer.headers["content-security-policy"]
+            tap.check("default-src 'none'" in policy and "unsafe" not in policy, policy)
+            again = get(at, "/console/" + name, headers={"If-None-Match": answer.headers["etag"]})
+            tap.equal((again.status, again.text), (304, ""), "not modified")
+        tap.check(total < 300 * 1024, f"{total} bytes")
+        tap.check("<script>" not in page.text and "onclick" not in page.text and "style=" not in page.text, "inline")
+        tap.equal(get(at, "/console/..%2fweir").status, 404, "no other file")
+        tap.equal(get(at, "/").headers["location"], "/console/", "where it is")
+
+
+def test_sessions():
+    """A session reads; it writes only with its word; it ends with its key, and with the logout"""
+    with alone() as weir:
+        at, key = port(weir), access_key(weir, role="viewer")
+        answer = ask(at, "POST", "/console/login", body=json.dumps({"accessKeyId": key[0], "secretAccessKey": key[1]}))
+        cookie = {"Cookie": answer.headers["set-cookie"].split(";")[0]}
+        word = {"X-Weir-Csrf": answer.json["csrf"], **cookie}
+        tap.equal(get(at, "/things", headers=cookie).json, {"things": []}, "reads")
+        tap.equal(ask(at, "POST", "/things/a", headers=cookie).status, 403, "without the word")
+        tap.equal(ask(at, "POST", "/things/a", headers=word).status, 403, "a viewer")
+        tap.equal(get(at, "/weir/v1/status", headers=cookie).status, 403, "weir's own state is for administrators")
+        tap.equal(get(at, "/things", headers={"Cookie": "weir_session=" + "A" * 43}).status, 403, "a made-up one")
+        tap.equal(own(weir, "DELETE", f"/weir/v1/tenants/default/access-keys/{key[0]}").status, 200, "the key is gone")
+        tap.equal(get(at, "/things", headers=cookie).status, 403, "and the session with it")
+        admin = access_key(weir)
+        answer = ask(at, "POST", "/console/login", body=json.dumps({"accessKeyId": admin[0], "secretAccessKey": admin[1]}))
+        word = {"X-Weir-Csrf": answer.json["csrf"], "Cookie": answer.headers["set-cookie"].split(";")[0]}
+        tap.equal(ask(at, "POST", "/things/a", headers=word).status, 200, "an admin writes")
+        tap.equal(get(at, "/weir/v1/status", headers=word).status, 200, "and sees the status")
+        tap.equal(ask(at, "POST", "/console/logout", headers=word).status, 200, "logout")
+        tap.equal(get(at, "/things", headers=word).status, 403, "over")
+        for _ in range(20):
+            ask(at, "POST", "/console/login", body=json.dumps({"accessKeyId": admin[0], "secretAccessKey": "wrong"}))
+        tap.equal(ask(at, "POST", "/console/login", body=json.dumps({"accessKeyId": admin[0], "secretAccessKey": admin[1]})).status,
+                  429, "guessing is slowed down")
+
+
+def test_command():
+    """`weir console` prints a link; without a weir it says so"""
+    with alone() as weir:
+        code, out, err = support.run([binary(), "console", "--no-open", "--socket", sock(weir)])
+        tap.equal((code, err), (0, ""), "exit status")
+        tap.check(out.startswith(f"http://127.0.0.1:{port(weir)}/console/#login/"), out)
+        weir.stop()
+        code, out, err = support.run([binary(), "console", "--no-open", "--socket", sock(weir)])
+        tap.equal((code, out), (1, ""), "no weir")
+        tap.check("weir console: " in err, err)
+
+
+if __name__ == "__main__":
+    support.main(globals())

@@ -1,0 +1,139 @@
+// The console in a real browser: one flow a run, for tests/e2e/test_console.py.
+//   node console_flow.mjs FLOW BASE LINK FOLDER [JSON]     prints a JSON object; throws when something does not hold
+import fs from "node:fs";
+import path from "node:path";
+import { createRequire } from "node:module";
+
+const require = createRequire(path.join(process.env.WR_NODE_MODULES, "x.js"));
+const { chromium } = require("playwright-core");
+const [flow, base, link, folder, more] = process.argv.slice(2);
+const given = more ? JSON.parse(more) : {};
+const problems = [];
+const browser = await chromium.launch({ executablePath: given.chromium, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+const context = await browser.newContext({ viewport: { width: 1280, height: 850 }, acceptDownloads: true, ...(given.context || {}) });
+const page = await context.newPage();
+page.setDefaultTimeout(given.timeout || 15000);
+page.on("pageerror", (e) => problems.push("page: " + e.message));
+page.on("request", (r) => { if (!r.url().startsWith(base) && !/^(data|blob):/.test(r.url())) problems.push("asks elsewhere: " + r.url()); });
+page.on("console", (m) => { if (/Content Security Policy|Refused/.test(m.text())) problems.push("console: " + m.text()); });
+page.on("dialog", (d) => { problems.push("dialog: " + d.message()); d.dismiss(); });
+
+function check(good, what) { if (!good) throw new Error(what); }
+const same = (got, want, what) => check(JSON.stringify(got) === JSON.stringify(want), `${what}: got ${JSON.stringify(got)}, want ${JSON.stringify(want)}`);
+const main = page.locator("main");
+async function open(where, heading) {
+  await page.goto(`${base}/console/#${where}`);
+  await page.getByRole("heading", { level: 1, name: heading, exact: true }).waitFor();
+}
+const shot = (name) => page.screenshot({ path: path.join(folder, `${name}.png`), fullPage: true });
+async function login() {
+  await page.goto(base + link);
+  await page.getByRole("banner").waitFor();
+}
+const pane = () => page.getByRole("dialog");
+async function press(scope, name) { await scope.getByRole("button", { name, exact: true }).click(); }
+async function menu(scope, label, item) {
+  await scope.locator("summary").filter({ hasText: label }).first().click();
+  await scope.getByRole("button", { name: item, exact: true }).click();
+}
+async function axe(where) {
+  await page.evaluate(fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8"));
+  const found = await page.evaluate(() => window.axe.run({ resultTypes: ["violations"] }));
+  const bad = found.violations.filter((v) => ["serious", "critical"].includes(v.impact)).map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(" | ")}`);
+  check(!bad.length, `${where}: ${bad.join("\n")}`);
+}
+
+const flows = {
+  // The link works once; a wrong key is refused; logging out ends the session; the page does not scroll sideways.
+  async login() {
+    await login();
+    same(await page.title().then((t) => /weir/.test(t)), true, "a title");
+    check(!page.url().includes("login"), "the link is gone from the address");
+    const cookies = await context.cookies();
+    same(cookies.map((c) => [c.name, c.httpOnly, c.sameSite]), [["weir_session", true, "Strict"]], "the cookie");
+    await page.getByRole("button", { name: "Log out" }).click();
+    await page.getByRole("heading", { name: "Log in to weir" }).waitFor();
+    await page.goto(base + link);
+    await page.getByText("the link has been used").waitFor();
+    await page.getByLabel("Access key id").fill("AKIANOSUCHKEY0000001");
+    await page.getByLabel("Secret access key").fill("x".repeat(40));
+    await page.getByRole("button", { name: "Log in" }).click();
+    await page.getByText("key id and secret do not fit").waitFor();
+    await shot("login");
+    await page.getByLabel("Access key id").fill(given.key[0]);
+    await page.getByLabel("Secret access key").fill(given.key[1]);
+    await page.getByRole("button", { name: "Log in" }).click();
+    await page.getByRole("banner").waitFor();
+  },
+
+  // Every page, in every width and both schemes: no serious finding of axe, no scrolling sideways.
+  async pages() {
+    await login();
+    for (const where of given.pages) {
+      for (const [width, scheme] of [[1280, "light"], [360, "dark"], [1600, "light"]]) {
+        await page.setViewportSize({ width, height: 850 });
+        await page.emulateMedia({ colorScheme: scheme });
+        await page.goto(`${base}/console/#${where}`);
+        await page.locator("main h1").waitFor();
+        await page.waitForTimeout(200);
+        check(!(await page.getByText("This page cannot be shown").count()), `${where} cannot be shown: ${await main.textContent()}`);
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+        check(wide <= 0, `${where} scrolls sideways by ${wide} at ${width}`);
+        await axe(`${where} ${width} ${scheme}`);
+        if (width !== 1600) await shot(`${where.replaceAll("/", "-")}-${width}`);
+      }
+    }
+  },
+
+  // Write a rule, see what it does on a sample, and where it is wrong.
+  async editor() {
+    await login();
+    await open("iot/rules/new", "Add a Topic Rule");
+    await page.getByLabel("SELECT").fill("upper(name) AS n, temperature");
+    await page.getByLabel("FROM").fill("site/+/temp");
+    await page.getByLabel("WHERE").fill("temperature > 30 AND door.open = true");
+    await page.getByLabel("topic *", { exact: true }).fill("out/${topic(2)}");
+    await page.getByLabel("roleArn *").fill("arn:aws:iam::123456789012:role/r");
+    const sample = page.locator("section", { has: page.getByRole("heading", { name: "Try it" }) });
+    await sample.getByLabel("Topic").fill("site/kiln/temp");
+    await sample.getByLabel("Payload").fill('{"name": "k", "temperature": 31, "door": {"open": true}}');
+    await press(sample, "Try");
+    await sample.getByText("Outgoing payload").waitFor();
+    same(JSON.parse(await sample.locator("pre").first().textContent()), { n: "K", temperature: 31 }, "the payload");
+    check((await sample.textContent()).includes("out/kiln"), "the expanded topic");
+    same(await page.locator(".editor .yes").count() > 0, true, "terms that held are marked");
+    await shot("try-matched");
+    await sample.getByLabel("Payload").fill('{"name": "k", "temperature": 29}');
+    await press(sample, "Try");
+    await sample.getByText("because of").waitFor();
+    check((await sample.textContent()).includes("not in the payload"), "which path was Undefined");
+    same([await page.locator(".editor .no").count() > 0, await page.locator(".editor .undef").count() > 0], [true, true], "marks");
+    await shot("try-not-matched");
+    await page.getByLabel("SELECT").fill("uper(name)");
+    await page.locator(".editor .wrong").first().waitFor();
+    await shot("editor-error");
+    await page.getByLabel("SELECT").fill("");
+    await page.getByLabel("SELECT").pressSequentially("upp");
+    const choice = page.getByRole("option").filter({ hasText: "upper(" });
+    await choice.waitFor();
+    await page.keyboard.press("Enter");
+    same(await page.getByLabel("SELECT").inputValue(), "upper(", "completed");
+    await page.getByLabel("SELECT").fill("*");
+    await press(page, "Plain SQL");
+    same(await page.getByLabel("AWS IoT SQL", { exact: false }).first().inputValue(), "SELECT * FROM 'site/+/temp' WHERE temperature > 30 AND door.open = true", "the same statement");
+    await axe("editor");
+  },
+};
+
+let out;
+try {
+  out = await flows[flow]();
+  check(!problems.length, problems.join("\n"));
+} catch (error) {
+  await shot(`failed-${flow}`).catch(() => {});
+  console.error(`${error.message}\nproblems: ${problems.join("; ")}\nat ${page.url()}`);
+  process.exitCode = 1;
+} finally {
+  await browser.close();
+}
+console.log(JSON.stringify(out ?? {}));

@@ -1,6 +1,8 @@
 // Option tables: finding an entry. Checking a rule's values against a table is the engine's.
 #include "sinks/sink.h"
 
+#include <strings.h>
+
 #include "sql/base/banned.h"
 
 // Numbers without a default here are those of the whole instance: retry.* of weir.yaml.
@@ -33,6 +35,22 @@ const struct wr_option wr_sink_common_settings[] = {
          "(SinkQueueFull, for the error action)."},
     {0},
 };
+
+bool wr_secret_name(wr_str name)
+{
+    static const char *const words[] = {
+        "password", "secret",  "token",  "keystore", "keytab",     "passwd",    "authorization",
+        "cookie",   "api-key", "apikey", "api_key",  "access-key", "credential"};
+    for (size_t i = 0; i < WR_COUNT(words); i++) {
+        size_t len = strlen(words[i]);
+        for (size_t at = 0; at + len <= name.len; at++) {
+            if (strncasecmp(name.at + at, words[i], len) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
 
 int wr_option_find(const struct wr_option *options, wr_str name)
 {

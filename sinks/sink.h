@@ -29,14 +29,16 @@ enum wr_option_type {
                    // "[0].propertyValues[1].value.doubleValue", values[i] its text
 };
 
-#define WR_OPT_REQUIRED 1u   // the rule is refused without it
-#define WR_OPT_TEMPLATE 2u   // substitution templates are accepted in the value
-#define WR_OPT_NOCASE   4u   // CHOICE: letters compare without case
-#define WR_OPT_MAP      8u   // PAIRS: written as a JSON object
-#define WR_OPT_IGNORED  16u  // accepted, checked, and without effect here (roleArn)
-#define WR_OPT_KEYS     32u  // PAIRS: templates are accepted in the keys too
-#define WR_OPT_NESTED   64u  // refused without it once the object it is a member of is given
-#define WR_OPT_SECRET   128u // must not be printed: a setting; of PAIRS the values
+#define WR_OPT_REQUIRED 1u  // the rule is refused without it
+#define WR_OPT_TEMPLATE 2u  // substitution templates are accepted in the value
+#define WR_OPT_NOCASE   4u  // CHOICE: letters compare without case
+#define WR_OPT_MAP      8u  // PAIRS: written as a JSON object
+#define WR_OPT_IGNORED  16u // accepted, checked, and without effect here (roleArn)
+#define WR_OPT_KEYS     32u // PAIRS: templates are accepted in the keys too
+#define WR_OPT_NESTED   64u // refused without it once the object it is a member of is given
+#define WR_OPT_SECRET \
+    128u // must not be printed, nor kept in the spool: a text; of PAIRS the values
+         // whose keys say so (wr_secret_name)
 
 // One thing a sink can be told. A table has at most WR_OPTIONS_MAX entries and ends with a zeroed
 // one. Names of nested members are dotted: "putItem.tableName", "headers.userProperties".
@@ -53,6 +55,10 @@ struct wr_option {
     const char *help;     // one sentence
     const struct wr_option *fields; // LIST: what one entry has
 };
+
+// Whether what goes by this name is a secret, in any sink's language: sasl.plain.password,
+// ssl.keystore, Authorization, x-api-key.
+bool wr_secret_name(wr_str name);
 
 // A value after templates were expanded. `set` is false when the rule does not give the parameter
 // and it has no default. PAIRS and LIST fill keys/values, the others text (BOOL and INT also

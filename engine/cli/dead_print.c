@@ -95,7 +95,7 @@ static void add_time(struct wr_buf *b, const char *name, int64_t ms)
     wr_buf_add_char(b, '"');
 }
 
-// What a template got from get_secret() is there, and stays there.
+// What may be a secret: what is not kept at all, and what an older weir kept.
 static const wr_str hidden = WR_STR_INIT("(not shown)");
 
 static void add_pairs(struct wr_buf *b, const struct wr_param *p, bool secret)
@@ -104,7 +104,8 @@ static void add_pairs(struct wr_buf *b, const struct wr_param *p, bool secret)
     for (size_t i = 0; i < p->count; i++) {
         wr_buf_add(b, i ? WR_STR(",{") : WR_STR("{"));
         add_text(b, "key", p->keys[i]);
-        add_text(b, "value", secret ? hidden : p->values[i]);
+        bool hide = !p->values[i].at || (secret && wr_secret_name(p->keys[i]));
+        add_text(b, "value", hide ? hidden : p->values[i]);
         wr_buf_add_char(b, '}');
     }
     wr_buf_add_char(b, ']');
@@ -128,7 +129,8 @@ static void add_param(struct wr_buf *b, const struct wr_sink_impl *impl, wr_str 
         add_name(b, word, "");
         wr_buf_add_i64(b, p->number);
     } else {
-        add_text(b, word, p->text.at ? p->text : WR_STR(""));
+        bool secret = at >= 0 && (impl->options[at].flags & WR_OPT_SECRET);
+        add_text(b, word, secret || !p->text.at ? hidden : p->text);
     }
     wr_buf_release(&key);
 }

@@ -189,7 +189,7 @@ static void pump(struct wr_backlog *b)
 
 bool wr_backlog_idle(const struct wr_backlog *b)
 {
-    return b->count == 0 && b->fetching == 0 && has_room(b);
+    return b->count == 0 && b->fetching == 0 && b->restoring == 0 && has_room(b);
 }
 
 bool wr_backlog_admit(struct wr_backlog *b, size_t bytes, bool no_sink)
@@ -219,6 +219,11 @@ void wr_backlog_push(struct wr_backlog *b, uint64_t seq)
     b->seqs[(b->first + b->count) % b->cap] = seq;
     b->counters->waiting = ++b->count;
     pump(b);
+}
+
+void wr_backlog_restored(struct wr_backlog *b)
+{
+    b->restoring--;
 }
 
 void wr_backlog_left(struct wr_backlog *b, size_t bytes)

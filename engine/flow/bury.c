@@ -60,6 +60,7 @@ void wr_run_bury(struct wr_run *r)
             .param_count = error->rec.params ? error->action->param_count : 0,
             .params = error->rec.params,
             .options = error->action->impl->options,
+            .secret = error->action->secret,
             .resource = error->resource,
             .message = error->message,
         };

@@ -22,10 +22,11 @@
 struct wr_backlog {
     struct wr_flow *flow;
     struct wr_rule_counters *counters;
-    size_t live;     // durable runs of the rule in memory
-    uint64_t shares; // that its actions take from, a bit each, as of the last run
-    size_t fetching; // entries that are being read
-    uint64_t *seqs;  // a ring
+    size_t live;      // durable runs of the rule in memory
+    uint64_t shares;  // that its actions take from, a bit each, as of the last run
+    size_t fetching;  // entries that are being read
+    size_t restoring; // runs that wait for what the spool does not keep of them
+    uint64_t *seqs;   // a ring
     size_t first, count, cap;
     struct wr_backlog *next; // of the flow
 };
@@ -66,6 +67,7 @@ void wr_backlog_push(struct wr_backlog *b, uint64_t seq);
 // take its bytes.
 void wr_backlog_take(struct wr_backlog *b, struct wr_spool_fetch *fetched);
 void wr_backlog_left(struct wr_backlog *b, size_t bytes); // a run of it has ended
+void wr_backlog_restored(struct wr_backlog *b);           // one of `restoring` goes on
 // A record of a run that a backlog counts is submitted, or has come to its end: how much each kind
 // of sink has. So a slow sink holds up the rules that need it, and no more memory than its share.
 void wr_backlog_load(struct wr_engine_record *er);

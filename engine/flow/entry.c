@@ -15,6 +15,11 @@ enum {
     FLAG_ERROR_ACTION = 32,
 };
 
+enum {
+    PARAM_UNDEFINED = 1,
+    PARAM_SECRET = 2, // since version 2
+};
+
 // ---- writing
 
 static void put(struct wr_buf *b, const void *at, size_t len)
@@ -50,16 +55,16 @@ static void put_str(struct wr_buf *b, wr_str s)
     }
 }
 
-static void put_param(struct wr_buf *b, wr_str name, const struct wr_param *p)
+static void put_param(struct wr_buf *b, wr_str name, const struct wr_param *p, bool secret)
 {
     put_str(b, name);
-    put_u8(b, (uint8_t)(p->undefined ? 1 : 0));
-    put_u64(b, (uint64_t)p->number);
-    put_str(b, p->text);
+    put_u8(b, (uint8_t)((p->undefined ? PARAM_UNDEFINED : 0) | (secret ? PARAM_SECRET : 0)));
+    put_u64(b, secret ? 0 : (uint64_t)p->number);
+    put_str(b, secret ? (wr_str){0} : p->text);
     put_u32(b, (uint32_t)p->count);
     for (size_t k = 0; k < p->count; k++) {
         put_str(b, p->keys[k]);
-        put_str(b, p->values[k]);
+        put_str(b, secret ? (wr_str){0} : p->values[k]);
     }
 }
 
@@ -73,10 +78,11 @@ static void put_action(struct wr_buf *b, const struct wr_entry_action *a)
     put_u8(b, (uint8_t)a->state);
     put_u16(b, (uint16_t)count);
     for (size_t i = 0; i < a->param_count; i++) {
+        bool secret = i < 64 && (a->secret >> i & 1);
         if (!a->options) {
-            put_param(b, a->names[i], &a->params[i]);
+            put_param(b, a->names[i], &a->params[i], secret);
         } else if (a->params[i].set) {
-            put_param(b, wr_str_of(a->options[i].name), &a->params[i]);
+            put_param(b, wr_str_of(a->options[i].name), &a->params[i], secret);
         }
     }
     if (a->state == WR_ENTRY_FAILED) {
@@ -274,7 +280,12 @@ static void get_action(struct reader *r, struct wr_entry_action *a)
     for (size_t i = 0; i < count; i++) {
         names[i] = get_str(r);
         params[i].set = true;
-        params[i].undefined = get_u8(r) != 0;
+        uint8_t flags = get_u8(r);
+        params[i].undefined = flags & PARAM_UNDEFINED;
+        if (flags & PARAM_SECRET) {
+            r->err = r->err || i < WR_OPTIONS_MAX ? r->err : WR_ERR_CORRUPT;
+            a->secret |= UINT64_C(1) << (i % WR_OPTIONS_MAX);
+        }
         params[i].number = (int64_t)get_u64(r);
         params[i].text = get_str(r);
         get_pairs(r, &params[i]);

@@ -11,7 +11,7 @@
 #include "sinks/sink.h"
 #include "sql/sql.h"
 
-#define WR_ENTRY_VERSION     1
+#define WR_ENTRY_VERSION     2  // 2: parameters without their values
 #define WR_ENTRY_ACTIONS_MAX 10 // of a rule; what is read may be damaged
 #define WR_DELIVERY_ID_LEN   16
 
@@ -35,6 +35,8 @@ struct wr_entry_action {
     const struct wr_param *params;
     const struct wr_option *options; // to be written: the table of the parameters instead of names;
                                      // those that are not set are left out
+    uint64_t secret; // a bit for each of `params`: of these only the names are kept, and those of
+                     // their pairs. Who restores the action takes them from its rule
     wr_str resource, message;
 };
 

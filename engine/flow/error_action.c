@@ -61,9 +61,7 @@ static void give_up(struct wr_run *r)
     wr_run_bury(r);
 }
 
-// A restored run has not been evaluated here. Its statement is, since the error action's templates
-// may read its variables; whatever it comes to, the result is the one that was kept.
-static bool statement_is_run(struct wr_run *r)
+bool wr_run_statement_again(struct wr_run *r)
 {
     struct wr_message *m = r->message;
     if (!r->expanding) {
@@ -117,7 +115,7 @@ void wr_error_action_begin(struct wr_run *r)
 void wr_error_action_advance(struct wr_run *r)
 {
     if (r->stage == WR_RUN_ERROR_STATEMENT) {
-        if (!statement_is_run(r)) {
+        if (!wr_run_statement_again(r)) {
             r->flow->options.metrics->suspended++;
             return;
         }

@@ -27,7 +27,8 @@ WR_COLD static void fail(struct wr_engine_record *er, const struct wr_template_u
 }
 
 // What the template at the cursor came to. False: the action has failed.
-static bool take(struct wr_run *r, struct wr_engine_record *er, const struct wr_template_use *use)
+static bool take(struct wr_run *r, struct wr_engine_record *er, const struct wr_rule_action *a,
+                 struct wr_param *params, const struct wr_template_use *use)
 {
     wr_run_count(r, r->rule->counters->templates_failed);
     if (r->eval.state != WR_EVAL_MATCHED) {
@@ -45,11 +46,41 @@ static bool take(struct wr_run *r, struct wr_engine_record *er, const struct wr_
         return false;
     }
     struct wr_fault fault;
-    if (wr_rule_action_put(er->action, er->params, use, text, undefined, &fault)) {
+    if (wr_rule_action_put(a, params, use, text, undefined, &fault)) {
         fail(er, use, fault.text);
         return false;
     }
     return true;
+}
+
+// Templates of `a` whose parameters are in `mask`. False: suspended.
+static bool expand(struct wr_run *r, struct wr_engine_record *er, const struct wr_rule_action *a,
+                   struct wr_param *params, uint64_t mask)
+{
+    for (; r->template_at < a->template_count; r->template_at++) {
+        const struct wr_template_use *use = &a->templates[r->template_at];
+        if (!(mask >> use->param & 1)) {
+            continue;
+        }
+        if (!r->expanding) {
+            wr_eval_template(&r->eval, use->id);
+            r->expanding = true;
+        }
+        if (wr_eval_run(&r->eval) == WR_EVAL_SUSPENDED) {
+            return false;
+        }
+        r->expanding = false;
+        if (!take(r, er, a, params, use)) {
+            break;
+        }
+    }
+    r->template_at = 0;
+    return true;
+}
+
+bool wr_expand_missing(struct wr_run *r, struct wr_engine_record *er, struct wr_param *params)
+{
+    return expand(r, er, er->source, params, er->missing);
 }
 
 bool wr_expand(struct wr_run *r, struct wr_engine_record *er)
@@ -67,20 +98,5 @@ bool wr_expand(struct wr_run *r, struct wr_engine_record *er)
         }
         er->rec.params = er->params;
     }
-    for (; r->template_at < a->template_count; r->template_at++) {
-        const struct wr_template_use *use = &a->templates[r->template_at];
-        if (!r->expanding) {
-            wr_eval_template(&r->eval, use->id);
-            r->expanding = true;
-        }
-        if (wr_eval_run(&r->eval) == WR_EVAL_SUSPENDED) {
-            return false;
-        }
-        r->expanding = false;
-        if (!take(r, er, use)) {
-            break;
-        }
-    }
-    r->template_at = 0;
-    return true;
+    return expand(r, er, a, er->params, UINT64_MAX);
 }

@@ -471,6 +471,8 @@ static void abandon(struct wr_flow *f, struct wr_run *r)
     switch (r->stage) {
     case WR_RUN_STATEMENT:
     case WR_RUN_TEMPLATES:
+    case WR_RUN_SECRETS_STATEMENT:
+    case WR_RUN_SECRETS:
     case WR_RUN_READY:
     case WR_RUN_KEPT:
     case WR_RUN_ENDED:

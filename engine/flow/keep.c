@@ -29,6 +29,7 @@ void wr_run_entry(const struct wr_run *r, struct wr_entry *e, struct wr_entry_ac
             .param_count = er->rec.params ? er->action->param_count : 0,
             .params = er->rec.params,
             .options = er->action->impl->options,
+            .secret = er->action->secret,
             .resource = er->resource,
             .message = er->message,
         };

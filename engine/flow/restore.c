@@ -31,9 +31,11 @@ static const struct wr_sink_impl *find_kind(const struct wr_flow *f, wr_str name
 
 // The parameters by the table that there is now. NULL: the arena is full.
 static struct wr_param *restore_params(struct wr_arena *arena, const struct wr_sink_impl *impl,
-                                       const struct wr_entry_action *a, size_t *count)
+                                       const struct wr_entry_action *a, size_t *count,
+                                       uint64_t *missing)
 {
     *count = 0;
+    *missing = 0;
     while (impl->options && impl->options[*count].name) {
         ++*count;
     }
@@ -46,6 +48,7 @@ static struct wr_param *restore_params(struct wr_arena *arena, const struct wr_s
         int at = wr_option_find(impl->options, a->names[i]);
         if (at >= 0) {
             params[at] = a->params[i];
+            *missing |= i < WR_OPTIONS_MAX && (a->secret >> i & 1) ? UINT64_C(1) << at : 0;
         }
     }
     return params;
@@ -65,7 +68,8 @@ static bool restore_action(struct wr_run *r, const struct wr_entry *e, size_t i,
     bool known = impl != NULL;
     impl = known ? impl : &unknown_sink;
     size_t count;
-    struct wr_param *params = restore_params(arena, impl, a, &count);
+    uint64_t missing;
+    struct wr_param *params = restore_params(arena, impl, a, &count, &missing);
     if (!params) {
         return false;
     }
@@ -76,6 +80,7 @@ static bool restore_action(struct wr_run *r, const struct wr_entry *e, size_t i,
         .params = params,
         .counters = wr_metrics_action(r->rule->counters, impl->name),
         .path = impl->name,
+        .secret = missing,
     };
     if (known && wr_sinks_require(f->options.sinks, kind, &fault)) {
         static struct wr_log_limit limit; // a spool full of them is one trouble
@@ -84,7 +89,9 @@ static bool restore_action(struct wr_run *r, const struct wr_entry *e, size_t i,
     }
     wr_engine_record_init(er, r, to);
     er->rec.dialect = e->dialect;
+    er->params = params;
     er->rec.params = params;
+    er->missing = missing;
     er->delivered = a->state == WR_ENTRY_DELIVERED;
     if (a->state == WR_ENTRY_FAILED) { // before it was kept: a template that did not resolve
         wr_engine_record_fail(er, a->resource, a->message);
@@ -142,7 +149,10 @@ static bool restore_rule(struct wr_run *r, const struct wr_entry *e)
         bool same = now && i < now->action_count && now->action_count == count &&
                     strcmp(now->actions[i].impl->name, actions[i].impl->name) == 0;
         r->records[i].rec.written = same ? now->actions[i].params : NULL;
+        r->records[i].source = same ? &now->actions[i] : NULL;
+        actions[i].secret |= same ? now->actions[i].secret : 0;
     }
+    r->stage = wr_secrets_restore(r, now) ? WR_RUN_SECRETS_STATEMENT : WR_RUN_READY;
     return true;
 }
 
@@ -241,7 +251,15 @@ wr_err wr_run_restore(struct wr_flow *f, struct wr_backlog *b, uint64_t seq, str
     r->spool_share = wr_run_spool_share(r);
     r->backlog = b;
     wr_run_retain(r);
-    wr_run_submit(r);
+    if (r->stage == WR_RUN_SECRETS_STATEMENT) {
+        b->restoring++;
+        if (f->lanes.count) {
+            (void)wr_lane_join(&f->lanes, r);
+        }
+        wr_run_advance(r);
+    } else {
+        wr_run_submit(r);
+    }
     wr_flow_release(f, m);
     return WR_OK;
 }

@@ -87,6 +87,11 @@ static void leave(struct wr_run *r)
         wr_run_complete(r);
         return;
     }
+    if (r->restored) {
+        wr_backlog_restored(r->backlog);
+        wr_run_submit(r);
+        return;
+    }
     wr_flow_reached(r->flow, WR_LATENCY_EVALUATED, r->message);
     if (r->flow->options.spool && !r->flow->options.spool_is_old && r->rule->action_count > 0) {
         wr_run_keep(r);
@@ -122,7 +127,8 @@ static void suspend(struct wr_run *r)
 {
     wr_run_retain(r);
     r->flow->options.metrics->suspended++;
-    bool ordered = r->stage == WR_RUN_STATEMENT || r->stage == WR_RUN_TEMPLATES;
+    bool ordered = r->stage == WR_RUN_STATEMENT || r->stage == WR_RUN_TEMPLATES ||
+                   r->stage == WR_RUN_SECRETS_STATEMENT || r->stage == WR_RUN_SECRETS;
     if (ordered && !r->lane) {
         wr_lane_open(&r->flow->lanes, r);
     }
@@ -221,6 +227,15 @@ void wr_run_advance(struct wr_run *r)
 {
     if (r->stage == WR_RUN_ERROR_STATEMENT || r->stage == WR_RUN_ERROR_TEMPLATES) {
         wr_error_action_advance(r);
+        return;
+    }
+    if (r->stage == WR_RUN_SECRETS_STATEMENT || r->stage == WR_RUN_SECRETS) {
+        if (!wr_secrets_advance(r)) {
+            suspend(r);
+            return;
+        }
+        r->stage = WR_RUN_READY;
+        proceed(r);
         return;
     }
     if (r->stage == WR_RUN_STATEMENT) {

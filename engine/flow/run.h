@@ -22,6 +22,8 @@
 enum wr_run_stage {
     WR_RUN_STATEMENT,
     WR_RUN_TEMPLATES,
+    WR_RUN_SECRETS_STATEMENT, // of a restored run: variables for templates that ask for secrets
+    WR_RUN_SECRETS,           // of a restored run: those templates
     WR_RUN_READY,
     WR_RUN_KEPT, // given to the spool
     WR_RUN_SUBMITTED,
@@ -48,6 +50,10 @@ struct wr_engine_record {
     int64_t first_try_ms;       // of uv_now()
     uint64_t batch;             // failed: wr_why.batch
     bool probe;                 // its answer decides about a circuit
+    uint64_t
+        missing; // restored: parameters that were not kept, a bit each, to be had from `source`
+    const struct wr_rule_action *source; // the action as its rule has it now, or NULL
+    struct wr_param *fresh;              // a table of it, while templates are evaluated
     struct wr_retry_entry retry;
     struct wr_circuit_waiter waiter;
 };
@@ -189,6 +195,10 @@ bool wr_trace_has(const struct wr_flow *f, const struct wr_rule_group *group);
 // template that fails sets er->failed. The cursor is run->template_at and ->expanding, 0 and false
 // at the start.
 bool wr_expand(struct wr_run *r, struct wr_engine_record *er) WR_MUST_CHECK;
+// The same for a restored record: of the templates of er->source only those of er->missing, into
+// `params`, a table of that action's.
+bool wr_expand_missing(struct wr_run *r, struct wr_engine_record *er,
+                       struct wr_param *params) WR_MUST_CHECK;
 
 // ---- record.c
 
@@ -228,7 +238,20 @@ void wr_together_end(struct wr_run *leader, void (*end)(struct wr_run *r));
 bool wr_together_abandon(struct wr_run *r);
 void wr_together_free(struct wr_flow *f);
 
+// ---- secrets.c: what the spool does not keep of a restored run
+
+// `now`: the rule as it is, or NULL. Constants are taken, records whose secrets are nowhere fail.
+// True: templates are to be evaluated, by wr_secrets_advance() from WR_RUN_SECRETS_STATEMENT on.
+bool wr_secrets_restore(struct wr_run *r, const struct wr_rule *now) WR_MUST_CHECK;
+// False: a look-up is under way (call again).
+bool wr_secrets_advance(struct wr_run *r) WR_MUST_CHECK;
+
 // ---- error_action.c
+
+// Evaluate the statement of a run that was not evaluated here, since templates may read its
+// variables; whatever it comes to, the result is the one that was kept. r->expanding is false at
+// the start. False: a look-up is under way (call again).
+bool wr_run_statement_again(struct wr_run *r) WR_MUST_CHECK;
 
 // All actions are settled and some failed: make the document and the record, from the rule's error
 // action.

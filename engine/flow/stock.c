@@ -29,6 +29,8 @@ static void count_run(const struct wr_run *r)
     case WR_RUN_ENDED: // counted as what it came to
         return;
     case WR_RUN_TEMPLATES:
+    case WR_RUN_SECRETS_STATEMENT:
+    case WR_RUN_SECRETS:
     case WR_RUN_READY:
         c->now.stages[WR_STAGE_TEMPLATES]++;
         return;

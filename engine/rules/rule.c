@@ -58,6 +58,32 @@ static size_t text_count(const struct wr_document_action *d)
     return count;
 }
 
+// A template that asks for a secret: then what it comes to is one.
+static bool asks_for_secret(wr_str text)
+{
+    static const char name[] = "get_secret";
+    for (size_t at = 0; at + sizeof name - 1 <= text.len; at++) {
+        if (strncasecmp(text.at + at, name, sizeof name - 1) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool holds_secret(const struct wr_option *option, const struct wr_param *p)
+{
+    bool marked = option->flags & WR_OPT_SECRET;
+    if (p->set && option->type == WR_OPT_STRING && marked) {
+        return true;
+    }
+    bool found = asks_for_secret(p->text);
+    for (size_t i = 0; i < p->count; i++) {
+        found |= asks_for_secret(p->keys[i]) || asks_for_secret(p->values[i]) ||
+                 (marked && wr_secret_name(p->keys[i]));
+    }
+    return found;
+}
+
 static wr_err add_action(struct builder *b, const struct wr_document_action *d,
                          struct wr_rule_action *a)
 {
@@ -65,6 +91,9 @@ static wr_err add_action(struct builder *b, const struct wr_document_action *d,
         .impl = d->impl, .param_count = d->param_count, .params = d->params, .path = d->path};
     while (b->options->kinds[a->kind] != d->impl) {
         a->kind++;
+    }
+    for (size_t i = 0; i < d->param_count; i++) {
+        a->secret |= holds_secret(&d->impl->options[i], &d->params[i]) ? UINT64_C(1) << i : 0;
     }
     a->counters = wr_metrics_action(b->rule->counters, d->impl->name);
     size_t room = text_count(d);

@@ -26,6 +26,7 @@ struct wr_rule_action {
     const struct wr_template_use *templates; // in the order of the parameters
     struct wr_action_counters *counters;
     const char *path; // "actions[0].s3"
+    uint64_t secret;  // parameters that hold secrets, a bit each: the spool does not keep them
 };
 
 struct wr_rule {

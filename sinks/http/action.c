@@ -17,8 +17,8 @@ const struct wr_option wr_http_action_options[] = {
                               .max = URL_MAX, .unit = "bytes",
                               .help =
                                   "Prefix of the URL that has confirmed that it wants messages."},
-    [WR_HTTP_HEADERS] = {"headers", WR_OPT_PAIRS, WR_OPT_TEMPLATE, .min = 0, .max = 100,
-                         .help = "Headers of the request."},
+    [WR_HTTP_HEADERS] = {"headers", WR_OPT_PAIRS, WR_OPT_TEMPLATE | WR_OPT_SECRET, .min = 0,
+                         .max = 100, .help = "Headers of the request."},
     [WR_HTTP_SIGN_REGION] = {"auth.sigv4.signingRegion", WR_OPT_STRING, WR_OPT_NESTED,
                              .help = "Region that the request is signed for."},
     [WR_HTTP_SIGN_SERVICE] = {"auth.sigv4.serviceName", WR_OPT_STRING, WR_OPT_NESTED,

@@ -14,7 +14,7 @@
 enum { TOKEN, URL };
 
 static const struct wr_option options[] = {
-    [TOKEN] = {"token", WR_OPT_STRING, WR_OPT_REQUIRED, .min = 40, .unit = "bytes",
+    [TOKEN] = {"token", WR_OPT_STRING, WR_OPT_REQUIRED | WR_OPT_SECRET, .min = 40, .unit = "bytes",
                .help = "Bearer token of the stream."},
     [URL] = {"url", WR_OPT_STRING, WR_OPT_REQUIRED, .min = 1, .max = 2000, .unit = "bytes",
              .help = "URL of the stream's input."},

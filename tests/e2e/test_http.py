@@ -605,5 +605,114 @@ def test_influx_secrets_manager():
             tap.check("ResourceNotFoundException" in late(weir)["gone"]["errorMessage"], late(weir))
 
 
+PATIENT = {"retry": {"attempts": 200, "budget": "60s", "base": "50ms", "cap": "100ms", "circuit": 0}}
+
+
+def grep(folder, secrets, but=()):
+    """Files below the folder that hold one of the secrets."""
+    found = []
+    for path, _, names in os.walk(folder):
+        for name in filter(os.path.isfile, (os.path.join(path, n) for n in names)):
+            with open(name, "rb") as f:
+                text = f.read()
+            found += [(name, s) for s in secrets if s.encode() in text and not name.startswith(but)]
+    return found
+
+
+def write_secret(weir, value):
+    support.write_file(os.path.join(weir.state_dir, "lookups", "secrets", "api.json"), json.dumps({"SecretString": value}), 0o600)
+
+
+def test_secrets_are_not_kept():
+    """spool and dead letters hold no secret of a header, literal or asked for; after a kill and a redrive each is the rule's of then"""
+    literal, old, new, late = "literal-Swordfish-1", "asked-Swordfish-2", "asked-Swordfish-3", "literal-Swordfish-4"
+    role = "arn:aws:iam::123456789012:role/r"
+
+    def rules(url, secret):
+        asked = [{"key": "x-asked", "value": f"Bearer ${{get_secret('api', 'SecretString', '{role}')}} ${{topic(2)}} ${{k}}"}]
+        return {
+            "literal": rule("SELECT n FROM 'a/+'", http(url + "/literal", headers=headers(Authorization=f"Basic {secret}", X_Plain="p-${n}"))),
+            "asked": rule("SELECT n FROM 'a/+'", http(url + "/asked", headers=asked)),
+            "plain": rule("SELECT n FROM 'a/+'", http(url + "/plain", headers=headers(X_Plain="kept-${n}"))),
+            "dead": rule("SELECT n FROM 'a/+'", http(url + "/dead", headers=headers(X_Api_Key=secret))),
+        }
+    settings = {"sinks": {"http": PATIENT}}
+    with Broker() as broker, Server() as server, Weir(broker, {}, settings, start=False) as weir:
+        for name, payload in rules(server.url, literal).items():
+            weir.write_rule(name, payload)
+        write_secret(weir, old)
+        for path in ("/literal", "/asked", "/plain"):
+            server.say(path, 503)
+        server.say("/dead", 400)
+        weir.start()
+        for n in range(3):
+            broker.publish("a/kiln", json.dumps({"n": n, "k": "v"}), qos=1)
+        wait_for(lambda: weir.totals()["deadLetters"]["entries"] == 3 and len(server.seen("/asked")) >= 3, "tries")
+        tap.equal(server.seen("/asked")[0].headers["x-asked"], f"Bearer {old} kiln v", "the header of the first tries")
+        weir.kill()
+        kept = ("lookups/secrets",)
+        tap.equal(grep(weir.state_dir, (literal, old), but=tuple(os.path.join(weir.state_dir, k) for k in kept)), [], "secrets at rest")
+        tap.check(grep(weir.state_dir, ("kept-1",)), "what is no secret is kept")
+        for name, payload in rules(server.url, late).items():
+            if name != "plain":
+                weir.write_rule(name, payload)
+        weir.remove_rule("plain")
+        write_secret(weir, new)
+        server.rules.clear()
+        before = len(server.requests)
+        weir.start()
+        wait_for(lambda: len({r.body for r in server.requests[before:] if r.path != "/dead"}) == 3 and
+                 all(len({r.body for r in server.requests[before:] if r.path == p}) == 3 for p in ("/literal", "/asked", "/plain")), "deliveries")
+        after = server.requests[before:]
+        tap.equal({r.headers["Authorization"] for r in after if r.path == "/literal"}, {f"Basic {late}"}, "a literal of the rule as it is now")
+        tap.equal({(r.body, r.headers["X-Plain"]) for r in after if r.path == "/literal"}, {(b'{"n":%d}' % n, f"p-{n}") for n in range(3)},
+                  "the other headers of that rule")
+        tap.equal(sorted(r.body for r in after if r.path == "/asked"), [b'{"n":%d}' % n for n in range(3)], "each once")
+        tap.equal({r.headers["x-asked"] for r in after if r.path == "/asked"}, {f"Bearer {new} kiln v"}, "the secret as it is now")
+        tap.equal({(r.body, r.headers["X-Plain"]) for r in after if r.path == "/plain"}, {(b'{"n":%d}' % n, f"kept-{n}") for n in range(3)},
+                  "without secrets the rule is not needed")
+        shown = weir.run("dead", "list", "--rule", "dead", "--json")[1]
+        tap.check("x-api-key" in shown.lower() and "(not shown)" in shown and late not in shown and literal not in shown, shown)
+        wait_for(lambda: weir.totals()["spool"]["entries"] == 0, "the spool to be empty")
+        before = len(server.requests)
+        code, out, err = weir.run("dead", "redrive", "--yes")
+        tap.equal(code, 0, out + err)
+        wait_for(lambda: len(server.requests) == before + 3, "the dead letters")
+        tap.equal({r.path for r in server.requests[before:]}, {"/dead"}, "only these")
+        tap.equal({r.headers["X-Api-Key"] for r in server.requests[before:] if r.path == "/dead"}, {late}, "the key of now")
+
+
+def test_secrets_of_a_rule_that_is_gone():
+    """a record whose secret is nowhere any more is a dead letter that says so, and is delivered once the rule is back"""
+    with Broker() as broker, Server() as server, Weir(broker, {}, {"sinks": {"http": PATIENT}}, start=False) as weir:
+        kept = rule("SELECT n FROM 'a/+'", http(server.url + "/x", headers=headers(Authorization="Basic literal-Swordfish-1")))
+        other = rule("SELECT n FROM 'a/+'", s3("other", "${n}"))
+        for name in ("gone", "changed"):
+            weir.write_rule(name, kept)
+        server.say("/x", 503)
+        weir.start()
+        broker.publish("a/b", '{"n": 1}', qos=1)
+        wait_for(lambda: len(server.seen("/x")) >= 4, "tries")
+        weir.kill()
+        weir.remove_rule("gone")
+        weir.write_rule("changed", other)
+        server.rules.clear()
+        weir.start()
+        wait_for(lambda: weir.totals()["deadLetters"]["entries"] == 2, "dead letters")
+        shown = weir.run("dead", "list", "--json")[1]
+        for text in ("SecretNotKept: headers, which holds a secret, is taken from the rule and not kept in the spool, and there is no such rule any more",
+                     "and the rule has other actions now"):
+            tap.check(text in shown, shown)
+        for name in ("gone", "changed"):
+            weir.write_rule(name, kept)
+        weir.kill()
+        weir.start()
+        before = len(server.requests)
+        code, out, err = weir.run("dead", "redrive", "--yes")
+        tap.equal(code, 0, out + err)
+        wait_for(lambda: len(server.requests) == before + 2, "both")
+        tap.equal({r.headers["Authorization"] for r in server.requests[before:]}, {"Basic literal-Swordfish-1"}, "with their header")
+
+
 if __name__ == "__main__":
     support.main(globals())

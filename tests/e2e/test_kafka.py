@@ -201,6 +201,43 @@ def test_secrets_are_not_shown():
         tap.check("errorMessage" in weir.objects("errors")["e"].decode(), "there is an error document")
 
 
+def test_secrets_are_not_kept():
+    """kafka: passwords, literal or asked for, are not in the spool; after a kill they are the rule's again, and the order is kept"""
+    literal, asked = "literal-Swordfish-1", "asked-Swordfish-2"
+    folder = support.temp_dir()
+    ca, server, _ = stores(folder)
+    tls, trust = ("--cert", server[0], "--key", server[1]), base64.b64encode(read_bytes(ca[0])).decode()
+    with kafka.Cluster() as cluster, Broker() as broker:
+        proxies = [kafka.Proxy(cluster, *tls, "--plain", f"weir:{p}") for p in (literal, asked)]
+
+        def properties(proxy, password):
+            return {"bootstrap.servers": proxy.bootstrap, "security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN",
+                    "sasl.plain.username": "weir", "sasl.plain.password": password, "ssl.truststore": trust}
+        rules = {"literal": rule("SELECT n FROM 'd'", action("literal", properties(proxies[0], literal), key="${n % 1}")),
+                 "asked": rule("SELECT n FROM 'd'", action("asked", properties(
+                     proxies[1], "${get_secret('kafka', 'SecretString', 'arn:aws:iam::123456789012:role/r')}"), key="${n % 1}"))}
+        settings = {"retry": {"attempts": 500, "budget": "120s", "cap": "1s"}, "sinks": {"kafka": {"mode": "aws", "timeout": "1s"}}}
+        with Weir(broker, rules, settings, start=False) as weir:
+            support.write_file(os.path.join(weir.state_dir, "lookups", "secrets", "kafka.json"), json.dumps({"SecretString": asked}), 0o600)
+            weir.start()
+            cluster.down()
+            count = 300
+            broker.publish_lines("d", (json.dumps({"n": n}) for n in range(count)))
+            wait_for(lambda: weir.totals()["spool"]["entries"] == 2 * count, lambda: f"all to be kept: {weir.totals()['spool']}")
+            weir.kill()
+            for path, _, names in os.walk(os.path.join(weir.state_dir, "spool")):
+                for name in names:
+                    text = read_bytes(os.path.join(path, name))
+                    tap.check(literal.encode() not in text and asked.encode() not in text, f"{name} holds a password")
+                    tap.check(b'"n"' in text or not name.endswith(".seg"), f"{name} holds the records")
+            cluster.up()
+            weir.start()
+            for topic in ("literal", "asked"):
+                wait_for(lambda t=topic: len(cluster.read(t)) >= count, lambda t=topic: f"{t}: {len(cluster.read(t))}", timeout=60, every=0.5)
+                tap.equal([json.loads(m.value)["n"] for m in cluster.read(topic)], list(range(count)), f"{topic}: each once, in order")
+            tap.check(literal not in weir.log and asked not in weir.log, "in the log")
+
+
 def stores(folder):
     """A server's certificate, and a client's in a PKCS#12 store with the password "changeit"."""
     ca = support.make_ca(folder)

@@ -133,6 +133,73 @@ static void test_what_is_written_is_read(void **state)
     wr_buf_release(&b);
 }
 
+// Of what is secret only the names are in the bytes; likewise once they are written again.
+static void test_secrets_are_not_written(void **state)
+{
+    static const wr_str given_keys[] = {WR_STR_INIT("bootstrap.servers"),
+                                        WR_STR_INIT("sasl.password")};
+    static const wr_str given_values[] = {WR_STR_INIT("host:9092"), WR_STR_INIT("hunter2")};
+    static const struct wr_option options[] = {
+        {"topic", WR_OPT_STRING},
+        {"token", WR_OPT_STRING, WR_OPT_SECRET},
+        {"clientProperties", WR_OPT_PAIRS, WR_OPT_SECRET},
+        {0},
+    };
+    const struct wr_param given[] = {
+        {.set = true, .text = S("t")},
+        {.set = true, .text = S("swordfish"), .number = 4711},
+        {.set = true, .count = 2, .keys = given_keys, .values = given_values},
+    };
+    struct wr_entry_action action = {
+        .kind = S("kafka"), .param_count = 3, .params = given, .options = options, .secret = 6};
+    struct wr_entry_action actions[WR_ENTRY_ACTIONS_MAX];
+    struct wr_entry e = sample(actions), back;
+    e.actions = &action;
+    e.action_count = 1;
+    struct wr_arena arena;
+    wr_arena_init(&arena, 1 << 20);
+    struct wr_buf b = {0}, again = {0};
+    wr_entry_write(&b, &e);
+    assert_true(wr_str_find(wr_buf_str(&b), S("swordfish")) < 0);
+    assert_true(wr_str_find(wr_buf_str(&b), S("hunter2")) < 0);
+    assert_true(wr_str_find(wr_buf_str(&b), S("host:9092")) < 0);
+    assert_int_equal(wr_entry_read(wr_buf_str(&b), &arena, &back, NULL), WR_OK);
+    const struct wr_entry_action *a = &back.actions[0];
+    assert_int_equal(a->secret, 6);
+    assert_int_equal(a->param_count, 3);
+    CHECK_STR("kept", a->params[0].text, S("t"));
+    CHECK_STR("name", a->names[1], S("token"));
+    assert_null(a->params[1].text.at);
+    assert_int_equal(a->params[1].number, 0);
+    assert_int_equal(a->params[2].count, 2);
+    CHECK_STR("key", a->params[2].keys[1], given_keys[1]);
+    assert_null(a->params[2].values[1].at);
+    struct wr_entry redriven;
+    wr_entry_redrive(&back, &redriven, actions);
+    wr_entry_write(&again, &redriven);
+    assert_int_equal(wr_entry_read(wr_buf_str(&again), &arena, &back, NULL), WR_OK);
+    assert_int_equal(back.actions[0].secret, 6);
+    wr_arena_release(&arena);
+    wr_buf_release(&b);
+    wr_buf_release(&again);
+}
+
+// What an older weir left is read.
+static void test_version_1(void **state)
+{
+    struct wr_entry_action actions[2];
+    struct wr_entry e = sample(actions), back;
+    struct wr_buf b = {0};
+    struct wr_arena arena;
+    wr_arena_init(&arena, 1 << 20);
+    wr_entry_write(&b, &e);
+    b.at[0] = 1;
+    assert_int_equal(wr_entry_read(wr_buf_str(&b), &arena, &back, NULL), WR_OK);
+    check_same(&e, &back);
+    wr_arena_release(&arena);
+    wr_buf_release(&b);
+}
+
 static void test_cut_and_changed_entries_are_refused_or_safe(void **state)
 {
     struct wr_entry_action actions[2];
@@ -158,7 +225,7 @@ static void test_cut_and_changed_entries_are_refused_or_safe(void **state)
             b.at[at] = (char)(b.at[at] ^ 1 << bit);
         }
     }
-    b.at[0] = 2;
+    b.at[0] = WR_ENTRY_VERSION + 1;
     struct wr_fault fault;
     assert_int_equal(wr_entry_read(wr_buf_str(&b), &arena, &back, &fault), WR_ERR_UNSUPPORTED);
     wr_arena_release(&arena);
@@ -182,6 +249,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_what_is_written_is_read),
+        T(test_secrets_are_not_written),
+        T(test_version_1),
         T(test_cut_and_changed_entries_are_refused_or_safe),
         T(test_an_arena_that_is_too_small),
     };

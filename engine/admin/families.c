@@ -1,5 +1,7 @@
 #include "engine/admin/families.h"
 
+#include "engine/admin/certificates.h"
+
 #include "sql/base/banned.h"
 
 void wr_families_add(struct wr_api *api)
@@ -12,4 +14,12 @@ void wr_families_add(struct wr_api *api)
     wr_api_add_role_aliases(api);
     wr_api_add_settings(api);
     wr_api_add_tags(api);
+}
+
+void wr_families_add_certificates(struct wr_api *api, struct wr_certificates *certificates)
+{
+    wr_api_add_certificates(api, certificates);
+    wr_api_add_register(api, certificates);
+    wr_api_add_ca(api, certificates);
+    wr_api_add_transfers(api, certificates);
 }

@@ -8,6 +8,11 @@
 
 void wr_families_add(struct wr_api *api); // all that need nothing but the registry
 
+// api_certificates.c, api_register.c, api_ca.c, api_transfers.c; see certificates.h. `certificates`
+// is lent until the API is closed.
+struct wr_certificates;
+void wr_families_add_certificates(struct wr_api *api, struct wr_certificates *certificates);
+
 void wr_api_add_account(struct wr_api *api);      // api_account.c: DescribeEndpoint
 void wr_api_add_credentials(struct wr_api *api);  // api_credentials.c: access keys, tokens
 void wr_api_add_things(struct wr_api *api);       // api_things.c

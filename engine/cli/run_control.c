@@ -2,11 +2,14 @@
 #include "engine/cli/run_parts.h"
 
 #include "engine/admin/auth.h"
+#include "engine/admin/certificates.h"
 #include "engine/admin/console.h"
 #include "engine/admin/families.h"
 #include "engine/admin/sessions.h"
 #include "engine/admin/tenants.h"
 #include "engine/registry/registry.h"
+
+#include <stdlib.h>
 
 #include "sql/base/banned.h"
 
@@ -37,6 +40,9 @@ void wr_daemon_open_api(struct wr_daemon *d)
                                                   .tenants = d->tenants,
                                                   .config = d->config});
     wr_families_add(d->api);
+    d->certificates = wr_zalloc(sizeof *d->certificates);
+    d->certificates->seal = d->seal;
+    wr_families_add_certificates(d->api, d->certificates);
     d->console = wr_console_new(&(struct wr_console_options){
         .admin = d->admin, .config = d->config, .tenants = d->tenants, .sessions = d->sessions});
 }
@@ -49,6 +55,7 @@ static void on_registry_closed(void *user)
     wr_auth_free(d->auth);
     wr_sessions_free(d->sessions);
     wr_tenants_free(d->tenants);
+    free(d->certificates);
     wr_seal_key_free(d->seal);
     d->control_closed(d);
 }

@@ -36,6 +36,7 @@ struct wr_daemon_arguments {
 };
 
 struct wr_api;
+struct wr_certificates;
 struct wr_auth;
 struct wr_console;
 struct wr_registry;
@@ -68,6 +69,7 @@ struct wr_daemon {
     struct wr_tenants *tenants;
     struct wr_sessions *sessions;
     struct wr_auth *auth;
+    struct wr_certificates *certificates; // keys of that family; NULL: none
     struct wr_console *console;
     struct wr_api *api;
     void (*control_closed)(void *user);

@@ -142,6 +142,49 @@ uint32_t wr_policy_statements(const struct wr_policy *p)
 
 // ---- values of variables
 
+#define DN_NAMES(NAME)          \
+    NAME("Country")             \
+    NAME("Organization")        \
+    NAME("OrganizationalUnit")  \
+    NAME("State")               \
+    NAME("CommonName")          \
+    NAME("SerialNumber")        \
+    NAME("Title")               \
+    NAME("Surname")             \
+    NAME("GivenName")           \
+    NAME("Initials")            \
+    NAME("Pseudonym")           \
+    NAME("GenerationQualifier") \
+    NAME("DistinguishedNameQualifier")
+#define ALTERNATIVE_NAMES(NAME)       \
+    NAME("RFC822Name")                \
+    NAME("DNSName")                   \
+    NAME("DirectoryName")             \
+    NAME("UniformResourceIdentifier") \
+    NAME("IPAddress")
+
+static const wr_str certificate_names[] = {
+#define NAME(text) WR_STR_INIT("Subject." text),
+    DN_NAMES(NAME)
+#undef NAME
+#define NAME(text) WR_STR_INIT("Issuer." text),
+        DN_NAMES(NAME)
+#undef NAME
+#define NAME(text) WR_STR_INIT("Subject.AlternativeName." text),
+            ALTERNATIVE_NAMES(NAME)
+#undef NAME
+#define NAME(text) WR_STR_INIT("Issuer.AlternativeName." text),
+                ALTERNATIVE_NAMES(NAME)
+#undef NAME
+                    WR_STR_INIT("SerialNumber"),
+    WR_STR_INIT("AvailableKeys"),
+};
+
+wr_str wr_policy_certificate_name(size_t at)
+{
+    return at < WR_COUNT(certificate_names) ? certificate_names[at] : (wr_str){NULL, 0};
+}
+
 struct asking {
     const struct wr_policy *policy;
     struct policy_head head;

@@ -67,54 +67,11 @@ static const struct {
 #undef VAR
 };
 
-#define DN_NAMES(NAME)          \
-    NAME("Country")             \
-    NAME("Organization")        \
-    NAME("OrganizationalUnit")  \
-    NAME("State")               \
-    NAME("CommonName")          \
-    NAME("SerialNumber")        \
-    NAME("Title")               \
-    NAME("Surname")             \
-    NAME("GivenName")           \
-    NAME("Initials")            \
-    NAME("Pseudonym")           \
-    NAME("GenerationQualifier") \
-    NAME("DistinguishedNameQualifier")
-#define ALTERNATIVE_NAMES(NAME)       \
-    NAME("RFC822Name")                \
-    NAME("DNSName")                   \
-    NAME("DirectoryName")             \
-    NAME("UniformResourceIdentifier") \
-    NAME("IPAddress")
-
-static const wr_str certificate_names[] = {
-#define NAME(text) WR_STR_INIT("Subject." text),
-    DN_NAMES(NAME)
-#undef NAME
-#define NAME(text) WR_STR_INIT("Issuer." text),
-        DN_NAMES(NAME)
-#undef NAME
-#define NAME(text) WR_STR_INIT("Subject.AlternativeName." text),
-            ALTERNATIVE_NAMES(NAME)
-#undef NAME
-#define NAME(text) WR_STR_INIT("Issuer.AlternativeName." text),
-                ALTERNATIVE_NAMES(NAME)
-#undef NAME
-                    WR_STR_INIT("SerialNumber"),
-    WR_STR_INIT("AvailableKeys"),
-};
-
-wr_str wr_policy_certificate_name(size_t at)
-{
-    return at < WR_COUNT(certificate_names) ? certificate_names[at] : (wr_str){NULL, 0};
-}
-
 // "Subject.Country", "Subject.Country.1", "Subject.Country.List": the bare name and the index.
 static bool certificate_variable(wr_str text, wr_str *name, uint16_t *index)
 {
-    for (size_t i = 0; i < WR_COUNT(certificate_names); i++) {
-        wr_str known = certificate_names[i];
+    wr_str known;
+    for (size_t i = 0; (known = wr_policy_certificate_name(i)).at; i++) {
         if (text.len < known.len || !wr_str_eq_nocase(wr_str_cut(text, 0, known.len), known)) {
             continue;
         }

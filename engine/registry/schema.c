@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "engine/registry/schema_certificates.sql.h"
 #include "engine/registry/schema_tenants.sql.h"
 
 #include "sql/base/banned.h"
@@ -63,6 +64,7 @@ static const char *const steps[] = {
     "CREATE TABLE logging_options("
     " realm INTEGER PRIMARY KEY REFERENCES realms(id), settings TEXT NOT NULL);",
     WR_SCHEMA_TENANTS,
+    WR_SCHEMA_CERTIFICATES,
 };
 
 int wr_schema_version(void)

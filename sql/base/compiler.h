@@ -10,6 +10,7 @@
 #define WR_HOT                          __attribute__((hot))
 #define WR_COLD                         __attribute__((cold))
 #define WR_TARGET(feature)              __attribute__((target(feature)))
+#define WR_EXPORT                       __attribute__((visibility("default")))
 #define WR_NOINLINE                     __attribute__((noinline))
 #define WR_ALWAYS_INLINE                inline __attribute__((always_inline))
 #define WR_NONSTRING                    __attribute__((nonstring))

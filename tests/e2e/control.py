@@ -42,7 +42,7 @@ def client(weir, key=None, region=REGION, prefix="", service="iot"):
                                                       connect_timeout=5, read_timeout=20))
 
 
-def refused(code, status, call, **arguments):
+def refused(code, status, call, /, **arguments):
     """The call must fail with this code and status; returns the parsed error."""
     try:
         call(**arguments)

@@ -12,9 +12,9 @@ import shutil
 import stat
 import subprocess
 import sys
-import tempfile
 import zipfile
 
+from pki import Folder, openssl
 import support
 from support import tap
 
@@ -22,35 +22,16 @@ TOOL = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else None
 CLEAN = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
 
 
-def openssl(folder, *arguments):
-    done = subprocess.run(["openssl", *arguments], cwd=folder, capture_output=True, text=True, timeout=60)
-    if done.returncode:
-        raise support.Failed(f"openssl {' '.join(arguments)}: {done.stderr}")
-    return done.stdout
-
-
-class Authorities:
+class Authorities(Folder):
     """A CA for devices, one for the broker, the broker's certificate and a device's."""
 
     def __init__(self):
-        self.held = tempfile.TemporaryDirectory(prefix="wr-pki-")  # for all tests: it ends with the process
-        self.dir = self.held.name
-        for name in ("devices", "brokers"):
-            openssl(self.dir, "req", "-x509", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc",
-                    "-keyout", f"{name}.key", "-out", f"{name}.pem", "-days", "30", "-subj", f"/CN={name}")
-        self.issue("broker", "brokers", "subjectAltName=IP:127.0.0.1,DNS:localhost")
-        self.issue("device", "devices", "basicConstraints=CA:FALSE")
-        self.issue("stranger", "brokers", "basicConstraints=CA:FALSE")
-
-    def path(self, name):
-        return os.path.join(self.dir, name)
-
-    def issue(self, name, by, extension):
-        support.write_file(self.path("ext.cnf"), extension + "\n")
-        openssl(self.dir, "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-keyout",
-                f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
-        openssl(self.dir, "x509", "-req", "-in", f"{name}.csr", "-CA", f"{by}.pem", "-CAkey", f"{by}.key", "-days",
-                "30", "-extfile", "ext.cnf", "-out", f"{name}.pem")
+        super().__init__()
+        self.authority("devices")
+        self.authority("brokers")
+        self.signed("broker", "brokers", extension="subjectAltName=IP:127.0.0.1,DNS:localhost")
+        self.signed("device", "devices")
+        self.signed("stranger", "brokers")
 
     def broker(self, config=""):
         lines = "\n".join([f"cafile {self.path('devices.pem')}", f"certfile {self.path('broker.pem')}",

@@ -42,7 +42,7 @@ def weir(prefix, *args, cwd=None):
 def test_files():
     """every file is where it belongs, executable or not"""
     _, prefix = root()
-    for path, mode in (("bin/weir", 0o755), ("lib/systemd/system/weir.service", 0o644), ("lib/sysusers.d/weir.conf", 0o644),
+    for path, mode in (("bin/weir", 0o755), ("lib/weir/weir-mosquitto.so", 0o755), ("lib/systemd/system/weir.service", 0o644), ("lib/sysusers.d/weir.conf", 0o644),
                        ("lib/tmpfiles.d/weir.conf", 0o644), ("share/bash-completion/completions/weir", 0o644),
                        ("share/zsh/site-functions/_weir", 0o644), ("share/man/man1/weir.1", 0o644),
                        ("share/man/man5/weir.yaml.5", 0o644), ("share/doc/weir/operations.md", 0o644),

@@ -68,7 +68,9 @@ RULES = [
     # The broker's plugin shares these with weir: they stand on sql/base alone.
     ("engine/registry/policy*", ["engine/registry/policy*", "sql/base/*"], []),
     ("engine/registry/status*", ["engine/registry/policy.h", "engine/registry/status*", "sql/base/*"], []),
-    ("engine/plugin/*", ["engine/plugin/*", "engine/registry/policy.h", "engine/registry/status.h", "sql/base/*"],
+    ("engine/registry/origin*", ["engine/registry/origin.h", "sql/base/*"], ["openssl"]),
+    ("engine/plugin/*", ["engine/plugin/*", "engine/registry/policy.h", "engine/registry/status.h",
+      "engine/registry/origin.h", "engine/registry/broker_events.h", "sql/base/*"],
      ["mosquitto-plugin", "openssl"]),
     ("engine/config*", ENGINE, ["jansson", "yaml", "uv"]),
     # Message files are gzip by name.

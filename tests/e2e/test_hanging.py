@@ -62,7 +62,10 @@ def test_sink_hangs():
         tap.equal(weir.folders("quick"), {str(n): 1 for n in range(50)}, "results of the others")
         tap.equal(len(weir.results("hang")), 1, "calls of the function")
         totals = weir.totals()["mqtt"]
-        tap.check(totals["duplicatesDropped"] >= 1 and totals["connects"] >= 2, f"redelivery is recognised: {totals}")
+        if support.is_native():
+            tap.equal((totals["duplicatesDropped"], totals["connects"]), (0, 1), "the connection stays")
+        else:
+            tap.check(totals["duplicatesDropped"] >= 1 and totals["connects"] >= 2, f"redelivery is recognised: {totals}")
         tap.check("exceeded timeout" not in broker.log, "no client fell silent")
 
 

@@ -317,6 +317,21 @@ def test_silent_broker():
         source.quit()
 
 
+def test_reset():
+    """a connection that is reset is noticed at once, what came before it is taken"""
+    with Peer() as peer:
+        source = Source(peer)
+        for i in range(5):
+            wait_for(lambda: len(peer.of(0x82)) == i + 1, "a subscription")
+            peer.send(publish("t", str(i)))
+            wait_for(lambda: len(source.messages()) == i + 1, "the message")
+            peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            peer.socket.shutdown(socket.SHUT_RD)
+            peer.socket.close()
+            wait_for(lambda: peer.connections == i + 2, "another connection", timeout=5)
+        source.quit()
+
+
 def test_window_mqtt3():
     """MQTT 3.1.1 has no window: weir reads no further than mqtt.receive_maximum allows"""
     with Peer(v5=False) as peer:

@@ -11,11 +11,13 @@
 
 #include "sql/base/banned.h"
 
-#define TICK_MS    1000
-#define SETTLED_US 5000000 // up this long: the next failure starts the back-off anew
-#define LINGER_MS  1000    // for the broker to read our last words
-#define READ_SIZE  (64u << 10)
-#define READ_MIN   (16u << 10) // less room in a segment is not worth a call
+#define TICK_MS 1000
+// poll() finds an error, and reading finds none: for ever that would be a busy loop.
+#define TROUBLES_MAX 100
+#define SETTLED_US   5000000 // up this long: the next failure starts the back-off anew
+#define LINGER_MS    1000    // for the broker to read our last words
+#define READ_SIZE    (64u << 10)
+#define READ_MIN     (16u << 10) // less room in a segment is not worth a call
 // Bytes read in one turn of the loop, so that others get theirs.
 #define TURN_BYTES (256u << 10)
 // Bytes the broker has not taken from us, over which nothing more is read: each message read makes
@@ -308,6 +310,7 @@ static bool read_some(struct wr_conn *w, bool *more)
         }
         w->last_in_ms = uv_now(w->loop);
         w->pinged = false; // it is there
+        w->troubles = 0;
         g->len += (size_t)n;
         taken += (size_t)n;
         if (!take_packets(w)) {
@@ -370,8 +373,13 @@ static void handshake(struct wr_conn *w)
 static void on_poll(uv_poll_t *handle, int status, int events)
 {
     struct wr_conn *w = handle->data;
-    if (status < 0) { // whatever happened is EBADF to uv: reading tells
+    if (status < 0) { // whatever happened is EBADF to uv, which has stopped to watch: reading tells
+        w->watched = 0;
         events = UV_READABLE;
+        if (++w->troubles > TROUBLES_MAX) {
+            wr_conn_fail(w, WR_OUTAGE_ERRNO, -status, "");
+            return;
+        }
     }
     if (!w->greeting) {
         handshake(w);
@@ -446,6 +454,7 @@ static void on_tick(uv_timer_t *timer)
 static void start_link(struct wr_conn *w)
 {
     w->greeting = w->pinged = false;
+    w->troubles = 0;
     w->v5 = wr_mqtt_is_v5(w->config);
     w->keepalive_s = (unsigned)w->config->mqtt_keepalive_s;
     w->maximum_packet = UINT32_MAX;

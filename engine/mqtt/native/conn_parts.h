@@ -61,6 +61,7 @@ struct wr_conn {
     bool acks_wait; // acknowledgements are in `out`
     bool pinged;    // and not answered
     int watched;    // events of poll
+    int troubles;   // of poll in a row, without a byte read
 
     struct wr_segment *segment;                  // being read into; NULL: none yet
     size_t begin;                                // of what is not taken apart

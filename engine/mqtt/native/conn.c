@@ -84,6 +84,7 @@ static void drop_input(struct wr_conn *w)
         w->segment = NULL;
     }
     w->begin = w->expected = 0;
+    w->left_over = false;
 }
 
 static void end_link(struct wr_conn *w)
@@ -270,13 +271,20 @@ static void make_room(struct wr_conn *w)
     w->begin = 0;
 }
 
-// Take the packets apart that are there. False: the link is gone.
+// Take the packets apart that are there, unless told to pause: then the rest waits where it is.
+// False: the link is gone.
 static bool take_packets(struct wr_conn *w)
 {
     struct wr_segment *g = w->segment;
     struct wr_packet_fault fault;
+    w->left_over = false;
     for (;;) {
         struct wr_packet p;
+        if (WR_UNLIKELY(w->paused && w->up)) {
+            w->left_over = g->len > w->begin;
+            w->expected = 0;
+            return true;
+        }
         enum wr_scan got =
             wr_packet_scan(g->bytes + w->begin, g->len - w->begin, w->v5, &p, &fault);
         if (WR_UNLIKELY(got != WR_SCAN_WHOLE)) {
@@ -295,7 +303,10 @@ static bool read_some(struct wr_conn *w, bool *more)
 {
     struct wr_link *l = w->link;
     *more = false;
-    for (size_t taken = 0; taken < TURN_BYTES;) {
+    if (w->left_over && !take_packets(w)) {
+        return false;
+    }
+    for (size_t taken = 0; taken < TURN_BYTES && !(w->paused && w->up);) {
         make_room(w);
         struct wr_segment *g = w->segment;
         size_t room = g->cap - g->len;
@@ -320,9 +331,6 @@ static bool read_some(struct wr_conn *w, bool *more)
             return true;
         }
         *more = wr_stream_pending(&l->stream);
-        if (w->paused) {
-            return true;
-        }
     }
     return true;
 }
@@ -399,7 +407,7 @@ static void on_again(uv_idle_t *handle)
     if (!w->link || !w->greeting || !wr_conn_flush(w)) {
         return;
     }
-    if (!w->paused && wr_stream_pending(&w->link->stream)) {
+    if (!w->paused && (w->left_over || wr_stream_pending(&w->link->stream))) {
         pump(w);
     }
 }
@@ -489,7 +497,7 @@ void wr_conn_pause(struct wr_conn *w, bool pause)
         if (!w->pumping) {
             watch(w);
         }
-        wr_conn_flush_soon(w); // TLS may have bytes that poll() does not tell of
+        wr_conn_flush_soon(w); // there may be bytes that poll() does not tell of
     }
 }
 

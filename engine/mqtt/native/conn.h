@@ -52,7 +52,8 @@ struct wr_conn *wr_conn_new(uv_loop_t *loop, const struct wr_config *config, con
 
 // Acknowledge a message: leaves with the next write, which is soon.
 void wr_conn_acknowledge(struct wr_conn *w, enum wr_packet_type type, uint16_t mid);
-// Read nothing more until told otherwise; what is read already is still told.
+// Tell of nothing more, and read nothing, until told otherwise. From inside `message` too: the rest
+// of what was read waits.
 void wr_conn_pause(struct wr_conn *w, bool pause);
 // Subscribing through it, at any time.
 struct wr_subscriber wr_conn_subscriber(struct wr_conn *w);

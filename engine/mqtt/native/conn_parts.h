@@ -63,11 +63,12 @@ struct wr_conn {
     int watched;    // events of poll
     int troubles;   // of poll in a row, without a byte read
 
-    struct wr_segment *segment;                  // being read into; NULL: none yet
-    size_t begin;                                // of what is not taken apart
-    size_t expected;                             // size of the packet there, 0: not known
-    struct wr_buf out;                           // to be written
-    size_t written;                              // of it
+    struct wr_segment *segment; // being read into; NULL: none yet
+    size_t begin;               // of what is not taken apart
+    bool left_over;             // whole packets may be there: they wait for the end of a pause
+    size_t expected;            // size of the packet there, 0: not known
+    struct wr_buf out;          // to be written
+    size_t written;             // of it
     uint64_t last_in_ms, last_out_ms, pinged_ms; // of uv_now()
 
     unsigned keepalive_s;

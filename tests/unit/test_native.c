@@ -1,0 +1,167 @@
+// The native source on a broker that sends as fast as it can: warm, it allocates nothing; and what
+// it hands out is what was sent.
+#include "bench/micro/blaster.h"
+
+#include "engine/mqtt/mqtt.h"
+#include "engine/observe/log.h"
+#include "sql/base/hash.h"
+#include "tests/support/test.h"
+
+#include "tests/support/allocations.h"
+
+#include "sql/base/banned.h"
+
+#define MESSAGES 40000
+#define WARM     20000
+#define DISTINCT 500
+#define HELD     100 // messages that wait while others come
+
+static struct wr_sql_message sent[DISTINCT];
+static struct {
+    uv_loop_t loop;
+    struct wr_message_pool *pool;
+    struct wr_source *source;
+    struct wr_message *held[HELD];
+    size_t came, wrong;
+    uint64_t calls;
+    bool hold, closed;
+} t;
+
+static void settle(struct wr_message *m)
+{
+    wr_message_unhold(m);
+    wr_message_unlock(m);
+}
+
+static void on_batch(void *user, struct wr_source *source, struct wr_message *m, size_t count)
+{
+    while (m) {
+        struct wr_message *next = m->next;
+        const struct wr_sql_message *want = &sent[t.came % DISTINCT];
+        t.wrong +=
+            !wr_str_eq(m->sql.topic, want->topic) || !wr_str_eq(m->sql.payload, want->payload);
+        if (t.came == WARM) {
+            t.calls = allocation_calls;
+        }
+        if (t.hold) { // each waits for HELD others
+            struct wr_message **place = &t.held[t.came % HELD];
+            if (*place) {
+                settle(*place);
+            }
+            *place = m;
+        } else {
+            settle(m);
+        }
+        t.came++;
+        m = next;
+    }
+}
+
+static void on_closed(void *user)
+{
+    t.closed = true;
+}
+
+static void make_messages(void)
+{
+    for (size_t i = 0; i < DISTINCT; i++) {
+        struct wr_buf topic = {0}, payload = {0};
+        wr_buf_addf(&topic, "site/%zu/reading", i);
+        for (size_t k = 0; k < 3 + i; k++) {
+            wr_buf_addf(&payload, "%zx", i * k);
+        }
+        sent[i].topic = wr_buf_str(&topic);
+        sent[i].payload = wr_buf_str(&payload);
+    }
+}
+
+static struct wr_config *configure(int port, const char *dir)
+{
+    char url[64], state[300];
+    struct wr_fault fault = {0};
+    struct wr_config *config = NULL;
+    snprintf(url, sizeof url, "--mqtt-url=mqtt://127.0.0.1:%d", port);
+    snprintf(state, sizeof state, "--state-dir=%s", dir);
+    char source[] = "--source=native", ingest[] = "--mqtt-basic-ingest=false";
+    char *args[] = {url, state, source, ingest, NULL};
+    int count = 4;
+    if (wr_config_load(NULL, &count, args, &config, &fault)) {
+        CASE_FAIL("configuration", "%s", fault.text);
+    }
+    return config;
+}
+
+static void run(const char *name, const struct blaster *b, int qos, bool hold)
+{
+    char dir[] = "/tmp/test-native-XXXXXX";
+    CHECK(name, mkdtemp(dir));
+    struct wr_config *config = configure(b->port, dir);
+    struct wr_fault fault = {0};
+    struct wr_source_events events = {.batch = on_batch};
+    t.came = t.wrong = 0;
+    t.hold = hold;
+    t.closed = false;
+    t.pool = wr_message_pool_new((size_t)config->message_memory, 4096);
+    CHECK_INT(name, wr_mqtt_source_open(&t.loop, config, t.pool, &events, &t.source, &fault), 0);
+    blaster_ask(b, qos, MESSAGES, 1000);
+    wr_str filter = WR_STR("#");
+    t.source->impl->want(t.source, &filter, 1);
+    while (t.came < MESSAGES) {
+        uv_run(&t.loop, UV_RUN_ONCE);
+    }
+    uint64_t calls = allocation_calls - t.calls;
+    for (size_t i = 0; i < HELD; i++) {
+        if (t.held[i]) {
+            settle(t.held[i]);
+            t.held[i] = NULL;
+        }
+    }
+    struct blaster_report report;
+    while (!blaster_answer(b, &report, false)) {
+        uv_run(&t.loop, UV_RUN_NOWAIT);
+    }
+    CHECK_INT(name, report.acknowledged, qos ? MESSAGES : 0);
+    CHECK_INT(name, t.wrong, 0);
+#ifdef COUNTED
+    CHECK_INT(name, calls, 0);
+#else
+    (void)calls;
+#endif
+    t.source->impl->close(t.source, 1000, on_closed, NULL);
+    while (!t.closed) {
+        uv_run(&t.loop, UV_RUN_ONCE);
+    }
+    uv_run(&t.loop, UV_RUN_DEFAULT);
+    CHECK_INT(name, wr_message_pool_live(t.pool), 0);
+    wr_message_pool_free(t.pool);
+    wr_config_free(config);
+    for (const char *const *file = (const char *const[]){"source.json", "source.lock", NULL}; *file;
+         file++) {
+        char path[300];
+        snprintf(path, sizeof path, "%s/%s", dir, *file);
+        (void)unlink(path);
+    }
+    CHECK_INT(name, rmdir(dir), 0);
+}
+
+static void allocates_nothing_when_warm(void **state)
+{
+    struct blaster b = blaster_start(sent, DISTINCT); // before there are threads
+    wr_mqtt_init();
+    uv_loop_init(&t.loop);
+    run("QoS 0", &b, 0, false);
+    run("QoS 1", &b, 1, false);
+    run("QoS 1, each waits for others", &b, 1, true);
+    CHECK_INT("loop", uv_loop_close(&t.loop), 0);
+    wr_mqtt_cleanup();
+    close(b.orders);
+}
+
+int main(void)
+{
+    wr_hash_seed_init();
+    wr_log_setup(WR_LOG_WARN, WR_LOG_PLAIN);
+    make_messages();
+    const struct CMUnitTest tests[] = {T(allocates_nothing_when_warm)};
+    return TEST_MAIN(tests);
+}

@@ -669,5 +669,5 @@ bool wr_config_has_kafka(const struct wr_config *c)
 
 bool wr_config_is_native(const struct wr_config *c)
 {
-    return strcmp(c->source, "native") == 0;
+    return wr_config_has_mqtt(c) && strcmp(c->source, "libmosquitto") != 0;
 }

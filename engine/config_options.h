@@ -53,8 +53,8 @@
     X(mqtt_basic_ingest, "mqtt.basic_ingest", BOOL, RESTART, "true", "", "",                       \
       "Subscribe to $aws/rules/# too (Basic Ingest).")                                             \
     X(source, "source", CHOICE, RESTART, "mqtt", "mqtt|native|libmosquitto|kafka|both", "",        \
-      "Where messages come from. mqtt is libmosquitto; native and libmosquitto name weir's own "   \
-      "MQTT client and that library; both: mqtt and kafka.")                                       \
+      "Where messages come from. mqtt and native: weir's own MQTT client; libmosquitto: with "     \
+      "that library instead; both: mqtt and kafka.")                                               \
     X(kafka_bootstrap, "kafka.bootstrap", STRING, RESTART, "", "", "",                             \
       "Source Kafka: brokers, host:port,host:port.")                                               \
     X(kafka_topics, "kafka.topics", STRING, RESTART, "", "", "",                                   \

@@ -1,5 +1,5 @@
-// Where messages come from. Narrow on purpose: libmosquitto is the first implementation
-// (engine/mqtt/source.c), an own MQTT reader and Kafka may follow; tests feed messages in process.
+// Where messages come from. Narrow on purpose: our own MQTT client (engine/mqtt/native/source.c),
+// libmosquitto (engine/mqtt/source.c), Kafka (engine/kafka); tests feed messages in process.
 // Thread: loop.
 #ifndef WR_ENGINE_FLOW_SOURCE_H
 #define WR_ENGINE_FLOW_SOURCE_H

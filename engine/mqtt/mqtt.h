@@ -1,5 +1,6 @@
-// libmosquitto on the loop: the source of messages, and the separate client that publishes.
-// dependencies.md section 1 holds the measurements behind every rule here.
+// MQTT: the source of messages, on our own client or on libmosquitto, and the separate client that
+// publishes. dependencies.md section 1 holds the measurements behind the rules for libmosquitto,
+// performance-design.md section 1 those for our own.
 // Thread: loop.
 #ifndef WR_ENGINE_MQTT_MQTT_H
 #define WR_ENGINE_MQTT_MQTT_H

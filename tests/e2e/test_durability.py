@@ -32,7 +32,7 @@ def check_all(seen, count, duplicates=True):
     return more
 
 
-SETTLED = {"ack": "settled"}
+SETTLED = {"ack": "settled", "drain": "60s"}  # a busy disk must not cut the draining short
 EACH = {"each": rule("SELECT n FROM 'in/#'", s3("box", "${n}/${newuuid()}"))}
 
 

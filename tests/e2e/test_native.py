@@ -246,6 +246,37 @@ def test_content_survives():
         source.quit()
 
 
+def test_many_wait():
+    """more bytes wait than may be lent: they are copied, and are the same; then reading stops at a limit, and goes on"""
+    def body(i):
+        return (f"{i}:" + chr(97 + i % 26) * 99990).encode()
+    with Peer() as peer:
+        # Each is printed when it comes, in the order of arrival, with the sum of its bytes.
+        source = Source(peer, "--manual", "--mqtt-receive-maximum", "1000", "--message-memory", "1M")
+        props = b"\x26" + text("key") + text("value") + b"\x03" + text("text/x")
+        for i in range(800):  # 80 MB; 32 MiB may be lent
+            peer.send(publish(f"t/{i}", body(i), qos=1, mid=i + 1, props=props))
+        wait_for(lambda: len(source.messages()) == 800, lambda: f"{len(source.messages())} of 800")
+        for i, m in enumerate(source.messages()):
+            if (m["topic"], m["sum"], m["user"], m["contentType"]) != (f"t/{i}", sum(body(i)), [["key", "value"]], "text/x"):
+                raise support.Failed(f"message {i}: {m}")
+        source.say("settle")
+        wait_for(lambda: len(peer.of(0x40)) == 800, "800 PUBACKs")
+        large = b"x" * 30_000_000
+        for i in range(8):  # of 360 MB; over 256 MiB no more is read
+            peer.send(publish("large", large, qos=1, mid=i + 1))
+        rest = threading.Thread(target=lambda: [peer.send(publish("large", large, qos=1, mid=i + 1)) for i in range(8, 12)])
+        rest.start()
+        wait_for(lambda: len(source.messages()) >= 808, lambda: f"{len(source.messages())} of 808 and more")
+        support.stays(lambda: len(source.messages()) < 811, "reading stops", seconds=0.5)
+        source.say("settle")
+        rest.join()
+        wait_for(lambda: len(source.messages()) == 812, "all")
+        source.say("settle")
+        wait_for(lambda: len(peer.of(0x40)) == 812, "all PUBACKs")
+        source.quit()
+
+
 def test_aliases():
     """a topic's number stands for it, is given anew, and is forgotten with the connection"""
     def alias(n):

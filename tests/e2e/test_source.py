@@ -2,7 +2,7 @@
 
     test_source.py SOURCE_TOOL [test_name...]
 
-WR_TEST_SOURCE in the environment: native or libmosquitto, instead of the default."""
+WR_TEST_SOURCE=libmosquitto in the environment: with that instead of weir's own client."""
 import json
 import os
 import re

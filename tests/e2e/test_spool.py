@@ -564,7 +564,8 @@ def test_larger_than_memory():
 
 def test_broker_restart():
     """the broker restarts: nothing is lost, few are handled twice"""
-    with Broker(config="max_inflight_messages 500") as broker, Weir(broker, TWO, TABLES) as weir:
+    config = {**TABLES, "mqtt": {"receive_maximum": 500}}
+    with Broker() as broker, Weir(broker, TWO, config) as weir:
         broker.publish_lines("in/a", (json.dumps({"n": n}) for n in range(1000)))
         broker.restart()  # weir has some of them
         broker.publish_lines("in/b", (json.dumps({"n": n}) for n in range(1000, 2000)))

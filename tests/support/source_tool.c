@@ -68,6 +68,15 @@ static void add_text(const char *name, wr_str value)
     }
 }
 
+static unsigned sum_of(wr_str bytes)
+{
+    unsigned sum = 0;
+    for (size_t i = 0; i < bytes.len; i++) {
+        sum += (unsigned char)bytes.at[i];
+    }
+    return sum;
+}
+
 static void print_message(const struct wr_message *m)
 {
     wr_buf_addf(&tool.out,
@@ -76,6 +85,8 @@ static void print_message(const struct wr_message *m)
     add_text("topic", m->sql.topic);
     if (m->sql.payload.len <= 4096) {
         add_text("payload", m->sql.payload);
+    } else {
+        wr_buf_addf(&tool.out, ", \"sum\": %u", sum_of(m->sql.payload));
     }
     add_text("contentType", m->sql.content_type);
     add_text("responseTopic", m->sql.response_topic);

@@ -1,5 +1,5 @@
-// The native source on a broker that sends as fast as it can: warm, it allocates nothing; and what
-// it hands out is what was sent.
+// The native source on a broker that sends as fast as it can: what it hands out is what was sent,
+// until it is settled; and warm it allocates nothing.
 #include "bench/micro/blaster.h"
 
 #include "engine/mqtt/mqtt.h"
@@ -14,7 +14,7 @@
 #define MESSAGES 40000
 #define WARM     20000
 #define DISTINCT 500
-#define HELD     100 // messages that wait while others come
+#define HELD     400 // messages that wait while others come
 
 static struct wr_sql_message sent[DISTINCT];
 static struct {
@@ -22,13 +22,22 @@ static struct {
     struct wr_message_pool *pool;
     struct wr_source *source;
     struct wr_message *held[HELD];
+    size_t number[HELD]; // when it came
     size_t came, wrong;
     uint64_t calls;
-    bool hold, closed;
+    size_t hold_every; // 0: none waits
+    bool closed;
 } t;
 
-static void settle(struct wr_message *m)
+static bool is_wrong(const struct wr_message *m, size_t number)
 {
+    const struct wr_sql_message *want = &sent[number % DISTINCT];
+    return !wr_str_eq(m->sql.topic, want->topic) || !wr_str_eq(m->sql.payload, want->payload);
+}
+
+static void settle(struct wr_message *m, size_t number)
+{
+    t.wrong += is_wrong(m, number);
     wr_message_unhold(m);
     wr_message_unlock(m);
 }
@@ -37,20 +46,18 @@ static void on_batch(void *user, struct wr_source *source, struct wr_message *m,
 {
     while (m) {
         struct wr_message *next = m->next;
-        const struct wr_sql_message *want = &sent[t.came % DISTINCT];
-        t.wrong +=
-            !wr_str_eq(m->sql.topic, want->topic) || !wr_str_eq(m->sql.payload, want->payload);
         if (t.came == WARM) {
             t.calls = allocation_calls;
         }
-        if (t.hold) { // each waits for HELD others
-            struct wr_message **place = &t.held[t.came % HELD];
-            if (*place) {
-                settle(*place);
+        if (t.hold_every && t.came % t.hold_every == 0) { // waits for HELD others that wait
+            size_t place = t.came / t.hold_every % HELD;
+            if (t.held[place]) {
+                settle(t.held[place], t.number[place]);
             }
-            *place = m;
+            t.held[place] = m;
+            t.number[place] = t.came;
         } else {
-            settle(m);
+            settle(m, t.came);
         }
         t.came++;
         m = next;
@@ -67,7 +74,7 @@ static void make_messages(void)
     for (size_t i = 0; i < DISTINCT; i++) {
         struct wr_buf topic = {0}, payload = {0};
         wr_buf_addf(&topic, "site/%zu/reading", i);
-        for (size_t k = 0; k < 3 + i; k++) {
+        for (size_t k = 0; k < 3 + 5 * i; k++) {
             wr_buf_addf(&payload, "%zx", i * k);
         }
         sent[i].topic = wr_buf_str(&topic);
@@ -91,7 +98,8 @@ static struct wr_config *configure(int port, const char *dir)
     return config;
 }
 
-static void run(const char *name, const struct blaster *b, int qos, bool hold)
+static void run(const char *name, const struct blaster *b, int qos, size_t hold_every,
+                uint64_t most)
 {
     char dir[] = "/tmp/test-native-XXXXXX";
     CHECK(name, mkdtemp(dir));
@@ -99,7 +107,7 @@ static void run(const char *name, const struct blaster *b, int qos, bool hold)
     struct wr_fault fault = {0};
     struct wr_source_events events = {.batch = on_batch};
     t.came = t.wrong = 0;
-    t.hold = hold;
+    t.hold_every = hold_every;
     t.closed = false;
     t.pool = wr_message_pool_new((size_t)config->message_memory, 4096);
     CHECK_INT(name, wr_mqtt_source_open(&t.loop, config, t.pool, &events, &t.source, &fault), 0);
@@ -112,7 +120,7 @@ static void run(const char *name, const struct blaster *b, int qos, bool hold)
     uint64_t calls = allocation_calls - t.calls;
     for (size_t i = 0; i < HELD; i++) {
         if (t.held[i]) {
-            settle(t.held[i]);
+            settle(t.held[i], t.number[i]);
             t.held[i] = NULL;
         }
     }
@@ -123,7 +131,7 @@ static void run(const char *name, const struct blaster *b, int qos, bool hold)
     CHECK_INT(name, report.acknowledged, qos ? MESSAGES : 0);
     CHECK_INT(name, t.wrong, 0);
 #ifdef COUNTED
-    CHECK_INT(name, calls, 0);
+    CHECK(name, calls <= most);
 #else
     (void)calls;
 #endif
@@ -144,14 +152,18 @@ static void run(const char *name, const struct blaster *b, int qos, bool hold)
     CHECK_INT(name, rmdir(dir), 0);
 }
 
-static void allocates_nothing_when_warm(void **state)
+static void hands_out_what_was_sent(void **state)
 {
     struct blaster b = blaster_start(sent, DISTINCT); // before there are threads
     wr_mqtt_init();
     uv_loop_init(&t.loop);
-    run("QoS 0", &b, 0, false);
-    run("QoS 1", &b, 1, false);
-    run("QoS 1, each waits for others", &b, 1, true);
+    run("QoS 0", &b, 0, 0, 0);
+    run("QoS 1", &b, 1, 0, 0);
+    // How many segments are in use at once is a matter of how reads fall: a few more after half.
+    run("QoS 1, each waits for others", &b, 1, 1, 10);
+    // The waiting ones lie so far apart that they would keep more segments than they may: copies,
+    // and segments beyond those that are kept.
+    run("QoS 0, few wait long", &b, 0, 100, MESSAGES);
     CHECK_INT("loop", uv_loop_close(&t.loop), 0);
     wr_mqtt_cleanup();
     close(b.orders);
@@ -162,6 +174,6 @@ int main(void)
     wr_hash_seed_init();
     wr_log_setup(WR_LOG_WARN, WR_LOG_PLAIN);
     make_messages();
-    const struct CMUnitTest tests[] = {T(allocates_nothing_when_warm)};
+    const struct CMUnitTest tests[] = {T(hands_out_what_was_sent)};
     return TEST_MAIN(tests);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sinks/lib/aws_publish.h"
 #include "sinks/lib/later.h"
 #include "sql/base/hash.h"
 #include "sql/base/utf8.h"
@@ -16,17 +17,8 @@
 #define HEADER_CHARS_MAX 1024  // the API model, on what a rule says
 #define PROPERTIES_MAX   100   // the API model
 #define EXPIRY_MAX_S     4294967295 // four bytes in MQTT 5
-// What AWS's broker takes (its quota page), with `limits: aws`.
-#define AWS_TOPIC        256
-#define AWS_PAYLOAD      (128 * 1024)
-#define AWS_CONTENT_TYPE 256
-#define AWS_CORRELATION  (8 * 1024)
-#define AWS_PROPERTIES   (8 * 1024) // keys and values together
-#define AWS_EXPIRY_S     604800
-#define AWS_PACKET       (146 * 1024)
-
-#define FUSES   256 // rules by their names' hash; two that share one share its limit
-#define WHY_MAX 512 // bytes of an error's text, topics are cut to fit
+#define FUSES            256 // rules by their names' hash; two that share one share its limit
+#define WHY_MAX          512 // bytes of an error's text, topics are cut to fit
 
 enum {
     OPT_ROLE,
@@ -330,34 +322,6 @@ static const char *fill_headers(struct wr_publish *p, struct wr_record *rec)
     return fill_properties(p, &rec->params[OPT_PROPERTIES]);
 }
 
-// Why AWS's broker would not take it, or NULL. The topic is without what names a Basic Ingest rule.
-static const char *aws_trouble(const struct wr_publish *p)
-{
-    wr_str rest = p->topic;
-    if (wr_str_starts(rest, WR_STR("$aws/rules/"))) {
-        const char *slash = memchr(rest.at + 11, '/', rest.len - 11);
-        rest = slash ? wr_str_cut(rest, (size_t)(slash + 1 - rest.at), rest.len) : (wr_str){"", 0};
-    }
-    size_t properties = 0;
-    for (size_t i = 0; i < p->user_count; i++) {
-        properties += p->user_keys[i].len + p->user_values[i].len;
-    }
-    size_t packet = p->topic.len + p->payload.len + p->content_type.len + p->response_topic.len +
-                    p->correlation_data.len + properties;
-    return rest.len > AWS_TOPIC                     ? "a topic of more than 256 bytes (limits: aws)"
-           : p->payload.len > AWS_PAYLOAD           ? "a payload of more than 128 KB (limits: aws)"
-           : p->content_type.len > AWS_CONTENT_TYPE ? "a contentType of more than 256 bytes "
-                                                      "(limits: aws)"
-           : p->correlation_data.len > AWS_CORRELATION ? "a correlationData of more than 8 KB "
-                                                         "(limits: aws)"
-           : properties > AWS_PROPERTIES               ? "user properties of more than 8 KB "
-                                                         "together (limits: aws)"
-           : p->message_expiry_s > AWS_EXPIRY_S        ? "a messageExpiry of more than 604800 "
-                                                         "seconds (limits: aws)"
-           : packet > AWS_PACKET ? "a packet of more than 146 KB (limits: aws)"
-                                 : NULL;
-}
-
 // Whether the rule, which may feed itself, has published too much lately.
 static bool fuse_blows(struct wr_sink *self, const struct wr_record *rec)
 {
@@ -434,7 +398,7 @@ static void republish_submit(struct wr_sink *self, struct wr_record *rec)
     };
     trouble = fill_headers(&publish, rec);
     if (!trouble && self->host->aws_limits) {
-        trouble = aws_trouble(&publish);
+        trouble = wr_aws_publish_trouble(&publish);
     }
     if (trouble) {
         refuse(rec, topic, trouble);

@@ -1,77 +1,18 @@
-// Properties of a publication, terminated copies, and AWS's limits.
+// Properties of a publication, and terminated copies.
 #include "engine/mqtt/outgoing.h"
 
 #include <mqtt_protocol.h>
 #include <string.h>
 
 #include "engine/mqtt/arrive.h"
-#include "sql/topic.h"
 
 #include "sql/base/banned.h"
-
-// AWS IoT Core's quotas (message broker and protocol limits).
-#define AWS_PAYLOAD_MAX      (128 * 1024)
-#define AWS_TOPIC_MAX        256 // bytes, without the prefix of Basic Ingest
-#define AWS_SLASHES_MAX      7
-#define AWS_CONTENT_TYPE_MAX 256
-#define AWS_CORRELATION_MAX  (8 * 1024)
-#define AWS_USER_MAX         (8 * 1024) // all user properties together
-#define AWS_EXPIRY_MAX_S     604800
 
 void wr_outgoing_release(struct wr_outgoing *o)
 {
     wr_buf_release(&o->topic);
     wr_buf_release(&o->key);
     wr_buf_release(&o->value);
-}
-
-// ---- AWS
-
-static bool aws_takes_topic(wr_str topic)
-{
-    wr_str rule, rest;
-    if (wr_topic_basic_ingest(topic, &rule, &rest)) {
-        topic = rest;
-    }
-    size_t slashes = 0;
-    for (size_t i = 0; i < topic.len; i++) {
-        slashes += topic.at[i] == '/';
-    }
-    return topic.len <= AWS_TOPIC_MAX && slashes <= AWS_SLASHES_MAX;
-}
-
-const char *wr_outgoing_aws_trouble(const struct wr_publish *p)
-{
-    size_t user = p->hops ? sizeof WR_HOPS_PROPERTY + 1 : 0;
-    for (size_t i = 0; i < p->user_count; i++) {
-        user += p->user_keys[i].len + p->user_values[i].len;
-    }
-    if (p->payload.len > AWS_PAYLOAD_MAX) {
-        return "AWS IoT Core takes payloads of at most 128 KiB";
-    }
-    if (!aws_takes_topic(p->topic)) {
-        return "AWS IoT Core takes topics of at most 256 bytes and 8 levels";
-    }
-    if (p->topic.at && p->topic.len && p->topic.at[0] == '$' &&
-        !wr_str_starts(p->topic, WR_STR("$aws/"))) {
-        return "AWS IoT Core takes no topics that begin with $, except its own below $aws/";
-    }
-    if (p->content_type.len > AWS_CONTENT_TYPE_MAX) {
-        return "AWS IoT Core takes content types of at most 256 bytes";
-    }
-    if (p->response_topic.at && !aws_takes_topic(p->response_topic)) {
-        return "AWS IoT Core takes response topics of at most 256 bytes and 8 levels";
-    }
-    if (p->correlation_data.len > AWS_CORRELATION_MAX) {
-        return "AWS IoT Core takes correlation data of at most 8 KiB";
-    }
-    if (user > AWS_USER_MAX) {
-        return "AWS IoT Core takes user properties of at most 8 KiB together";
-    }
-    if (p->message_expiry_s > AWS_EXPIRY_MAX_S) {
-        return "AWS IoT Core takes a message expiry of at most 604800 s";
-    }
-    return NULL;
 }
 
 // ---- libmosquitto

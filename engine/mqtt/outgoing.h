@@ -1,4 +1,4 @@
-// From a `struct wr_publish` to libmosquitto's publication, and what AWS IoT Core would not take.
+// From a `struct wr_publish` to libmosquitto's publication.
 // Thread: loop.
 #ifndef WR_ENGINE_MQTT_OUTGOING_H
 #define WR_ENGINE_MQTT_OUTGOING_H
@@ -16,9 +16,6 @@ void wr_outgoing_release(struct wr_outgoing *o);
 
 // MQTT 5 properties are in it, so that MQTT 3.1.1 would lose something.
 bool wr_outgoing_has_properties(const struct wr_publish *p);
-
-// Why AWS IoT Core would refuse it or end the connection over it (actions.md 4.5), or NULL.
-const char *wr_outgoing_aws_trouble(const struct wr_publish *p);
 
 // Queue it in `m`, which copies everything. 0 and its identifier, or libmosquitto's code.
 int wr_outgoing_send(struct wr_outgoing *o, struct mosquitto *m, bool v5,

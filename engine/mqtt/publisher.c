@@ -19,6 +19,7 @@
 #include "engine/mqtt/reason.h"
 #include "engine/mqtt/setup.h"
 #include "engine/observe/log.h"
+#include "sinks/lib/aws_publish.h"
 
 #include "sql/base/banned.h"
 
@@ -347,7 +348,7 @@ static bool rate_allows(struct wr_publisher *p)
 static bool send_first(struct wr_publisher *p, struct mosquitto *m)
 {
     struct item *i = p->waiting.first;
-    const char *trouble = p->options.aws_limits ? wr_outgoing_aws_trouble(&i->pub) : NULL;
+    const char *trouble = p->options.aws_limits ? wr_aws_publish_trouble(&i->pub) : NULL;
     if (trouble) {
         take(&p->waiting, i);
         p->stats.refused++;

@@ -417,6 +417,7 @@ static void test_aws_limits(void **state)
         {"topic", "topic", 256, "a topic of more than 256 bytes"},
         {"payload", NULL, 128 * 1024, "a payload of more than 128 KB"},
         {"contentType", "headers.contentType", 256, "a contentType of more than 256 bytes"},
+        {"responseTopic", "headers.responseTopic", 256, "a responseTopic of more than 256 bytes"},
     };
     struct fake f;
     begin(&f, no_settings);
@@ -448,6 +449,20 @@ static void test_aws_limits(void **state)
     fake_submit(&f, r);
     CHECK_INT("more than a week", r->verdict, WR_REFUSED);
     free(r);
+    static const struct {
+        const char *topic;
+        bool good;
+    } levels[] = {{"1/2/3/4/5/6/7/8", true},
+                  {"1/2/3/4/5/6/7/8/9", false},
+                  {"$$aws/rules/r/1/2/3/4/5/6/7/8", true},
+                  {"$$aws/rules/r/1/2/3/4/5/6/7/8/9", false}};
+    for (size_t i = 0; i < WR_COUNT(levels); i++) {
+        r = fake_record(&f, S("{}"));
+        fake_set(r, "topic", Z(levels[i].topic));
+        fake_submit(&f, r);
+        CHECK_INT(levels[i].topic, r->verdict, levels[i].good ? WR_DELIVERED : WR_REFUSED);
+        free(r);
+    }
     r = fake_record(&f, S("{}"));
     char text[300];
     snprintf(text, sizeof text, "$$aws/rules/some_rule/%.256s", big); // the prefix does not count

@@ -72,6 +72,10 @@ struct wr_param {
     const wr_str *keys, *values;
 };
 
+// User property of MQTT 5 and header of Kafka: how often weir has handled the message before
+// (actions.md 4.5), by which rules that feed themselves are stopped.
+#define WR_HOPS_PROPERTY "weir-hops"
+
 // ---- verdicts
 
 enum wr_verdict {
@@ -138,7 +142,7 @@ struct wr_record {
     wr_str trace_id; // UUID text
     wr_str client_id;
     int64_t timestamp_ms; // when the message was seen
-    unsigned hops;        // republish: how often weir has handled this message before
+    unsigned hops;        // how often weir has handled this message before
     bool may_loop;        // republish: what the rule publishes may come back to it
     unsigned attempt;     // 1 at the first submit
     bool is_error_action;
@@ -232,8 +236,9 @@ struct wr_sink_host {
     void (*publish)(const struct wr_sink_host *host, const struct wr_publish *publish);
     // NULL where nobody reads secrets. `done` may be called from inside.
     void (*secret)(const struct wr_sink_host *host, struct wr_secret_ask *ask);
-    bool hops_lost;  // messages come without user properties (MQTT 3.1.1): no count of hops
-    bool aws_limits; // limits: aws
+    bool hops_lost;   // messages come without user properties (MQTT 3.1.1): no count of hops
+    bool reads_kafka; // messages come from Kafka too: what is sent there may come back
+    bool aws_limits;  // limits: aws
     void *user;
 };
 

@@ -236,6 +236,7 @@ void wr_daemon_open_flow(struct wr_daemon *d)
                                            .publish = publish,
                                            .publish_user = d,
                                            .hops_lost = strcmp(c->mqtt_version, "5") != 0,
+                                           .reads_kafka = strcmp(c->source, "mqtt") != 0,
                                            .aws_limits = strcmp(c->limits, "aws") == 0};
     d->sinks = wr_sinks_new(&sinks);
     d->sql = (struct wr_sql_host){.account_id = wr_str_of(c->account_id), .zone = wr_zones_find};

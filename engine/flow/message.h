@@ -5,10 +5,8 @@
 #ifndef WR_ENGINE_FLOW_MESSAGE_H
 #define WR_ENGINE_FLOW_MESSAGE_H
 
+#include "sinks/sink.h"
 #include "sql/sql.h"
-
-// User property: how often weir has republished the message (actions.md 4.5).
-#define WR_HOPS_PROPERTY "weir-hops"
 
 struct wr_message_pool;
 struct wr_source;
@@ -21,7 +19,7 @@ struct wr_message {
     bool retain;
     bool dup;                 // the broker says that it delivered it before
     uint16_t mid;             // packet identifier, if it tells a second delivery (twice.h); else 0
-    unsigned hops;            // weir-hops user property, 0 without
+    unsigned hops;            // WR_HOPS_PROPERTY, 0 without
     uint32_t locks;           // holders; the last unlock ends the message
     uint64_t kept;            // number of its last entry in the spool; 0: none
     uint32_t ack_holds;       // what must be durable or settled before it may be acknowledged

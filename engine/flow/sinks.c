@@ -258,6 +258,7 @@ struct wr_sinks *wr_sinks_new(const struct wr_sinks_options *options)
             .log = host_log,
             .publish = options->publish ? host_publish : NULL,
             .hops_lost = options->hops_lost,
+            .reads_kafka = options->reads_kafka,
             .aws_limits = options->aws_limits,
             .user = s,
         };

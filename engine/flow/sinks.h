@@ -19,7 +19,7 @@ struct wr_sinks_options {
     // NULL where there is no broker.
     void (*publish)(void *user, const struct wr_publish *p);
     void *publish_user;
-    bool hops_lost, aws_limits; // as in struct wr_sink_host
+    bool hops_lost, reads_kafka, aws_limits; // as in struct wr_sink_host
 };
 
 // Give: wr_sinks_free() it once all are closed.

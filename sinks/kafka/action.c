@@ -116,7 +116,8 @@ static const char *fill(struct wr_kafka_send *send, const struct wr_record *rec)
     return NULL;
 }
 
-struct wr_kafka_send *wr_kafka_send_of(struct wr_record *rec)
+struct wr_kafka_send *wr_kafka_send_of(struct wr_record *rec, const struct wr_sink_host *host,
+                                       unsigned max_hops)
 {
     struct wr_kafka_send *send = wr_arena_alloc(rec->arena, sizeof *send);
     if (!send) {
@@ -131,6 +132,16 @@ struct wr_kafka_send *wr_kafka_send_of(struct wr_record *rec)
         wr_kafka_fail(rec, send->topic, WR_REFUSED, "INVALID_RECORD", cause);
         return NULL;
     }
+    if (rec->hops >= max_hops) {
+        char cause[160];
+        snprintf(cause, sizeof cause,
+                 "A loop: weir sent this message %u times already (sinks.kafka.max_hops is %u)",
+                 rec->hops, max_hops);
+        wr_kafka_fail(rec, send->topic, WR_REFUSED, "LOOP", cause);
+        return NULL;
+    }
+    // Where nothing comes back records are as AWS sends them.
+    send->hops = host->reads_kafka || rec->hops ? rec->hops + 1 : 0;
     return send;
 }
 

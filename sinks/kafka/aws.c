@@ -18,7 +18,8 @@ static const struct wr_option settings_table[] = {
 
 struct real {
     struct wr_sink *sink;
-    struct wr_kafka_clients *clients;   // NULL: record
+    struct wr_kafka_clients *clients; // NULL: record
+    unsigned max_hops;
     void (*done)(struct wr_sink *self); // set while closing
 };
 
@@ -37,6 +38,7 @@ static wr_err real_open(struct wr_sink *self, const struct wr_settings *settings
     }
     struct real *state = wr_zalloc(sizeof *state);
     state->sink = self;
+    state->max_hops = (unsigned)wr_settings_int(settings, "max_hops");
     if (!self->host->record) {
         wr_kerberos_prepare(self->host->state_dir);
         state->clients = wr_kafka_clients_new(&o);
@@ -98,6 +100,10 @@ static void record(const struct wr_sink_host *host, struct wr_record *rec,
         wr_json_write_string(&b, send->header_values[i]);
         wr_buf_add_char(&b, ']');
     }
+    if (send->hops) {
+        wr_buf_addf(&b, "%s[\"" WR_HOPS_PROPERTY "\",\"%u\"]", send->header_count ? "," : "",
+                    send->hops);
+    }
     wr_buf_add_char(&b, ']');
     add_properties(&b, send->properties);
     add_bytes(&b, "body", rec->body);
@@ -115,7 +121,7 @@ static void record(const struct wr_sink_host *host, struct wr_record *rec,
 static void real_submit(struct wr_sink *self, struct wr_record *rec)
 {
     const struct real *state = self->state;
-    struct wr_kafka_send *send = wr_kafka_send_of(rec);
+    struct wr_kafka_send *send = wr_kafka_send_of(rec, self->host, state->max_hops);
     if (send && state->clients) {
         wr_kafka_clients_submit(state->clients, rec, send);
     } else if (send) {

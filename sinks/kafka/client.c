@@ -137,11 +137,16 @@ static rd_kafka_resp_err_t produce_with_headers(struct client *k, rd_kafka_topic
                                                 struct wr_record *rec,
                                                 const struct wr_kafka_send *send, void *body)
 {
-    rd_kafka_headers_t *headers = rd_kafka_headers_new(send->header_count);
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(send->header_count + 1);
     for (size_t i = 0; i < send->header_count; i++) {
         wr_str key = send->header_keys[i], value = send->header_values[i];
         (void)rd_kafka_header_add(headers, key.at, (ssize_t)key.len, value.at ? value.at : "",
                                   (ssize_t)value.len);
+    }
+    if (send->hops) {
+        char hops[12];
+        int len = snprintf(hops, sizeof hops, "%u", send->hops);
+        (void)rd_kafka_header_add(headers, WR_HOPS_PROPERTY, -1, hops, len);
     }
     void *key = (void *)(uintptr_t)send->key.at;
     rd_kafka_resp_err_t err =
@@ -164,7 +169,7 @@ static rd_kafka_resp_err_t produce(struct client *k, struct wr_record *rec)
     }
     // Not NULL: that would be a tombstone.
     void *body = (void *)(uintptr_t)(rec->body.len ? rec->body.at : "");
-    if (send->header_count) {
+    if (send->header_count || send->hops) {
         return produce_with_headers(k, topic, rec, send, body);
     }
     return rd_kafka_produce(topic, send->partition, 0, body, rec->body.len, send->key.at,

@@ -40,6 +40,7 @@ struct wr_kafka_send {
     wr_str topic;                      // checked
     int32_t partition;                 // -1: by the key, or any
     wr_str key;                        // at NULL: none
+    unsigned hops;                     // to be told in a header of its own; 0: none
     size_t header_count;
     const wr_str *header_keys, *header_values;
 };

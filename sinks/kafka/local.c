@@ -21,6 +21,7 @@ struct local {
     struct wr_kafka_clients *clients; // or
     struct wr_kafka_files *files;
     char *bootstrap;
+    unsigned max_hops;
     void (*done)(struct wr_sink *self); // set while closing
 };
 
@@ -34,6 +35,7 @@ static wr_err local_open(struct wr_sink *self, const struct wr_settings *setting
     }
     struct local *state = wr_zalloc(sizeof *state);
     state->sink = self;
+    state->max_hops = (unsigned)wr_settings_int(settings, "max_hops");
     state->bootstrap = wr_strdup(wr_str_of(wr_settings_get(settings, "bootstrap")));
     o.bootstrap = state->bootstrap;
     if (*o.bootstrap) {
@@ -54,7 +56,7 @@ static wr_err local_open(struct wr_sink *self, const struct wr_settings *setting
 static void local_submit(struct wr_sink *self, struct wr_record *rec)
 {
     struct local *state = self->state;
-    struct wr_kafka_send *send = wr_kafka_send_of(rec);
+    struct wr_kafka_send *send = wr_kafka_send_of(rec, self->host, state->max_hops);
     if (send && state->files) {
         wr_kafka_files_submit(state->files, rec, send);
     } else if (send) {

@@ -5,6 +5,7 @@ stops. What arrives is read from a topic that the rules write to, on the same mo
 """
 import collections
 import json
+import re
 import signal
 
 import kafka
@@ -226,6 +227,39 @@ def test_republish_from_kafka():
         tap.check("publisher: connected" not in weir.log, "no connection before")
         cluster.produce("in", ['{"n": 7}'])
         wait_for(lambda: [m["topic"] for m in Broker.messages(out)] == ["out/7"], "the message")
+
+
+def test_loop():
+    """rules that feed the topics that weir reads: each message is sent max_hops times, then the error action has it"""
+    def to(topic):
+        return {"kafka": {**OUT["kafka"], "topic": topic}}
+    rules = {
+        "itself": rule("SELECT n FROM 'in'", to("in"), error=s3("loops", "itself-${n}")),
+        "ping": rule("SELECT n FROM 'ping'", to("pong"), error=s3("loops", "ping-${n}")),
+        "pong": rule("SELECT n FROM 'pong'", to("ping"), error=s3("loops", "pong-${n}")),
+    }
+    topics = ("in", "ping", "pong")
+    with kafka.Cluster(topics=[(t, 1) for t in topics]) as cluster:
+        with Reader(cluster, rules, {"kafka": {"topics": "in,ping,pong"}, "sinks": {"kafka": {"bootstrap": cluster.bootstrap, "max_hops": 5}}}, assigned=3) as weir:
+            cluster.produce("in", numbers(0, 3), headers={"weir-hops": "no number"})  # what others say of it is no number of ours
+            cluster.produce("ping", numbers(0, 1))
+            wait_for(lambda: len(weir.objects("loops")) == 4, lambda: f"the ends of all loops: {list(weir.objects('loops'))}")
+            weir.wait_settled(3 * 6 + 6)
+            read = {t: [(json.loads(m.value)["n"], re.findall("weir-hops=([^,]*)", m.headers)[-1:]) for m in cluster.read(t)] for t in topics}
+            tap.equal(sorted(h for n, h in read["in"] if n == 1), [["1"], ["2"], ["3"], ["4"], ["5"], ["no number"]], "one that comes back to its rule")
+            tap.equal((read["ping"], read["pong"]), ([(0, []), (0, ["2"]), (0, ["4"])], [(0, ["1"]), (0, ["3"]), (0, ["5"])]), "two rules")
+            failures = {k: json.loads(v)["failures"][0] for k, v in weir.objects("loops").items()}
+            tap.equal(sorted(failures), ["itself-0", "itself-1", "itself-2", "pong-0"], "who was stopped")
+            tap.check("A loop: weir sent this message 5 times already (sinks.kafka.max_hops is 5)" in failures["pong-0"]["errorMessage"] and
+                      "Error Code: LOOP" in failures["pong-0"]["errorMessage"], failures["pong-0"])
+            c = weir.counters("itself")["actions"]["kafka"]
+            tap.equal((c["success"], c["failure"]), (15, 3), "counters")
+    # Without a source that reads Kafka a record is as AWS sends it.
+    with kafka.Cluster(topics=[("in", 1)]) as cluster, Broker() as broker:
+        with Weir(broker, {"out": rule("SELECT n FROM 'in'", to("in"))}, {"sinks": {"kafka": {"bootstrap": cluster.bootstrap}}}) as weir:
+            broker.publish("in", '{"n": 1}')
+            weir.wait_settled(1)
+            tap.equal([m.headers for m in cluster.read("in")], [""], "headers")
 
 
 def test_large_and_odd_messages():

@@ -218,6 +218,7 @@ static void daemon_release(struct wr_daemon *d)
 {
     wr_daemon_dead_free(d);
     wr_ring_free(d->ring);
+    free(d->history);
     wr_sinks_free(d->sinks);
     wr_twice_free(d->twice);
     wr_message_pool_free(d->pool);

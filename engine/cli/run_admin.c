@@ -150,6 +150,7 @@ wr_err wr_daemon_open_admin(struct wr_daemon *d, struct wr_fault *fault)
         wr_daemon_add_dead(d);
         wr_daemon_add_traces(d);
         wr_daemon_add_try(d);
+        wr_daemon_add_history(d);
         wr_daemon_add_messages(d);
     }
     return err;

@@ -43,8 +43,9 @@ struct wr_registry;
 struct wr_seal_key;
 struct wr_sessions;
 struct wr_tenants;
-struct wr_daemon_dead;   // run_dead.c
-struct wr_daemon_traces; // run_trace.c
+struct wr_daemon_dead;    // run_dead.c
+struct wr_daemon_history; // run_history.c
+struct wr_daemon_traces;  // run_trace.c
 
 struct wr_daemon {
     uv_loop_t loop;
@@ -89,12 +90,13 @@ struct wr_daemon {
     bool handles_open, ran, connected, stopping, forced;
     bool recovered; // what the spool had from before is taken up: the source may start
     enum wr_pace lookups_pace, pace;
-    struct wr_ring *ring;            // NULL: no messages are kept
-    unsigned message_replies;        // under way (run_messages.c)
-    struct wr_daemon_traces *traces; // NULL: the admin socket is not open
-    struct wr_daemon_dead *dead_job; // NULL: none is under way
-    bool subscribed;                 // to everything, at least once since the start
-    int waiting;                     // ends that the next step of the stop waits for
+    struct wr_ring *ring;              // NULL: no messages are kept
+    unsigned message_replies;          // under way (run_messages.c)
+    struct wr_daemon_traces *traces;   // NULL: the admin socket is not open
+    struct wr_daemon_history *history; // NULL: the admin socket is not open
+    struct wr_daemon_dead *dead_job;   // NULL: none is under way
+    bool subscribed;                   // to everything, at least once since the start
+    int waiting;                       // ends that the next step of the stop waits for
 };
 
 // "weir run: TEXT" on stderr. Returns `code`.
@@ -182,6 +184,12 @@ void wr_daemon_dead_room(struct wr_daemon *d);
 bool wr_daemon_dead_stop(struct wr_daemon *d);
 // Once the loop has ended.
 void wr_daemon_dead_free(struct wr_daemon *d);
+
+// ---- run_history.c: the counters of the last hour
+
+// The call, to the admin socket.
+void wr_daemon_add_history(struct wr_daemon *d);
+void wr_daemon_history_tick(struct wr_daemon *d); // every second
 
 // ---- run_messages.c
 

@@ -19,6 +19,7 @@ static void on_tick_timer(uv_timer_t *timer)
 {
     wr_log_flush(false);
     wr_daemon_notify_tick(timer->data);
+    wr_daemon_history_tick(timer->data);
 }
 
 static void on_loop_handle_closed(uv_handle_t *handle)

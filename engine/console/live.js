@@ -4,27 +4,22 @@ import { badge, chart, confirm, h, json, note, number, pane, table } from "./ui.
 import { again } from "./things.js";
 import { traceView } from "./rules.js";
 
-const KEEP = 1800; // samples of two seconds: an hour
-const history = [];
-let last = null;
-
-function sum(status, member) {
-  return Object.values(status.rules || {}).reduce((a, r) => a + (typeof r[member] === "number" ? r[member] : 0), 0);
-}
-
-function sample(s) {
-  const now = { at: s.monotonicUs / 1e6, messages: s.messages, matched: sum(s, "matched"), delivered: sum(s, "delivered"), failed: sum(s, "dead") + sum(s, "errorAction"), spool: s.spool?.entries ?? 0, live: s.live ?? 0, pid: s.pid };
-  if (last && last.pid === now.pid && now.at > last.at) {
-    const t = now.at - last.at, rate = (k) => Math.max(0, (now[k] - last[k]) / t);
-    history.push({ messages: rate("messages"), matched: rate("matched"), delivered: rate("delivered"), failed: rate("failed"), spool: now.spool, live: now.live });
-    if (history.length > KEEP) history.shift();
+// weir keeps a sample every five seconds for an hour; rates are their differences.
+async function hour() {
+  const { members, samples } = await get("/weir/v1/history"), at = (k) => members.indexOf(k), out = [];
+  for (let i = 1; i < samples.length; i++) {
+    const [a, b] = [samples[i - 1], samples[i]], t = (b[at("uptimeMs")] - a[at("uptimeMs")]) / 1000;
+    if (t <= 0) continue;
+    const rate = (k) => Math.max(0, (b[at(k)] - a[at(k)]) / t);
+    out.push({ messages: rate("messages"), matched: rate("matched"), delivered: rate("delivered"), failed: rate("broken"), live: b[at("live")], spool: b[at("spool")] });
   }
-  last = now;
+  return out;
 }
+let history = [];
 
 const card = (title, key, unit) => {
   const values = history.map((x) => x[key]), now = values.at(-1) ?? 0;
-  return h("section", { class: "panel" }, h("h2", {}, title), h("div", { class: "stat" }, now >= 100 ? number(Math.round(now)) : now.toFixed(1), h("span", { class: "muted small" }, ` ${unit}`)), chart(values, `${title}, the time since this page was opened, at most an hour; now ${now.toFixed(1)} ${unit}`));
+  return h("section", { class: "panel" }, h("h2", {}, title), h("div", { class: "stat" }, now >= 100 ? number(Math.round(now)) : now.toFixed(1), h("span", { class: "muted small" }, ` ${unit}`)), chart(values, `${title}, at most an hour; now ${now.toFixed(1)} ${unit}`));
 };
 
 export async function dashboard() {
@@ -32,7 +27,7 @@ export async function dashboard() {
   let tableBox = null;
   async function look() {
     const s = await get("/weir/v1/status");
-    sample(s);
+    history = await hour();
     cards.replaceChildren(card("Messages", "messages", "a second"), card("Matches", "matched", "a second"), card("Deliveries", "delivered", "a second"), card("Errors", "failed", "a second"), card("Under way", "live", "messages"), card("Spool", "spool", "entries"));
     const rows = Object.entries(s.rules || {}).map(([name, r]) => ({ name, ...r }));
     if (tableBox) tableBox.refresh(rows);

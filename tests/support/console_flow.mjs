@@ -123,6 +123,155 @@ const flows = {
     same(await page.getByLabel("AWS IoT SQL", { exact: false }).first().inputValue(), "SELECT * FROM 'site/+/temp' WHERE temperature > 30 AND door.open = true", "the same statement");
     await axe("editor");
   },
+
+  // Administrator → Tenants: a tenant, its prefixes, IoT enabled; access key. Then everything as that tenant.
+  async tenant() {
+    await login();
+    await open("tenants", "Tenants");
+    await press(main, "Add");
+    await pane().getByLabel("Name").fill("acme");
+    await press(pane(), "Add");
+    await main.getByRole("link", { name: "acme" }).click();
+    await page.getByRole("heading", { level: 1, name: "acme" }).waitFor();
+    for (const [feature, value] of [["AWS IoT Topic Prefix", "acme/"], ["AWS IoT Thing Prefix", "acme-"]]) {
+      await page.locator("section", { has: page.getByRole("heading", { name: "Settings" }) }).getByRole("button", { name: "Add", exact: true }).click();
+      await pane().getByLabel("Select Feature").selectOption({ label: feature });
+      await pane().getByLabel("Value").fill(value);
+      await press(pane(), "Add");
+      await main.getByText(feature, { exact: true }).waitFor();
+    }
+    await page.locator("section", { has: page.getByRole("heading", { name: "Settings" }) }).getByRole("button", { name: "Add", exact: true }).click();
+    await pane().getByLabel("Select Feature").selectOption({ label: "Enable AWS IoT" });
+    await press(pane(), "Add");
+    await main.locator(".head .badge").filter({ hasText: "ENABLED" }).waitFor();
+    await shot("tenant");
+    return {};
+  },
+
+  // Certificate, thing with attributes, attach, package; the certificate's own page; edit; conflicts shown.
+  async devices() {
+    await login();
+    await page.getByRole("banner").getByLabel("Tenant").selectOption("acme");
+    await open("iot/certificates", "Certificates");
+    await press(main, "Add");
+    await press(pane(), "Create");
+    const saved = pane().getByRole("link", { name: "Save private.pem.key" });
+    await saved.waitFor();
+    const id = (await pane().locator("p.mono").textContent()).trim();
+    await shot("certificate-created");
+    await press(pane(), "Close");
+    await main.getByRole("link", { name: id }).waitFor();
+    await shot("certificates");
+    await open("iot/things", "Things");
+    await main.getByText("No data to display").waitFor();
+    await press(main, "Add");
+    await pane().getByLabel("Name").fill("lamp 1");
+    await press(pane(), "Create");
+    await pane().getByText("letters, digits").first().waitFor();
+    same(await pane().locator("[data-field=thingName] input").getAttribute("aria-invalid"), "true", "the field is marked");
+    await pane().getByLabel("Name").fill("lamp1");
+    await pane().getByLabel("IoT Certificate").selectOption({ index: 1 });
+    await pane().getByLabel("Attributes").fill("{");
+    await press(pane(), "Create");
+    await pane().getByText("Attributes:").waitFor();
+    await pane().getByLabel("Attributes").fill('{"attr1": "75"}');
+    await shot("thing-create");
+    await press(pane(), "Create");
+    await page.getByRole("heading", { level: 1, name: "acme-lamp1" }).waitFor();
+    check((await main.textContent()).includes('"attr1": "75"'), "attributes");
+    await shot("thing");
+    await page.getByRole("link", { name: "IoT Principals" }).click();
+    await main.getByRole("link", { name: id }).waitFor();
+    await menu(main, "Actions", "Download Device Package");
+    const [file] = await Promise.all([page.waitForEvent("download"), press(pane(), "Download")]);
+    await file.saveAs(path.join(given.to, "package.zip"));
+    await menu(main, "Actions", "Edit");
+    await pane().getByLabel("Attributes").fill('{"attr1": "76"}');
+    await press(pane(), "Update");
+    await page.getByRole("link", { name: "Details" }).click();
+    await main.getByText('"attr1": "76"').waitFor();
+    await open(`iot/certificates/${id}`, id);
+    await shot("certificate");
+    await page.getByRole("link", { name: "Things", exact: true }).last().click();
+    await main.getByRole("link", { name: "acme-lamp1" }).waitFor();
+    await axe("certificate");
+    return { id, file: file.suggestedFilename() };
+  },
+
+  // A rule with an error action, seen, edited, disabled, enabled.
+  async rules() {
+    await login();
+    await page.getByRole("banner").getByLabel("Tenant").selectOption("acme");
+    await open("iot/rules", "Topic Rules");
+    await main.getByRole("link", { name: "Add" }).click();
+    await page.getByRole("heading", { level: 1, name: "Add a Topic Rule" }).waitFor();
+    await page.getByLabel("Name *").fill("hot");
+    await page.getByLabel("Description").fill("<img src=x onerror=alert(1)>");
+    await page.getByLabel("SELECT").fill("*, topic(2) AS device");
+    await page.getByLabel("FROM").fill("+/temp'");
+    await page.getByLabel("WHERE").fill("temperature > 30");
+    await page.getByLabel("roleArn *").fill("arn:aws:iam::123456789012:role/r");
+    await page.getByLabel("topic *", { exact: true }).fill("acme/hot/${topic(2)}");
+    await page.getByLabel("Define an Error Action").check();
+    const error = page.getByRole("group", { name: "Error action" });
+    await error.getByRole("button", { name: "JSON" }).click();
+    await error.getByLabel("Error action as JSON").fill('{"republish": {"roleArn": "arn:aws:iam::123456789012:role/r", "topic": "acme/errors", "qos": 1}}');
+    await press(page, "Create");
+    await page.getByText("without quotes").waitFor();
+    await page.getByLabel("FROM").fill("+/temp");
+    await press(page, "Create");
+    await page.getByRole("heading", { level: 1, name: "hot" }).waitFor();
+    check((await main.textContent()).includes("<img src=x onerror=alert(1)>"), "the description is text");
+    await shot("rule");
+    await page.getByRole("link", { name: "Actions", exact: true }).click();
+    await main.getByText("acme/errors").waitFor();
+    await open("iot/rules", "Topic Rules");
+    check((await main.textContent()).includes("acme/+/temp"), "the pattern");
+    await menu(main.getByRole("row", { name: /hot/ }), "⋯", "Disable");
+    await main.getByRole("row", { name: /hot/ }).getByText("No", { exact: true }).waitFor();
+    await menu(main.getByRole("row", { name: /hot/ }), "⋯", "Enable");
+    await main.getByRole("row", { name: /hot/ }).getByText("Yes", { exact: true }).waitFor();
+    await shot("rules");
+    return {};
+  },
+
+  async edit_rule() {
+    await login();
+    await page.getByRole("banner").getByLabel("Tenant").selectOption("acme");
+    await open("iot/rules/hot/edit", "Edit hot");
+    await page.getByLabel("WHERE").fill("temperature > 50");
+    await press(page, "Update");
+    await page.getByRole("heading", { level: 1, name: "hot" }).waitFor();
+    check((await page.getByLabel("AWS IoT SQL").inputValue()).includes("> 50"), "the new statement");
+    return {};
+  },
+
+  async revoke() {
+    await login();
+    await page.getByRole("banner").getByLabel("Tenant").selectOption("acme");
+    await open(`iot/certificates/${given.id}`, given.id);
+    await menu(main, "Actions", "Edit");
+    await pane().getByLabel("Status").selectOption("REVOKED");
+    await press(pane(), "Update");
+    await press(page.getByRole("dialog").last(), "Revoke");
+    await main.locator(".badge").filter({ hasText: "REVOKED" }).first().waitFor();
+    await shot("revoked");
+    return {};
+  },
+
+  // What others have written is text, wherever it is shown.
+  async hostile() {
+    await login();
+    await open("live", "Live messages");
+    await page.getByLabel("Rule", { exact: true }).selectOption(given.rule);
+    await page.waitForTimeout(500);
+    fs.writeFileSync(path.join(folder, "ready"), "");
+    await main.getByText("<img src=x onerror=alert(1)>").first().waitFor();
+    same(await main.locator("img").count(), 0, "no image");
+    await shot("live");
+    await axe("live");
+    return {};
+  },
 };
 
 let out;

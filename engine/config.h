@@ -32,13 +32,15 @@ struct wr_config {
     int64_t mqtt_connect_timeout_ms; // mqtt.connect_timeout: default 10 s
     int64_t mqtt_reconnect_min_ms;   // mqtt.reconnect_min: default 200 ms
     int64_t mqtt_reconnect_max_ms;   // mqtt.reconnect_max: default 30 s
-    int64_t mqtt_hold_max_ms;    // mqtt.hold_max: default 10 s, at most a third of the keepalive
-    int64_t mqtt_batch;          // mqtt.batch: messages read before they are settled, default 256
-    bool mqtt_basic_ingest;      // mqtt.basic_ingest: subscribe to $aws/rules/#, default true
-    const char *source;          // ask wr_config_has_mqtt() and kin
-    const char *kafka_bootstrap; // kafka.bootstrap: required with source kafka, both
-    const char *kafka_topics;    // kafka.topics: likewise
-    const char *kafka_group;     // kafka.group: default "weir"
+    int64_t mqtt_hold_max_ms;      // mqtt.hold_max: default 10 s, at most a third of the keepalive
+    int64_t mqtt_batch;            // mqtt.batch: messages read before they are settled, default 256
+    const char *mqtt_mac_key_file; // mqtt.mac_key_file: shared with the broker's plugin
+    int64_t mqtt_mac_max_age_ms;   // mqtt.mac_max_age, default 24 h
+    bool mqtt_basic_ingest;        // mqtt.basic_ingest: subscribe to $aws/rules/#, default true
+    const char *source;            // ask wr_config_has_mqtt() and kin
+    const char *kafka_bootstrap;   // kafka.bootstrap: required with source kafka, both
+    const char *kafka_topics;      // kafka.topics: likewise
+    const char *kafka_group;       // kafka.group: default "weir"
     const char *kafka_topic_header;      // kafka.topic_header: default "mqtt.topic"
     const char *kafka_topic_map;         // kafka.topic_map: default "{topic}"
     const char *kafka_start;             // kafka.start: "earliest" (default) | "latest"

@@ -70,6 +70,10 @@ static wr_err check_mqtt(const struct check *l, struct wr_fault *fault)
         return clash(l, WR_AT_mqtt_url, fault,
                      "found something else than mqtt://host[:port] or mqtts://host[:port]");
     }
+    if (*c->mqtt_mac_key_file && strcmp(c->mqtt_version, "5") != 0) {
+        return clash(l, WR_AT_mqtt_mac_key_file, fault,
+                     "found with mqtt.version 3.1.1, which has no properties to carry a MAC");
+    }
     if (wr_str_ends(url, WR_STR("//"))) {
         return clash(l, WR_AT_mqtt_url, fault, "found no host, expected mqtt://host[:port]");
     }

@@ -52,6 +52,10 @@
       "Messages read before they are settled together.")                                           \
     X(mqtt_basic_ingest, "mqtt.basic_ingest", BOOL, RESTART, "true", "", "",                       \
       "Subscribe to $aws/rules/# too (Basic Ingest).")                                             \
+    X(mqtt_mac_key_file, "mqtt.mac_key_file", PATH, RESTART, "", "", "",                           \
+      "Key shared with weir-mosquitto.so: who published is believed only with a MAC by it.")       \
+    X(mqtt_mac_max_age_ms, "mqtt.mac_max_age", DURATION, LIVE, "24h", "1s..365d", "ms",            \
+      "How old such a MAC may be: as long as messages may wait at the broker.")                    \
     X(source, "source", CHOICE, RESTART, "mqtt", "mqtt|native|libmosquitto|kafka|both", "",        \
       "Where messages come from. mqtt and native: weir's own MQTT client; libmosquitto: with "     \
       "that library instead; both: mqtt and kafka.")                                               \

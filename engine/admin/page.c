@@ -154,6 +154,9 @@ static void mqtt(const struct wr_page_view *v, struct wr_buf *out)
     wr_page_one(out, WR_METRIC_MQTT_ACKS, s->acknowledged);
     wr_page_one(out, WR_METRIC_MQTT_OPEN, s->open);
     wr_page_one(out, WR_METRIC_MQTT_HOLDS, s->holds_broken);
+    wr_page_one(out, WR_METRIC_MQTT_VOUCHED, s->marks.vouched);
+    wr_page_one(out, WR_METRIC_MQTT_STRIPPED, s->marks.stripped);
+    wr_page_one(out, WR_METRIC_MQTT_STALE, s->marks.stale);
 }
 
 static void aws(const struct wr_page_view *v, struct wr_buf *out)

@@ -7,6 +7,7 @@
 
 #include "engine/config.h"
 #include "engine/flow/source.h"
+#include "engine/mqtt/marks.h"
 #include "sinks/sink.h"
 
 #include <uv.h>
@@ -90,6 +91,7 @@ struct wr_mqtt_stats {
     uint64_t received, duplicates_dropped, acknowledged, connects, holds_broken;
     uint64_t open;             // of QoS 1 and not acknowledged yet; now
     uint64_t retained_dropped; // what a new subscription is told is no publication
+    struct wr_marks_stats marks;
 };
 void wr_mqtt_source_stats(const struct wr_source *source, struct wr_mqtt_stats *out);
 

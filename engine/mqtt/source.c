@@ -171,6 +171,7 @@ static void on_message(void *user, const struct mosquitto_message *from,
     uint32_t index = take_slot(s);
     struct slot *slot = &s->slots[index];
     wr_arrive_fill(m, from, props, s->batch_ms, &slot->spill);
+    wr_mqtt_source_mark(&s->common, m, s->batch_ms);
     slot->m = m;
     slot->connection = s->connection;
     slot->mid = from->qos > 0 && !s->ack_received ? (uint16_t)from->mid : 0;

@@ -14,7 +14,18 @@ struct wr_mqtt_source {
     // `open` and `connects`, as they are now.
     void (*count)(const struct wr_mqtt_source *s, struct wr_mqtt_stats *out);
     bool closing;
+    bool has_key; // mqtt.mac_key_file
+    struct wr_origin_key key;
 };
+
+// What the properties weir-… of a message that was just filled say, and away with them.
+static inline void wr_mqtt_source_mark(struct wr_mqtt_source *s, struct wr_message *m,
+                                       int64_t now_ms)
+{
+    if (s->has_key) {
+        wr_marks_take(m, &s->key, now_ms, s->config->mqtt_mac_max_age_ms, &s->stats.marks);
+    }
+}
 
 // The state of the connection, unless it is closing.
 void wr_mqtt_source_tell(struct wr_mqtt_source *s, bool up, const char *why);

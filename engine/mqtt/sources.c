@@ -98,13 +98,27 @@ wr_err wr_mqtt_source_open(uv_loop_t *loop, const struct wr_config *config,
                            struct wr_message_pool *pool, const struct wr_source_events *events,
                            struct wr_source **out, struct wr_fault *fault)
 {
-    bool native = wr_config_is_native(config);
+    bool native = wr_config_is_native(config),
+         has_key = config->mqtt_mac_key_file && *config->mqtt_mac_key_file;
+    struct wr_origin_key key;
     wr_err err = check_config(config, native, fault);
+    if (!err && has_key) {
+        err = wr_origin_key_load(config->mqtt_mac_key_file, &key, fault);
+        if (err) {
+            wr_fault_prefix(fault, "mqtt.mac_key_file");
+        }
+    }
     if (err) {
         return err;
     }
-    return native ? wr_native_source_open(loop, config, pool, events, out, fault)
-                  : wr_mosquitto_source_open(loop, config, pool, events, out, fault);
+    err = native ? wr_native_source_open(loop, config, pool, events, out, fault)
+                 : wr_mosquitto_source_open(loop, config, pool, events, out, fault);
+    if (!err && has_key) {
+        struct wr_mqtt_source *s = (struct wr_mqtt_source *)*out;
+        s->has_key = true;
+        s->key = key;
+    }
+    return err;
 }
 
 const char *wr_mqtt_source_client_id(const struct wr_source *source)

@@ -435,5 +435,33 @@ def test_options():
         tap.check(any(want in x for x in p.err_lines), f"{options}: {p.stderr}")
 
 
+def test_manual():
+    """The mosquitto.conf of the manual works as it stands there, other paths and ports apart"""
+    text = support.read_file(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/broker-plugin.md"))
+    config = text.split("## mosquitto.conf", 1)[1].split("```")[1]
+    b = broker(start=False)
+    c = b.certificate("c")
+    b.write_table(wait=False)
+    b.port = support.free_port()
+    paths = {"/etc/mosquitto/weir.passwd": "passwords", "/var/lib/weir/broker/status": "status", "/var/lib/weir/broker/events.sock": "events.sock",
+             "/etc/weir/mac.key": "mac.key", "/etc/mosquitto/certs/server.crt": "server.crt", "/etc/mosquitto/certs/server.key": "server.key",
+             "/var/lib/weir/broker/ca": "capath"}
+    for path, name in paths.items():
+        tap.equal(config.count(path), 1, path)
+        config = config.replace(path, os.path.join(b.folder, name))
+    config = config.replace("/usr/local/lib/weir/weir-mosquitto.so", PLUGIN).replace("listener 1883 ", f"listener {b.port} ")
+    config = config.replace("listener 8883\n", f"listener {b.tls_port} 127.0.0.1\n")
+    path = write_file(os.path.join(b.dir, "manual.conf"), config + "\nlog_dest stderr\nlog_type all\n" + ("user root\n" if os.geteuid() == 0 else ""))
+    b.process = support.Process([support.find_mosquitto(), "-c", path], name="mosquitto")
+    wait_for(lambda: support.can_connect(b.port), "mosquitto to listen")
+    sub = b.subscriber("a/#", options=("-F", "%t %P"))
+    tap.equal(b.device_pub(c, "dev", "a/b")[0], 0, "a device")
+    wait_for(lambda: sub.lines, "its message")
+    tap.check(sub.lines[0].startswith("a/b weir-origin:1 ") and sub.lines[0].endswith(" dev"), sub.lines[0])
+    b.rows[c.id]["status"] = "INACTIVE"
+    b.write_table()
+    tap.check(not b.connects(c, "dev"), "INACTIVE")
+
+
 if __name__ == "__main__":
     support.main(globals(), sys.argv[3:])

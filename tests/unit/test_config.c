@@ -127,6 +127,10 @@ static const struct {
      WR_ERR_RANGE, "test.yaml:3:14: mqtt.cert_file: found a certificate without mqtt.key_file"},
     {"key without certificate", "mqtt:\n  url: mqtts://h\n  key_file: c.pem\n", 3, 13, WR_ERR_RANGE,
      "test.yaml:3:13: mqtt.key_file: found a key without mqtt.cert_file"},
+    {"a MAC without properties", "mqtt:\n  version: 3.1.1\n  mac_key_file: k\n", 3, 17,
+     WR_ERR_RANGE,
+     "test.yaml:3:17: mqtt.mac_key_file: found with mqtt.version 3.1.1, which has no properties to "
+     "carry a MAC"},
     {"TLS option without TLS", "mqtt:\n  url: mqtt://h\n  ca_file: ca.pem\n", 3, 12, WR_ERR_RANGE,
      "test.yaml:3:12: mqtt.ca_file: found without TLS: expected mqtt.url to begin with mqtts://"},
     {"two passwords", "mqtt:\n  password: secret\n  password_file: p\n", 3, 18, WR_ERR_RANGE,

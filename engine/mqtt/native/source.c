@@ -222,6 +222,7 @@ static void on_message(void *user, const struct wr_conn_message *from)
     }
     struct wr_message *m = wr_message_new(s->common.base.pool);
     fill(s, m, from);
+    wr_mqtt_source_mark(&s->common, m, s->batch_ms);
     m->sql.timestamp_ms = s->batch_ms;
     m->sql.over_mqtt = true;
     m->qos = p->qos;

@@ -37,10 +37,12 @@ struct wr_config {
     const char *mqtt_mac_key_file; // mqtt.mac_key_file: shared with the broker's plugin
     int64_t mqtt_mac_max_age_ms;   // mqtt.mac_max_age, default 24 h
     bool mqtt_basic_ingest;        // mqtt.basic_ingest: subscribe to $aws/rules/#, default true
-    const char *source;            // ask wr_config_has_mqtt() and kin
-    const char *kafka_bootstrap;   // kafka.bootstrap: required with source kafka, both
-    const char *kafka_topics;      // kafka.topics: likewise
-    const char *kafka_group;       // kafka.group: default "weir"
+    const char *broker_dir;        // broker.dir: of the status table; "": none
+    int64_t broker_confirm_timeout_ms;   // broker.confirm_timeout: default 2 s
+    const char *source;                  // ask wr_config_has_mqtt() and kin
+    const char *kafka_bootstrap;         // kafka.bootstrap: required with source kafka, both
+    const char *kafka_topics;            // kafka.topics: likewise
+    const char *kafka_group;             // kafka.group: default "weir"
     const char *kafka_topic_header;      // kafka.topic_header: default "mqtt.topic"
     const char *kafka_topic_map;         // kafka.topic_map: default "{topic}"
     const char *kafka_start;             // kafka.start: "earliest" (default) | "latest"

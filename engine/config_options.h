@@ -56,6 +56,10 @@
       "Key shared with weir-mosquitto.so: who published is believed only with a MAC by it.")       \
     X(mqtt_mac_max_age_ms, "mqtt.mac_max_age", DURATION, LIVE, "24h", "1s..365d", "ms",            \
       "How old such a MAC may be: as long as messages may wait at the broker.")                    \
+    X(broker_dir, "broker.dir", PATH, RESTART, "", "", "",                                         \
+      "Folder shared with weir-mosquitto.so: status table, CAs, socket; not set: no such broker.") \
+    X(broker_confirm_timeout_ms, "broker.confirm_timeout", DURATION, LIVE, "2s", "0..1m", "ms",    \
+      "How long a change waits until the broker has confirmed it.")                                \
     X(source, "source", CHOICE, RESTART, "mqtt", "mqtt|native|libmosquitto|kafka|both", "",        \
       "Where messages come from. mqtt and native: weir's own MQTT client; libmosquitto: with "     \
       "that library instead; both: mqtt and kafka.")                                               \

@@ -207,9 +207,30 @@ static void end(struct wr_api_call *c)
     }
 }
 
+static void on_confirmed(struct wr_broker_wait *wait, bool confirmed)
+{
+    struct wr_api_call *c = WR_CONTAINER(wait, struct wr_api_call, broker_wait_);
+    if (!confirmed) {
+        wr_api_warn(c, "broker-not-confirmed");
+    }
+    end(c);
+}
+
+// What was committed is in force at the broker before the answer says so (control-plane.md 6).
+static void conclude(struct wr_api_call *c)
+{
+    if (c->broker_changed_) {
+        c->broker_changed_ = false;
+        c->broker_wait_.done = on_confirmed;
+        wr_broker_wait(c->api->options.broker, &c->broker_wait_);
+        return;
+    }
+    end(c);
+}
+
 void wr_api_finish(struct wr_api_call *c)
 {
-    end(c);
+    conclude(c);
 }
 
 // ---- the steps
@@ -218,6 +239,7 @@ static void on_done(struct wr_registry_job *job)
 {
     struct wr_api_call *c = (struct wr_api_call *)job;
     if (job->failed) {
+        c->broker_changed_ = false;
         internal_failure(c);
     } else if (!job->undo) {
         wr_tenants_take(c->api->options.tenants, c->tenants_);
@@ -229,7 +251,7 @@ static void on_done(struct wr_registry_job *job)
             return;
         }
     }
-    end(c);
+    conclude(c);
 }
 
 // admin.auto_tenants: the account's first call. Thread: the registry's.
@@ -249,6 +271,8 @@ static void make_tenant(struct wr_api_call *c, struct wr_db *db)
 static void on_run(struct wr_registry_job *job, struct wr_db *db)
 {
     struct wr_api_call *c = (struct wr_api_call *)job;
+    bool watch = c->api->options.broker && job->write;
+    int64_t changes = watch ? wr_broker_changes(db) : 0;
     if (!c->caller.tenant && c->caller.account[0]) {
         make_tenant(c, db);
     }
@@ -260,6 +284,7 @@ static void on_run(struct wr_registry_job *job, struct wr_db *db)
         c->realm = wr_db_last_id(db);
     }
     c->op->run(c, db);
+    c->broker_changed_ = watch && !c->error && wr_broker_changes(db) != changes;
 }
 
 static void to_registry(struct wr_api_call *c)

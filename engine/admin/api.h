@@ -24,6 +24,7 @@
 #include <jansson.h>
 
 #include "engine/admin/api_errors.h"
+#include "engine/admin/broker.h"
 #include "engine/admin/router.h"
 #include "engine/registry/registry.h"
 
@@ -167,6 +168,8 @@ struct wr_api_call {
     size_t raw_len;
     char *raw_name; // of the file, for Content-Disposition
 
+    bool broker_changed_; // it has changed what the broker must know
+    struct wr_broker_wait broker_wait_;
     struct wr_tenants_copy *tenants_; // with the tenant that the call itself has made
     struct wr_admin_held held_;
     struct wr_httpd_request *req_; // NULL: the client went away
@@ -248,6 +251,7 @@ struct wr_api_options {
     struct wr_registry *registry;
     struct wr_tenants *tenants;
     const struct wr_config *config;
+    struct wr_broker *broker; // NULL: none to keep up to date
 };
 struct wr_api *wr_api_open(const struct wr_api_options *options);
 // `closed` when the last call has been answered. NULL: at once.

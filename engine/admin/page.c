@@ -159,6 +159,23 @@ static void mqtt(const struct wr_page_view *v, struct wr_buf *out)
     wr_page_one(out, WR_METRIC_MQTT_STALE, s->marks.stale);
 }
 
+static void broker(const struct wr_page_view *v, struct wr_buf *out)
+{
+    const struct wr_broker_stats *s = v->broker;
+    if (!s) {
+        return;
+    }
+    wr_page_one(out, WR_METRIC_BROKER_TABLES, s->tables);
+    wr_page_one(out, WR_METRIC_BROKER_FAILURES, s->failures);
+    wr_page_one(out, WR_METRIC_BROKER_CONFIRMED, s->confirmed);
+    wr_page_one(out, WR_METRIC_BROKER_UNCONFIRMED, s->unconfirmed);
+    wr_page_one(out, WR_METRIC_BROKER_CERTIFICATES, s->certificates);
+    wr_page_one(out, WR_METRIC_BROKER_CONNECTS, s->connects);
+    wr_page_one(out, WR_METRIC_BROKER_DROPPED, s->dropped);
+    wr_page_one(out, WR_METRIC_BROKER_REFUSED, s->refused);
+    wr_page_one(out, WR_METRIC_BROKER_LOST, s->lost);
+}
+
 static void aws(const struct wr_page_view *v, struct wr_buf *out)
 {
     static const char *const healths[] = {"unasked", "good", "failed", "refused"};
@@ -210,6 +227,7 @@ void wr_page_write(const struct wr_page_view *view, struct wr_buf *out)
     stores(view, out);
     circuits(view, out);
     mqtt(view, out);
+    broker(view, out);
     aws(view, out);
     process(view, out);
 }

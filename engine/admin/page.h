@@ -4,6 +4,7 @@
 #ifndef WR_ENGINE_ADMIN_PAGE_H
 #define WR_ENGINE_ADMIN_PAGE_H
 
+#include "engine/admin/broker.h"
 #include "engine/admin/pulse.h"
 #include "engine/flow/flow.h"
 #include "engine/mqtt/mqtt.h"
@@ -17,7 +18,8 @@ struct wr_page_view {
     const struct wr_spool *spool; // NULL: none
     const struct wr_dead *dead;   // NULL: none
     const struct wr_pulse *pulse;
-    const struct wr_mqtt_stats *mqtt; // NULL: no such source
+    const struct wr_mqtt_stats *mqtt;     // NULL: no such source
+    const struct wr_broker_stats *broker; // NULL: no broker.dir
     bool connected, subscribed;
 };
 

@@ -103,7 +103,12 @@ static void get_metrics(struct wr_admin_call *call)
     if (d->source) {
         wr_mqtt_source_stats(d->source, &mqtt);
     }
+    struct wr_broker_stats broker;
+    if (d->broker) {
+        wr_broker_stats(d->broker, &broker);
+    }
     const struct wr_page_view view = {
+        .broker = d->broker ? &broker : NULL,
         .metrics = d->metrics,
         .flow = d->flow,
         .sinks = d->sinks,

@@ -2,6 +2,7 @@
 #include "engine/cli/run_parts.h"
 
 #include "engine/admin/auth.h"
+#include "engine/admin/broker.h"
 #include "engine/admin/certificates.h"
 #include "engine/admin/console.h"
 #include "engine/admin/families.h"
@@ -13,6 +14,17 @@
 
 #include "sql/base/banned.h"
 
+// Inside the registry's first transaction.
+static wr_err first(void *user, struct wr_db *db, struct wr_fault *fault)
+{
+    const struct wr_daemon *d = user;
+    wr_err err = wr_tenants_first(d->tenants, db, fault);
+    if (!err) {
+        wr_broker_watch(db);
+    }
+    return err;
+}
+
 wr_err wr_daemon_open_registry(struct wr_daemon *d, struct wr_fault *fault)
 {
     struct wr_buf path = {0};
@@ -23,8 +35,10 @@ wr_err wr_daemon_open_registry(struct wr_daemon *d, struct wr_fault *fault)
         return err;
     }
     d->tenants = wr_tenants_new(d->config, d->seal);
-    err = wr_registry_open(&d->loop, d->state.path, wr_tenants_first, d->tenants, &d->registry,
-                           fault);
+    err = wr_registry_open(&d->loop, d->state.path, first, d, &d->registry, fault);
+    if (!err) {
+        err = wr_broker_open(&d->loop, d->config, d->state.path, &d->broker, fault);
+    }
     if (!err) {
         d->sessions = wr_sessions_new();
         d->auth = wr_auth_new(d->config, d->tenants, d->registry, d->sessions);
@@ -38,7 +52,8 @@ void wr_daemon_open_api(struct wr_daemon *d)
                                                   .admin = d->admin,
                                                   .registry = d->registry,
                                                   .tenants = d->tenants,
-                                                  .config = d->config});
+                                                  .config = d->config,
+                                                  .broker = d->broker});
     wr_families_add(d->api);
     d->certificates = wr_zalloc(sizeof *d->certificates);
     d->certificates->seal = d->seal;
@@ -60,11 +75,18 @@ static void on_registry_closed(void *user)
     d->control_closed(d);
 }
 
+static void on_broker_closed(void *user)
+{
+    struct wr_daemon *d = user;
+    d->broker = NULL;
+    wr_registry_close(d->registry, on_registry_closed, d);
+}
+
 static void on_api_closed(void *user)
 {
     struct wr_daemon *d = user;
     d->api = NULL;
-    wr_registry_close(d->registry, on_registry_closed, d);
+    wr_broker_close(d->broker, on_broker_closed, d);
 }
 
 void wr_daemon_close_control(struct wr_daemon *d, void (*closed)(void *user))

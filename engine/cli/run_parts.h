@@ -40,6 +40,7 @@ struct wr_certificates;
 struct wr_auth;
 struct wr_console;
 struct wr_registry;
+struct wr_broker;
 struct wr_seal_key;
 struct wr_sessions;
 struct wr_tenants;
@@ -67,6 +68,7 @@ struct wr_daemon {
     struct wr_brokers *brokers;
     struct wr_seal_key *seal; // of the secrets in the registry
     struct wr_registry *registry;
+    struct wr_broker *broker; // NULL: no broker.dir
     struct wr_tenants *tenants;
     struct wr_sessions *sessions;
     struct wr_auth *auth;

@@ -135,6 +135,24 @@
            "Publications of QoS 1 that are not acknowledged yet.")                                \
     METRIC(MQTT_HOLDS, "weir_mqtt_holds_broken_total", counter, "",                               \
            "Times weir left the broker since nothing could be acknowledged for too long.")        \
+    METRIC(BROKER_TABLES, "weir_broker_tables_total", counter, "",                                \
+           "Status tables written for the broker's plugin (broker.dir).")                         \
+    METRIC(BROKER_FAILURES, "weir_broker_table_failures_total", counter, "",                      \
+           "Status tables that could not be written.")                                            \
+    METRIC(BROKER_CONFIRMED, "weir_broker_confirmed_total", counter, "",                          \
+           "Changes that the broker confirmed before they were answered.")                        \
+    METRIC(BROKER_UNCONFIRMED, "weir_broker_unconfirmed_total", counter, "",                      \
+           "Changes answered with x-weir-warning: broker-not-confirmed.")                         \
+    METRIC(BROKER_CERTIFICATES, "weir_broker_certificates", gauge, "",                            \
+           "Certificates in the latest status table.")                                            \
+    METRIC(BROKER_CONNECTS, "weir_broker_connects_total", counter, "",                            \
+           "Connections of devices, as the plugin told.")                                         \
+    METRIC(BROKER_DROPPED, "weir_broker_dropped_total", counter, "",                              \
+           "Devices that the plugin dropped since a change barred them.")                         \
+    METRIC(BROKER_REFUSED, "weir_broker_refused_total", counter, "",                              \
+           "Connections that the plugin refused.")                                                \
+    METRIC(BROKER_LOST, "weir_broker_events_lost_total", counter, "",                             \
+           "Events of the plugin that weir was too slow for.")                                    \
     METRIC(MQTT_VOUCHED, "weir_mqtt_origins_total", counter, "",                                  \
            "Messages whose publisher the broker's plugin has named (mqtt.mac_key_file).")         \
     METRIC(MQTT_STRIPPED, "weir_mqtt_properties_stripped_total", counter, "",                     \

@@ -71,19 +71,21 @@ class Events:
 
 class PluginBroker(support.Broker):
     """plugin: the .so; tool: status_tool. options: more lines of the plugin; config: more of the broker; identity: lines
-    of the TLS listener instead of `use_identity_as_username false`."""
+    of the TLS listener instead of `use_identity_as_username false`. shared: weir's `broker.dir`: table, CAs and socket are
+    weir's then, not the test's."""
 
-    def __init__(self, plugin, tool, options="", config="", identity="use_identity_as_username false", key=True, start=True):
+    def __init__(self, plugin, tool, options="", config="", identity="use_identity_as_username false", key=True, start=True, shared=None):
         self.folder = temp_dir("wr-plugin-")
         self.tool, self.generation, self.tenants, self.rows = tool, 0, [], {}
         self.ca = support.make_ca(self.folder, "tenants")
         server = support.make_certificate(self.folder, "server", support.make_ca(self.folder, "server-ca"))
-        capath = os.path.join(self.folder, "capath")
-        os.mkdir(capath)
+        capath = os.path.join(shared, "ca") if shared else os.path.join(self.folder, "capath")
+        os.makedirs(capath, exist_ok=True)
         self.capath = capath
-        self.add_ca(self.ca)
-        self.status_file, self.socket_path = os.path.join(self.folder, "status"), os.path.join(self.folder, "events.sock")
-        self.events = Events(self.socket_path)
+        self.status_file, self.socket_path = os.path.join(shared or self.folder, "status"), os.path.join(shared or self.folder, "events.sock")
+        if not shared:
+            self.add_ca(self.ca)
+            self.events = Events(self.socket_path)
         self.key_file = write_file(os.path.join(self.folder, "mac.key"), os.urandom(32), 0o600)
         self.tls_port = support.free_port()
         password = os.path.join(self.folder, "passwords")

@@ -1,0 +1,59 @@
+// Keeps mosquitto's plugin (engine/plugin) up to date: the status table, the CA files, and who
+// waits until a change is in force (control-plane.md 6, 7). All of it in the folder `broker.dir`:
+//
+//   status       the table (registry/status.h)      ca/   the CAs' certificates by hashed names
+//   events.sock  where the plugin tells (registry/broker_events.h)
+//
+//   a call's commit ── wr_broker_wait ──> the next table, for all that wait: read from registry.db
+//   in a snapshot, written, renamed (pool) ──> the plugin's event of its generation, or 2 s ──>
+//   answer
+//
+// Thread: loop, but for wr_broker_watch() and wr_broker_changes().
+#ifndef WR_ENGINE_ADMIN_BROKER_H
+#define WR_ENGINE_ADMIN_BROKER_H
+
+#include <uv.h>
+
+#include "engine/registry/db.h"
+
+struct wr_config;
+struct wr_broker;
+
+// Open what `broker.dir` asks for, bind the socket, and write a table at once. `*out` is NULL when
+// the option is not set. WR_ERR_IO.
+wr_err wr_broker_open(uv_loop_t *loop, const struct wr_config *config, const char *state_dir,
+                      struct wr_broker **out, struct wr_fault *fault) WR_MUST_CHECK;
+// Those who wait are told that nothing was confirmed. NULL: `closed` at once.
+void wr_broker_close(struct wr_broker *b, void (*closed)(void *user), void *user);
+
+// Somebody who has committed a change and wants to know that it is in force. Taken until `done`.
+struct wr_broker_wait {
+    void (*done)(struct wr_broker_wait *wait, bool confirmed);
+    struct wr_broker_wait *next_;
+    uint64_t generation_; // of the table that has it; 0: not begun
+    uint64_t until_ms_;
+};
+void wr_broker_wait(struct wr_broker *b, struct wr_broker_wait *wait);
+// A change that nobody waits for.
+void wr_broker_refresh(struct wr_broker *b);
+
+struct wr_broker_stats {
+    uint64_t tables, failures;       // written; not written
+    uint64_t confirmed, unconfirmed; // changes
+    uint64_t events, lost;           // of the plugin
+    uint64_t connects, disconnects, dropped, refused;
+    uint64_t generation, in_force; // written last; told by the plugin
+    uint64_t certificates, bytes;  // of the last table
+    uint64_t took_ms;              // to make and write it
+};
+void wr_broker_stats(const struct wr_broker *b, struct wr_broker_stats *out);
+
+// ---- on the registry's writer. Thread: its.
+
+// Count, from here on and on this connection, every change that the table or the CA files depend
+// on. Inside the transaction of wr_registry_open()'s `first`.
+void wr_broker_watch(struct wr_db *db);
+// The count; it goes back with a savepoint that is rolled back. -1: not watched.
+int64_t wr_broker_changes(struct wr_db *db);
+
+#endif

@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""From the AWS API to the broker: what weir's registry says is in force at mosquitto when the answer is there (control-plane.md 6).
+usage: test_enforcement.py PLUGIN STATUS_TOOL WEIR [test_...]"""
+import json
+import os
+import sys
+import threading
+import time
+
+import support
+from plugin import PluginBroker, allow
+from support import tap, wait_for, write_file
+
+PLUGIN, TOOL = sys.argv[1:3]
+os.environ["WEIR"] = sys.argv[3]
+
+from control import client, own, sock  # noqa: E402: it looks for the binary
+from http_client import get  # noqa: E402
+from weir import Weir, rule, s3  # noqa: E402
+
+ALL = allow(("iot:*", "*"))
+
+
+class Device:
+    """What the API gave: files as PluginBroker's devices want them."""
+
+    def __init__(self, broker, made, name):
+        self.arn, self.id = made["certificateArn"], made["certificateId"]
+        self.cert = write_file(os.path.join(broker.folder, name + ".pem"), made["certificatePem"])
+        self.key = write_file(os.path.join(broker.folder, name + ".key"), made["keyPair"]["PrivateKey"], 0o600)
+
+
+class Setting:
+    """mosquitto with the plugin, and a weir that keeps it up to date."""
+
+    def __init__(self, rules=None, start=True, **config):
+        self.shared = os.path.join(support.temp_dir("wr-shared-"), "broker")
+        self.broker = PluginBroker(PLUGIN, TOOL, shared=self.shared)
+        self.weir = Weir(self.broker, rules or {}, {"broker": {"dir": self.shared, **config.pop("broker", {})}, **config,
+                                                    "mqtt": {"username": "weir", "password": "secret", "mac_key_file": self.broker.key_file}}, start=start)
+
+    def __enter__(self):
+        return self.broker, self.weir, client(self.weir)
+
+    def __exit__(self, *_):
+        self.weir.stop()
+        self.broker.stop()
+
+
+def device(broker, iot, name, policy=None, active=True):
+    d = Device(broker, iot.create_keys_and_certificate(setAsActive=active), name)
+    if policy:
+        iot.attach_policy(policyName=policy, target=d.arn)
+    return d
+
+
+def metrics(weir):
+    text = get(sock(weir), "/metrics").text
+    return {x.split()[0]: float(x.split()[1]) for x in text.splitlines() if x.startswith("weir_broker_")}
+
+
+def warning(answer):
+    return answer["ResponseMetadata"]["HTTPHeaders"].get("x-weir-warning")
+
+
+def test_certificates():
+    """A certificate of the API connects; INACTIVE, REVOKED, deleted are in force when the answer is there, and live sessions are gone"""
+    with Setting() as (b, weir, iot):
+        iot.create_policy(policyName="all", policyDocument=ALL)
+        d = device(b, iot, "d")
+        tap.check(not b.connects(d, "dev"), "no policy yet")
+        answer = iot.attach_policy(policyName="all", target=d.arn)
+        tap.equal(warning(answer), None, "confirmed")
+        tap.check(b.connects(d, "dev"), "with a policy")
+        other = device(b, iot, "other", "all")
+        stays = b.device_sub(other, "other", "a/#")
+        for status in ("INACTIVE", "REVOKED"):
+            live = b.device_sub(d, "dev", "a/#")
+            start, began = len(b.process.err_lines), time.monotonic()
+            answer = iot.update_certificate(certificateId=d.id, newStatus=status)
+            took = time.monotonic() - began
+            tap.note(f"{status}: answered after {took * 1000:.0f} ms")
+            tap.equal(warning(answer), None, "confirmed")
+            tap.check(took < 1, f"{status} took {took:.3f} s")
+            tap.check(any("dev (default/" in x and "is dropped" in x for x in b.process.err_lines[start:]), "dropped before the answer")
+            tap.check(not b.connects(d, "dev"), f"{status}: refused")
+            live.stop()
+            if status == "INACTIVE":
+                iot.update_certificate(certificateId=d.id, newStatus="ACTIVE")
+                tap.check(b.connects(d, "dev"), "ACTIVE again")
+        tap.check(stays.alive(), "another device is not touched")
+        iot.detach_policy(policyName="all", target=other.arn)
+        tap.check(not b.connects(other, "again"), "its policy taken away")
+        page = metrics(weir)
+        tap.equal(page["weir_broker_unconfirmed_total"], 0, "all confirmed")
+        tap.check(page["weir_broker_confirmed_total"] >= 6 and page["weir_broker_dropped_total"] >= 2, str(page))
+        tap.equal(page["weir_broker_certificates"], 2, "certificates")
+
+
+def test_policy_versions():
+    """A new default version holds at once, also for who is connected; who published is known to SQL"""
+    rules = {"who": rule("SELECT clientid() AS client, principal() AS principal, * FROM 'up/+'", s3("who", "${topic(2)}"))}
+    with Setting(rules) as (b, weir, iot):
+        iot.create_policy(policyName="p", policyDocument=ALL)
+        d = device(b, iot, "d", "p")
+        live = b.device_sub(d, "dev", "down/#")
+        b.publish("down/1", "1")
+        wait_for(lambda: live.lines == ["down/1 1"], "a message")
+        iot.create_policy_version(policyName="p", policyDocument=allow(("iot:Connect", "*"), ("iot:Publish", "arn:aws:iot:*:*:topic/up/a")),
+                                  setAsDefault=True)
+        b.publish("down/2", "2")
+        for topic in ("up/a", "up/b"):
+            b.device_pub(d, "pub", topic, "{}")
+        weir.wait_settled(1)
+        tap.equal({k: json.loads(v) for k, v in weir.objects("who").items()}, {"a": {"client": "pub", "principal": d.id}}, "what came through")
+        iot.set_default_policy_version(policyName="p", policyVersionId="1")
+        b.publish("down/3", "3")
+        wait_for(lambda: len(live.lines) == 2, "the message after")
+        tap.equal(live.lines, ["down/1 1", "down/3 3"], "what it may receive")
+
+
+def test_tenants():
+    """IoT switched off for a tenant drops its devices; its prefix holds"""
+    with Setting() as (b, weir, iot):
+        own(weir, "POST", "/weir/v1/tenants", {"name": "acme"})
+        for name, value in (("iot.topic_prefix", "acme/"), ("iot.enabled", True)):
+            answer = own(weir, "PUT", f"/weir/v1/tenants/acme/features/{name}", {"value": value})
+            tap.check(answer.status == 200, f"{name}: {answer.status} {answer.text}")
+        wait_for(lambda: own(weir, "GET", "/weir/v1/tenants/acme").json.get("state") == "ENABLED", "the tenant")
+        from control import access_key
+        acme = client(weir, access_key(weir, "acme"))
+        acme.create_policy(policyName="all", policyDocument=ALL)
+        d = device(b, acme, "d", "all")
+        sub = b.subscriber("#")
+        for topic in ("acme/x", "other/x"):
+            b.device_pub(d, "dev", topic)
+        b.publish("done", "x")
+        wait_for(lambda: any(m["topic"] == "done" for m in b.messages(sub)), "the end")
+        tap.equal([m["topic"] for m in b.messages(sub)], ["acme/x", "done"], "below its prefix")
+        live = b.device_sub(d, "dev", "acme/#")
+        answer = own(weir, "PUT", "/weir/v1/tenants/acme/features/iot.enabled", {"value": False})
+        tap.check(answer.status == 200, answer.text)
+        wait_for(lambda: not b.connects(d, "dev"), "its devices to be refused")
+        b.process.wait_line("IoT is off for its tenant")
+        live.stop()
+
+
+def test_broker_away():
+    """Without a broker a change is answered, with a warning and a metric, and holds when the broker is back; kill -9 changes nothing"""
+    with Setting(broker={"confirm_timeout": "300ms"}) as (b, weir, iot):
+        iot.create_policy(policyName="all", policyDocument=ALL)
+        d = device(b, iot, "d", "all")
+        tap.check(b.connects(d, "dev"), "in")
+        b.stop()
+        began = time.monotonic()
+        answer = iot.update_certificate(certificateId=d.id, newStatus="INACTIVE")
+        took = time.monotonic() - began
+        tap.equal(warning(answer), "broker-not-confirmed", "the warning")
+        tap.check(0.25 < took < 3, f"after {took:.2f} s")
+        tap.check(metrics(weir)["weir_broker_unconfirmed_total"] >= 1, "the metric")
+        weir.process.wait_line("no broker has confirmed the status table")
+        b.start()
+        tap.check(not b.connects(d, "dev"), "INACTIVE when it is back")
+        answer = iot.update_certificate(certificateId=d.id, newStatus="ACTIVE")
+        tap.equal(warning(answer), None, "confirmed again")
+        weir.kill()
+        tap.check(b.connects(d, "dev"), "weir is gone, the table is in force")
+        os.unlink(os.path.join(b.capath, "..", "status"))
+        tap.check(not b.connects(d, "dev"), "no table")
+        weir.start()
+        wait_for(lambda: b.connects(d, "dev"), "weir writes it at its start", every=0.1)
+
+
+def test_together():
+    """Many changes at once are written together, and every answer holds"""
+    with Setting() as (b, weir, iot):
+        iot.create_policy(policyName="all", policyDocument=ALL)
+        made = [device(b, iot, f"d{i}", active=False) for i in range(12)]
+        before = metrics(weir)
+        answers = []
+
+        def change(d):
+            answers.append(warning(iot.update_certificate(certificateId=d.id, newStatus="ACTIVE")))
+        threads = [threading.Thread(target=change, args=(d,)) for d in made]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        tap.equal(answers, [None] * 12, "all confirmed")
+        after = metrics(weir)
+        tables = after["weir_broker_tables_total"] - before["weir_broker_tables_total"]
+        tap.note(f"12 changes, {tables:.0f} tables")
+        tap.equal(after["weir_broker_confirmed_total"] - before["weir_broker_confirmed_total"], 12, "confirmed")
+        tap.check(tables <= 12, "no more tables than changes")
+
+
+if __name__ == "__main__":
+    support.main(globals(), sys.argv[4:])

@@ -574,6 +574,9 @@ static wr_err finish(struct load *l, struct wr_fault *fault)
     if (!err && strcmp(c->limits, "aws") == 0 && !l->origins[WR_AT_payload_max].from) {
         c->payload_max = 128 * 1024;
     }
+    if (c->admin_test && !l->origins[WR_AT_admin_thing_type_delete_wait_ms].from) {
+        c->admin_thing_type_delete_wait_ms = 0;
+    }
     c->admin_listen_given = l->origins[WR_AT_admin_listen].from != NULL;
     c->metrics_listen_given = l->origins[WR_AT_metrics_listen].from != NULL;
     return err ? err : finish_state_dir(c, fault);

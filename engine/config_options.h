@@ -201,6 +201,10 @@
       "strict|lenient", "",                                                                        \
       "Policies: lenient takes any JSON object (without statements it allows nothing); strict "    \
       "refuses what AWS would.")                                                                   \
+    X(admin_thing_type_delete_wait_ms, "admin.thing_type_delete_wait", DURATION, RESTART, "5m",    \
+      "0..1h", "ms",                                                                               \
+      "How long after its deprecation a thing type cannot be deleted yet, as at AWS; test mode "   \
+      "has none unless this is set.")                                                              \
     X(admin_endpoint, "admin.endpoint", STRING, RESTART, "", "", "",                               \
       "Host name that DescribeEndpoint gives to devices; without one the broker's.")               \
     X(ring_bytes, "ring.bytes", SIZE, RESTART, "4M", "0..64M", "bytes",                            \

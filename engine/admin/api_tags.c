@@ -16,7 +16,8 @@ static bool text_is_good(wr_str s)
 {
     for (size_t i = 0; i < s.len; i++) {
         unsigned char b = (unsigned char)s.at[i];
-        bool good = b >= 0x80 || (b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z') ||
+        bool control = b == 0xC2 && i + 1 < s.len && (unsigned char)s.at[i + 1] < 0xA0; // C1
+        bool good = (b >= 0x80 && !control) || (b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z') ||
                     (b >= '0' && b <= '9') || (b && strchr(" _.:/=+-@", b));
         if (!good) {
             return false;
@@ -71,18 +72,25 @@ static bool count_is_good(struct wr_api_call *c, struct wr_db *db, const char *a
 bool wr_api_set_tags(struct wr_api_call *c, struct wr_db *db, const char *arn, json_t *tags)
 {
     size_t i;
-    json_t *tag;
+    json_t *tag, *seen = json_object();
     json_array_foreach(tags, i, tag)
     {
+        const json_t *key = json_object_get(tag, "Key");
         if (!json_is_object(tag)) {
             wr_api_fail(c, WR_API_INVALID_REQUEST, "tags: a tag is an object with Key and Value");
-            return false;
+        } else if (set_one(c, db, arn, key, json_object_get(tag, "Value"))) {
+            if (json_object_get(seen, json_string_value(key))) {
+                wr_api_fail(c, WR_API_INVALID_REQUEST, "tags: the key %s is there twice",
+                            json_string_value(key));
+            }
+            json_object_set_new(seen, json_string_value(key), json_true());
         }
-        if (!set_one(c, db, arn, json_object_get(tag, "Key"), json_object_get(tag, "Value"))) {
-            return false;
+        if (c->error) {
+            break;
         }
     }
-    return count_is_good(c, db, arn);
+    json_decref(seen);
+    return !c->error && count_is_good(c, db, arn);
 }
 
 static int hex_of(char c)
@@ -146,6 +154,10 @@ void wr_api_drop_tags(struct wr_api_call *c, struct wr_db *db, const char *arn)
 static const struct {
     const char *word, *find;
 } kinds[] = {
+    {"thingtype", "SELECT 1 FROM thing_types WHERE realm=? AND name=?"},
+    {"thinggroup", "SELECT 1 FROM thing_groups WHERE realm=? AND name=?"},
+    {"billinggroup", "SELECT 1 FROM billing_groups WHERE realm=? AND name=?"},
+    {"cacert", "SELECT 1 FROM ca_certificates WHERE realm=? AND cert_id=?"},
     {"policy", "SELECT 1 FROM policies WHERE realm=? AND name=?"},
     {"rolealias", "SELECT 1 FROM role_aliases WHERE realm=? AND name=?"},
     {"domainconfiguration",
@@ -168,7 +180,8 @@ static bool resource_exists(struct wr_api_call *c, struct wr_db *db)
         }
         return false;
     }
-    wr_api_fail(c, WR_API_INVALID_REQUEST,
+    bool iot = wr_str_starts(arn, WR_STR("arn:aws:iot:"));
+    wr_api_fail(c, iot ? WR_API_NOT_FOUND : WR_API_INVALID_REQUEST,
                 "%s is not the ARN of a resource of this account that has tags", arn.at);
     return false;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "engine/admin/policies.h"
+#include "engine/registry/things.h"
 
 #include "sql/base/banned.h"
 
@@ -57,17 +58,9 @@ bool wr_certificate_find(struct wr_api_call *c, struct wr_db *db, const char *na
     return true;
 }
 
-// Tables of other families, which a step of the schema after ours makes.
-static bool has_table(struct wr_db *db, const char *name)
-{
-    return wr_db_one(db, 0, "SELECT 1 FROM sqlite_schema WHERE type='table' AND name=?", "z", name);
-}
-
 bool wr_api_certificate_has_things(const struct wr_api_call *c, struct wr_db *db, const char *id)
 {
-    return has_table(db, "thing_principals") &&
-           wr_db_one(db, 0, "SELECT 1 FROM thing_principals WHERE realm=? AND cert_id=?", "iz",
-                     c->realm, id);
+    return wr_certificate_has_things(db, c->realm, wr_str_of(id));
 }
 
 bool wr_api_certificate_has_policies(struct wr_api_call *c, struct wr_db *db, const char *id)

@@ -10,6 +10,11 @@ void wr_families_add(struct wr_api *api)
     wr_api_add_credentials(api);
     wr_api_add_tenants(api);
     wr_api_add_things(api);
+    wr_api_add_thing_types(api);
+    wr_api_add_principals(api);
+    wr_api_add_groups(api);
+    wr_api_add_group_members(api);
+    wr_api_add_billing(api);
     wr_api_add_policies(api);
     wr_api_add_role_aliases(api);
     wr_api_add_settings(api);

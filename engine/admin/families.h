@@ -13,9 +13,14 @@ void wr_families_add(struct wr_api *api); // all that need nothing but the regis
 struct wr_certificates;
 void wr_families_add_certificates(struct wr_api *api, struct wr_certificates *certificates);
 
-void wr_api_add_account(struct wr_api *api);      // api_account.c: DescribeEndpoint
-void wr_api_add_credentials(struct wr_api *api);  // api_credentials.c: access keys, tokens
-void wr_api_add_things(struct wr_api *api);       // api_things.c
+void wr_api_add_account(struct wr_api *api);     // api_account.c: DescribeEndpoint
+void wr_api_add_credentials(struct wr_api *api); // api_credentials.c: access keys, tokens
+void wr_api_add_things(struct wr_api *api);      // api_things.c
+void wr_api_add_thing_types(struct wr_api *api);
+void wr_api_add_principals(struct wr_api *api); // api_principals.c: certificates on things
+void wr_api_add_groups(struct wr_api *api);     // api_groups.c: thing groups
+void wr_api_add_group_members(struct wr_api *api);
+void wr_api_add_billing(struct wr_api *api);      // api_billing.c: billing groups
 void wr_api_add_policies(struct wr_api *api);     // api_policies.c
 void wr_api_add_role_aliases(struct wr_api *api); // api_role_aliases.c
 void wr_api_add_tags(struct wr_api *api);         // api_tags.c

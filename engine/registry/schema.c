@@ -4,6 +4,7 @@
 
 #include "engine/registry/schema_certificates.sql.h"
 #include "engine/registry/schema_tenants.sql.h"
+#include "engine/registry/schema_things.sql.h"
 
 #include "sql/base/banned.h"
 
@@ -30,11 +31,7 @@ static const char *const steps[] = {
     " id INTEGER PRIMARY KEY AUTOINCREMENT, hash BLOB NOT NULL UNIQUE, name TEXT NOT NULL,"
     " tenant INTEGER NOT NULL REFERENCES tenants(id), role TEXT NOT NULL,"
     " created INTEGER NOT NULL, expires INTEGER, used INTEGER);",
-    // Things. `attributes` is a JSON object of strings.
-    "CREATE TABLE things("
-    " id INTEGER PRIMARY KEY AUTOINCREMENT, realm INTEGER NOT NULL REFERENCES realms(id),"
-    " name TEXT NOT NULL, thing_id TEXT NOT NULL, attributes TEXT NOT NULL,"
-    " version INTEGER NOT NULL, created INTEGER NOT NULL, UNIQUE(realm, name));",
+    WR_SCHEMA_THINGS,
     // Policies. A version's number is never used again. `target` is an ARN, or an identity of
     // Cognito.
     "CREATE TABLE policies("

@@ -20,11 +20,12 @@ void wr_api_add_thing_types(struct wr_api *api);
 void wr_api_add_principals(struct wr_api *api); // api_principals.c: certificates on things
 void wr_api_add_groups(struct wr_api *api);     // api_groups.c: thing groups
 void wr_api_add_group_members(struct wr_api *api);
-void wr_api_add_billing(struct wr_api *api);      // api_billing.c: billing groups
-void wr_api_add_policies(struct wr_api *api);     // api_policies.c
-void wr_api_add_role_aliases(struct wr_api *api); // api_role_aliases.c
-void wr_api_add_tags(struct wr_api *api);         // api_tags.c
-void wr_api_add_settings(struct wr_api *api);     // api_settings.c: domains, logging
-void wr_api_add_tenants(struct wr_api *api);      // api_tenants.c: tenants, features
+void wr_api_add_billing(struct wr_api *api);       // api_billing.c: billing groups
+void wr_api_add_authorization(struct wr_api *api); // api_authorization.c: what is allowed
+void wr_api_add_policies(struct wr_api *api);      // api_policies.c
+void wr_api_add_role_aliases(struct wr_api *api);  // api_role_aliases.c
+void wr_api_add_tags(struct wr_api *api);          // api_tags.c
+void wr_api_add_settings(struct wr_api *api);      // api_settings.c: domains, logging
+void wr_api_add_tenants(struct wr_api *api);       // api_tenants.c: tenants, features
 
 #endif

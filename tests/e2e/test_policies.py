@@ -97,6 +97,88 @@ def test_versions():
         iot.delete_policy(policyName="p")
 
 
+def test_targets():
+    """Attach and detach in the new and the old form; listings; limits; what does not exist"""
+    with alone() as weir:
+        iot = client(weir)
+        cert = iot.create_keys_and_certificate(setAsActive=True)["certificateArn"]
+        for i in range(11):
+            iot.create_policy(policyName=f"p{i}", policyDocument=ALLOW)
+        iot.attach_policy(policyName="p0", target=cert)
+        iot.attach_policy(policyName="p0", target=cert)
+        iot.attach_principal_policy(policyName="p1", principal=cert)
+        tap.equal(names(iot.list_attached_policies(target=cert)["policies"]), ["p0", "p1"], "attached")
+        tap.equal(names(pages(iot.list_attached_policies, "policies", "marker", target=cert, pageSize=1)[0]),
+                  ["p0", "p1"], "a page each")
+        tap.equal(names(iot.list_principal_policies(principal=cert)["policies"]), ["p0", "p1"], "the old form")
+        tap.equal(iot.list_targets_for_policy(policyName="p0")["targets"], [cert], "targets")
+        tap.equal(iot.list_policy_principals(policyName="p1")["principals"], [cert], "principals")
+        answer = ask(sock(weir), "POST", "/attached-policies/" + cert, headers={"X-Weir-Region": "eu-west-1"})
+        tap.equal(names(answer.json["policies"]), ["p0", "p1"], "an ARN that is not encoded")
+        for i in range(2, 10):
+            iot.attach_policy(policyName=f"p{i}", target=cert)
+        refused("LimitExceededException", 410, iot.attach_policy, policyName="p10", target=cert)
+        refused("DeleteConflictException", 409, iot.delete_policy, policyName="p0")
+        iot.detach_policy(policyName="p0", target=cert)
+        iot.detach_principal_policy(policyName="p1", principal=cert)
+        refused("ResourceNotFoundException", 404, iot.detach_policy, policyName="p0", target=cert)
+        refused("ResourceNotFoundException", 404, iot.attach_policy, policyName="nosuch", target=cert)
+        refused("ResourceNotFoundException", 404, iot.attach_policy, policyName="p0", target=cert[:-4] + "0000")
+        refused("InvalidRequestException", 400, iot.attach_policy, policyName="p0", target="nonsense")
+        refused("ResourceNotFoundException", 404, iot.list_targets_for_policy, policyName="nosuch")
+        iot.attach_policy(policyName="p0", target="eu-west-1:12345678-1234-1234-1234-123456789012")
+        top = iot.create_thing_group(thingGroupName="top")["thingGroupArn"]
+        low = iot.create_thing_group(thingGroupName="low", parentGroupName="top")["thingGroupArn"]
+        iot.attach_policy(policyName="p1", target=top)
+        iot.attach_policy(policyName="p2", target=low)
+        tap.equal(names(iot.list_attached_policies(target=low)["policies"]), ["p2"], "of the group")
+        tap.equal(names(iot.list_attached_policies(target=low, recursive=True)["policies"]), ["p1", "p2"], "and above")
+        iot.attach_policy(policyName="p3", target=low)
+        refused("LimitExceededException", 410, iot.attach_policy, policyName="p4", target=low)
+
+
+def test_authorization():
+    """What a certificate may do, by its own policies and those of its things' groups"""
+    with alone() as weir:
+        iot = client(weir)
+        cert = iot.create_keys_and_certificate(setAsActive=True)["certificateArn"]
+        top = iot.create_thing_group(thingGroupName="top")["thingGroupArn"]
+        iot.create_thing_group(thingGroupName="low", parentGroupName="top")
+        iot.create_thing(thingName="t")
+        iot.add_thing_to_thing_group(thingGroupName="low", thingName="t")
+        own = {"Effect": "Allow", "Action": ["iot:Publish", "iot:Connect"],
+               "Resource": ["arn:aws:iot:*:*:topic/a/*", "arn:aws:iot:*:*:client/${iot:ClientId}"]}
+        iot.create_policy(policyName="own", policyDocument=json.dumps({"Version": "2012-10-17", "Statement": own}))
+        iot.create_policy(policyName="all", policyDocument=json.dumps({"Version": "2012-10-17", "Statement": {
+            "Effect": "Deny", "Action": "iot:*", "Resource": "arn:aws:iot:*:*:topic/a/secret"}}))
+        iot.attach_policy(policyName="own", target=cert)
+        iot.attach_policy(policyName="all", target=top)
+        tap.equal(names(iot.get_effective_policies(principal=cert)["effectivePolicies"]), ["own"], "its own")
+        tap.equal(names(iot.get_effective_policies(principal=cert, thingName="t")["effectivePolicies"]), ["own", "all"],
+                  "with those of a thing's groups")
+        iot.attach_thing_principal(thingName="t", principal=cert)
+        got = iot.get_effective_policies(principal=cert)["effectivePolicies"]
+        tap.equal((names(got), json.loads(got[0]["policyDocument"])["Statement"]), (["own", "all"], own), "attached")
+
+        def decide(kind, resource, **more):
+            arn = f"arn:aws:iot:eu-west-1:123456789012:{resource}"
+            result = iot.test_authorization(principal=cert, authInfos=[{"actionType": kind, "resources": [arn]}], **more)
+            return result["authResults"][0]
+        allowed = decide("PUBLISH", "topic/a/b")
+        tap.equal((allowed["authDecision"], names(allowed["allowed"]["policies"])), ("ALLOWED", ["own"]), "allowed")
+        denied = decide("PUBLISH", "topic/a/secret")
+        tap.equal((denied["authDecision"], names(denied["denied"]["explicitDeny"]["policies"])), ("EXPLICIT_DENY", ["all"]),
+                  "denied")
+        tap.equal(decide("PUBLISH", "topic/a/secret", policyNamesToSkip=["all"])["authDecision"], "ALLOWED", "skipped")
+        tap.equal(decide("SUBSCRIBE", "topicfilter/a/b")["authDecision"], "IMPLICIT_DENY", "nothing said")
+        iot.create_policy(policyName="more", policyDocument=ALLOW)
+        tap.equal(decide("SUBSCRIBE", "topicfilter/a/b", policyNamesToAdd=["more"])["authDecision"], "ALLOWED", "added")
+        tap.equal(decide("CONNECT", "client/c1", clientId="c1")["authDecision"], "ALLOWED", "the client's id")
+        tap.equal(decide("CONNECT", "client/c2", clientId="c1")["authDecision"], "IMPLICIT_DENY", "another's")
+        refused("InvalidRequestException", 400, iot.test_authorization, principal=cert, authInfos=[])
+        refused("ResourceNotFoundException", 404, iot.get_effective_policies, principal=cert, thingName="nosuch")
+
+
 def test_role_aliases():
     """Create, describe, update, list, delete"""
     with alone() as weir:

@@ -42,9 +42,9 @@ static void write_document(struct wr_run *r, struct wr_buf *doc)
     if (!room) {
         doc->over = true;
     } else if (count > 1) {
-        wr_error_document_write_batch(doc, messages, count, r->rule->name, arena);
+        wr_error_document_write_batch(doc, messages, count, r->rule->plain, arena);
     } else {
-        wr_error_document_write(doc, messages[0].message, r->rule->name, messages[0].failures,
+        wr_error_document_write(doc, messages[0].message, r->rule->plain, messages[0].failures,
                                 messages[0].count, arena);
     }
 }
@@ -69,7 +69,7 @@ bool wr_run_statement_again(struct wr_run *r)
         if (wr_sql_message_read(&m->sql, r->group->plan, &m->arena)) {
             return true; // then the templates have no room either, and say so
         }
-        wr_eval_start(&r->eval, &m->sql, 0, &r->flow->sql);
+        wr_eval_start(&r->eval, &m->sql, 0, r->rule->host ? r->rule->host : &r->flow->sql);
     }
     return wr_eval_run(&r->eval) != WR_EVAL_SUSPENDED;
 }

@@ -119,7 +119,8 @@ static bool over_limits(const struct wr_flow *f, const struct wr_message *m, wr_
     return false;
 }
 
-static struct wr_rule_group *find_group(struct wr_flow *f, struct wr_message *m, wr_str *topic)
+static struct wr_rule_group *find_group(struct wr_flow *f, struct wr_message *m, uint32_t space,
+                                        wr_str *topic)
 {
     struct wr_metrics *metrics = f->options.metrics;
     struct wr_rule_group *group;
@@ -128,7 +129,7 @@ static struct wr_rule_group *find_group(struct wr_flow *f, struct wr_message *m,
     if (WR_UNLIKELY(topic->len && topic->at[0] == '$') &&
         wr_topic_basic_ingest(m->sql.topic, &rule, topic)) {
         m->sql.basic_ingest = true;
-        group = wr_rule_set_basic_ingest(f->rules, rule);
+        group = wr_rule_set_basic_ingest_in(f->rules, space, rule);
         if (!group) {
             metrics->rule_not_found++;
             set_trace_id(f, m);
@@ -137,7 +138,7 @@ static struct wr_rule_group *find_group(struct wr_flow *f, struct wr_message *m,
         return group;
     }
     bool hit;
-    group = wr_topic_cache_get(f->topics, f->rules, m->sql.topic, &hit);
+    group = wr_topic_cache_get(f->topics, f->rules, space, m->sql.topic, &hit);
     metrics->cache_hits += hit;
     metrics->cache_misses += !hit;
     metrics->no_rule += !group;
@@ -221,7 +222,7 @@ static void evaluate(struct wr_flow *f, struct wr_message *m, struct wr_rule_gro
     wr_rule_set_unlock(set);
 }
 
-static void take(struct wr_flow *f, struct wr_message *m)
+static void take(struct wr_flow *f, struct wr_message *m, uint32_t space)
 {
     f->options.metrics->messages++;
     f->live_messages++;
@@ -241,7 +242,7 @@ static void take(struct wr_flow *f, struct wr_message *m)
         wr_twice_seen(f->twice, m);
     }
     wr_str topic;
-    struct wr_rule_group *group = find_group(f, m, &topic);
+    struct wr_rule_group *group = find_group(f, m, space, &topic);
     if (!group) {
         return;
     }
@@ -293,12 +294,13 @@ static void end_batch(struct wr_flow *f)
 void wr_flow_batch(void *flow, struct wr_source *source, struct wr_message *messages, size_t count)
 {
     struct wr_flow *f = flow;
+    uint32_t space = source->space;
     f->batch_us = wr_mono_now().us;
     while (messages) {
         struct wr_message *m = messages;
         messages = m->next; // the message may be back in its pool below
         m->next = NULL;
-        take(f, m);
+        take(f, m, space);
         wr_flow_unhold(f, m);
         wr_flow_release(f, m);
     }
@@ -397,8 +399,29 @@ void wr_flow_tune(struct wr_flow *f, const struct wr_flow_options *options)
     f->options.in_flight_max = options->in_flight_max;
 }
 
+// What evaluations of rules of this account see. They keep the pointer while they live, as rules do
+// while their set does.
+static const struct wr_sql_host *host_of(struct wr_flow *f, wr_str account)
+{
+    struct wr_account_host *h = f->hosts;
+    while (h && !wr_str_eq(h->sql.account_id, account)) {
+        h = h->next;
+    }
+    if (!h) {
+        h = wr_alloc(sizeof *h);
+        *h = (struct wr_account_host){.next = f->hosts, .sql = f->sql};
+        h->sql.account_id = (wr_str){wr_strdup(account), account.len};
+        f->hosts = h;
+    }
+    return &h->sql;
+}
+
 void wr_flow_set_rules(struct wr_flow *f, struct wr_rule_set *set)
 {
+    for (size_t i = 0; i < wr_rule_set_count(set); i++) {
+        struct wr_rule *r = wr_rule_set_at(set, i);
+        r->host = r->host || !r->owner.account.at ? r->host : host_of(f, r->owner.account);
+    }
     fit_topic_cache(f, set);
     wr_rule_set_lock(set);
     wr_rule_set_unlock(f->rules);
@@ -547,6 +570,12 @@ static void on_circuits_closed(uv_handle_t *timer)
     wr_redriven_free(f);
     wr_together_free(f);
     free(f->loads);
+    while (f->hosts) {
+        struct wr_account_host *h = f->hosts;
+        f->hosts = h->next;
+        free((void *)(uintptr_t)h->sql.account_id.at);
+        free(h);
+    }
     free(f);
     done(user);
 }

@@ -124,6 +124,8 @@ static bool restore_rule(struct wr_run *r, const struct wr_entry *e)
     }
     *rule = (struct wr_rule){
         .name = e->rule,
+        .plain = wr_rule_plain_name(e->rule),
+        .host = now ? now->host : NULL,
         .program = now ? now->program : NULL,
         .action_count = count,
         .actions = actions,

@@ -306,7 +306,7 @@ void wr_run_start(struct wr_flow *f, struct wr_message *m, struct wr_rule_set *s
     r->seq = 0;
     r->spool_share = 0;
     r->backlog = NULL;
-    wr_eval_start(&r->eval, &m->sql, index, &f->sql);
+    wr_eval_start(&r->eval, &m->sql, index, WR_LIKELY(!rule->host) ? &f->sql : rule->host);
     if (WR_UNLIKELY(f->lanes.count) && wr_lane_join(&f->lanes, r)) {
         wr_run_retain(r);
     }

@@ -102,10 +102,16 @@ struct wr_sink_load {
     uint64_t spooled; // bytes of entries in the spool, a broker's share only
 };
 
+struct wr_account_host {
+    struct wr_account_host *next;
+    struct wr_sql_host sql;
+};
+
 struct wr_flow {
     struct wr_flow_options options;
-    struct wr_sql_host sql;   // what evaluations see: its user is the flow
-    struct wr_sql_host outer; // what the caller gave
+    struct wr_sql_host sql;        // what evaluations see: its user is the flow
+    struct wr_account_host *hosts; // the same for rules of other accounts
+    struct wr_sql_host outer;      // what the caller gave
     struct wr_rule_set *rules;
     struct wr_topic_cache *topics;
     size_t topic_sets;

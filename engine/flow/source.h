@@ -52,6 +52,8 @@ struct wr_source_impl {
 
 struct wr_source {
     const struct wr_source_impl *impl;
+    uint32_t
+        space; // of the rules that its messages meet (rules/rule.h); 0 unless the owner sets it
     struct wr_source_events events;
     struct wr_message_pool *pool;
 };

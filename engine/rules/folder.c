@@ -26,6 +26,10 @@ struct entry {
     bool changed;
     char *text; // content of this load, NULL when unchanged
     size_t len;
+    char *running; // the content that `rule` was made of, with options.merged
+    size_t running_len;
+    int64_t time_ms, running_ms; // of the file: as it is now, and when `running` was read
+    int64_t number;
     uint64_t hash;        // of the content that `rule` or the refusal is about
     struct wr_rule *rule; // running; NULL: none
     char *refusal;        // line about the current content; NULL: accepted
@@ -36,6 +40,7 @@ struct wr_folder {
     char *dir;
     struct entry *entries; // sorted by file
     size_t count, cap;
+    int64_t numbers; // given out
     struct wr_rule_set *rules;
     uint64_t signature; // of names, sizes and times, at the last load
     uv_fs_event_t event;
@@ -91,7 +96,7 @@ static struct entry *entry_of(struct wr_folder *f, const char *file)
     }
     memmove(&f->entries[low + 1], &f->entries[low], (f->count - low) * sizeof *f->entries);
     f->count++;
-    f->entries[low] = (struct entry){.file = wr_strdup(wr_str_of(file))};
+    f->entries[low] = (struct entry){.file = wr_strdup(wr_str_of(file)), .number = ++f->numbers};
     return &f->entries[low];
 }
 
@@ -99,11 +104,13 @@ static void entry_release(struct entry *e)
 {
     free(e->file);
     free(e->text);
+    free(e->running);
     free(e->refusal);
     wr_rule_unlock(e->rule);
 }
 
-static wr_err read_text(const char *path, char **text, size_t *len, struct wr_fault *fault)
+static wr_err read_text(const char *path, char **text, size_t *len, int64_t *time_ms,
+                        struct wr_fault *fault)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat st;
@@ -140,6 +147,7 @@ static wr_err read_text(const char *path, char **text, size_t *len, struct wr_fa
     }
     *text = wr_realloc(buf, got + 1);
     *len = got;
+    *time_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
     return WR_OK;
 }
 
@@ -219,6 +227,13 @@ static bool compile(struct wr_folder *f, struct entry *e, bool again)
     warn_about(f, e, rule);
     wr_rule_unlock(e->rule);
     e->rule = rule;
+    if (f->options.merged) {
+        free(e->running);
+        e->running = e->text;
+        e->running_len = e->len;
+        e->running_ms = e->time_ms;
+        e->text = NULL;
+    }
     return true;
 }
 
@@ -272,7 +287,7 @@ static void refresh(struct wr_folder *f, struct entry *e, bool again)
     char *path = join(f->dir, e->file);
     char *text = NULL;
     size_t len = 0;
-    wr_err err = read_text(path, &text, &len, &fault);
+    wr_err err = read_text(path, &text, &len, &e->time_ms, &fault);
     free(path);
     e->changed = false;
     if (err) {
@@ -334,7 +349,9 @@ static void publish(struct wr_folder *f)
     free(rules);
     wr_rule_set_unlock(f->rules);
     f->rules = set;
-    wr_loops_check(set, is_elsewhere, on_loop_found, f);
+    if (!f->options.merged) {
+        wr_loops_check(set, is_elsewhere, on_loop_found, f);
+    }
     if (f->options.changed) {
         f->options.changed(f->options.user, set);
     }
@@ -378,6 +395,28 @@ wr_err wr_folder_load(struct wr_folder *f, bool again, size_t *refused, struct w
 struct wr_rule_set *wr_folder_rules(const struct wr_folder *f)
 {
     return f->rules;
+}
+
+bool wr_folder_rule_at(const struct wr_folder *f, size_t index, struct wr_folder_rule *out)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        const struct entry *e = &f->entries[i];
+        if (!e->rule || index-- > 0) {
+            continue;
+        }
+        *out = (struct wr_folder_rule){.rule = e->rule,
+                                       .file = e->file,
+                                       .text = {e->running, e->running_len},
+                                       .time_ms = e->running_ms,
+                                       .number = e->number};
+        return true;
+    }
+    return false;
+}
+
+const char *wr_folder_dir(const struct wr_folder *f)
+{
+    return f->dir;
 }
 
 // ---- watching

@@ -21,6 +21,9 @@ struct wr_folder_options {
     // it.
     wr_err (*accept)(void *user, const struct wr_rule *rule, struct wr_fault *fault);
     bool (*elsewhere)(void *user, wr_str rule, bool error_action); // see wr_loops_check(); or NULL
+    // The owner runs them with other rules: it looks for loops itself, and asks
+    // wr_folder_rule_at().
+    bool merged;
     // A set that differs from the one before. Borrowed.
     void (*changed)(void *user, struct wr_rule_set *set);
     // May be NULL: a warning or a refusal, as one line with file and place. Else it is logged.
@@ -39,6 +42,18 @@ wr_err wr_folder_load(struct wr_folder *f, bool again, size_t *refused,
 
 // The rules as loaded last; NULL before the first load. Borrowed.
 struct wr_rule_set *wr_folder_rules(const struct wr_folder *f);
+
+// With `merged`: the rules that run, by file. False: no such index. What is in it is good until the
+// next load.
+struct wr_folder_rule {
+    struct wr_rule *rule;
+    const char *file; // its name within the folder
+    wr_str text;      // the document
+    int64_t time_ms;  // the file's
+    int64_t number;   // ascends with the files that came; the same as long as the file is there
+};
+bool wr_folder_rule_at(const struct wr_folder *f, size_t index, struct wr_folder_rule *out);
+const char *wr_folder_dir(const struct wr_folder *f);
 
 // Stops watching; `done` (may be NULL without a loop) when all handles are closed and the folder is
 // freed.

@@ -111,15 +111,16 @@ static void add_target(struct graph *g, size_t rule, const struct wr_rule_action
 }
 
 // Whether a message under `filter` may meet the rule: by its FROM, or by name through Basic Ingest.
-static bool reaches(const char *filter, const struct wr_rule *rule)
+static bool reaches(const struct wr_rule *from, const char *filter, const struct wr_rule *rule)
 {
     wr_str target = wr_str_of(filter);
     wr_str name, rest;
-    if (!rule->enabled) {
+    if (!rule->enabled || from->owner.space != rule->owner.space) {
         return false;
     }
     if (wr_topic_basic_ingest(target, &name, &rest)) {
-        return wr_str_eq(name, rule->name) || wr_str_eq(name, WR_STR("+"));
+        wr_str known = rule->owner.space ? rule->plain : rule->name;
+        return wr_str_eq(name, known) || wr_str_eq(name, WR_STR("+"));
     }
     if (wr_str_eq(target, WR_STR("$aws/#")) || wr_str_eq(target, WR_STR("$aws/rules/#"))) {
         return true;
@@ -155,7 +156,8 @@ static void visit(struct graph *g, size_t rule)
             continue;
         }
         for (size_t s = 0; s < wr_rule_set_count(g->set); s++) {
-            if (g->state[s] == DONE || !reaches(g->targets[i].filter, wr_rule_set_at(g->set, s))) {
+            if (g->state[s] == DONE || !reaches(wr_rule_set_at(g->set, rule), g->targets[i].filter,
+                                                wr_rule_set_at(g->set, s))) {
                 continue;
             }
             if (g->state[s] == NEW) {

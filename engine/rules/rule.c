@@ -95,7 +95,6 @@ static wr_err add_action(struct builder *b, const struct wr_document_action *d,
     for (size_t i = 0; i < d->param_count; i++) {
         a->secret |= holds_secret(&d->impl->options[i], &d->params[i]) ? UINT64_C(1) << i : 0;
     }
-    a->counters = wr_metrics_action(b->rule->counters, d->impl->name);
     size_t room = text_count(d);
     if (room == 0) {
         return WR_OK;
@@ -163,6 +162,34 @@ static wr_err compile(struct builder *b)
     return wr_program_seal(r->program_, b->fault);
 }
 
+void wr_rule_count(struct wr_rule *r, struct wr_metrics *metrics)
+{
+    r->counters = wr_metrics_rule(metrics, r->name);
+    size_t count = r->action_count + (r->error_action != NULL);
+    for (size_t i = 0; i < count; i++) {
+        r->actions_[i].counters = wr_metrics_action(r->counters, r->actions_[i].impl->name);
+    }
+}
+
+static void set_owner(struct wr_rule *r, const struct wr_rule_owner *owner)
+{
+    struct wr_arena *arena = &r->document->arena;
+    r->name = r->plain = r->document->name;
+    if (!owner) {
+        return;
+    }
+    r->owner = *owner;
+    r->owner.account = owner->account.at ? wr_str_dup(arena, owner->account) : (wr_str){0};
+    r->owner.label = wr_str_dup(arena, owner->label);
+    if (owner->label.len) {
+        struct wr_buf name = {0};
+        wr_buf_add(&name, owner->label);
+        wr_buf_add(&name, r->plain);
+        r->name = wr_str_dup(arena, wr_buf_str(&name));
+        wr_buf_release(&name);
+    }
+}
+
 wr_err wr_rule_new(wr_str text, const char *file_name, const struct wr_rule_options *options,
                    struct wr_rule **out, struct wr_fault *fault)
 {
@@ -174,14 +201,16 @@ wr_err wr_rule_new(wr_str text, const char *file_name, const struct wr_rule_opti
     struct wr_rule *r = wr_zalloc(sizeof *r);
     r->locks_ = 1;
     r->document = d;
-    r->name = d->name;
-    r->enabled = !d->disabled;
-    r->counters = wr_metrics_rule(options->metrics, d->name);
+    r->enabled = options->turn ? options->enabled : !d->disabled;
+    set_owner(r, options->owner);
     struct builder b = {.rule = r, .options = options, .fault = fault};
     err = compile(&b);
     if (err) {
         wr_rule_unlock(r);
         return err;
+    }
+    if (options->metrics) {
+        wr_rule_count(r, options->metrics);
     }
     *out = r;
     return WR_OK;
@@ -225,6 +254,12 @@ wr_err wr_rule_action_put(const struct wr_rule_action *a, struct wr_param *param
         p->text = text;
     }
     return err;
+}
+
+wr_str wr_rule_plain_name(wr_str name)
+{
+    const char *slash = name.len ? memrchr(name.at, '/', name.len) : NULL;
+    return slash ? wr_str_cut(name, (size_t)(slash - name.at) + 1, name.len) : name;
 }
 
 void wr_rule_lock(struct wr_rule *r)

@@ -29,9 +29,21 @@ struct wr_rule_action {
     uint64_t secret;  // parameters that hold secrets, a bit each: the spool does not keep them
 };
 
+// Whose rule it is: a tenant's, in a region.
+struct wr_rule_owner {
+    wr_str account; // accountid(); at NULL: the host's
+    // In front of the rule's name where names of all tenants stand side by side: counters, spool,
+    // traces, dead letters. "acme/eu-west-1/"; empty for rules of files and their like.
+    wr_str label;
+    uint32_t space; // whose messages it sees: wr_source.space
+};
+
 struct wr_rule {
-    wr_str name;
-    wr_str filter; // len 0: reached by Basic Ingest only
+    wr_str name;  // unique: label and plain name
+    wr_str plain; // as the document has it; the end of `name`
+    struct wr_rule_owner owner;
+    const struct wr_sql_host *host; // of accountid() and its like; the flow's. NULL: any rule's
+    wr_str filter;                  // len 0: reached by Basic Ingest only
     const struct wr_program *program;
     bool enabled;
     size_t action_count;
@@ -47,9 +59,11 @@ struct wr_rule {
 
 struct wr_rule_options {
     const struct wr_sink_impl *const *kinds; // NULL-terminated: wr_sink_list
-    struct wr_metrics *metrics;
-    uint64_t fuel;      // 0: the default
-    wr_str sql_version; // at not NULL: instead of the document's
+    struct wr_metrics *metrics;              // NULL: see wr_rule_count()
+    uint64_t fuel;                           // 0: the default
+    wr_str sql_version;                      // at not NULL: instead of the document's
+    const struct wr_rule_owner *owner;       // copied; NULL: nobody's
+    bool turn, enabled; // turn: `enabled` says what the document's ruleDisabled does
 };
 
 // Compile a document's text. `file_name` as in wr_document_parse(). The text of a fault in SQL
@@ -57,6 +71,9 @@ struct wr_rule_options {
 // Only JSON syntax faults have fault->line. Give: with one lock.
 wr_err wr_rule_new(wr_str text, const char *file_name, const struct wr_rule_options *options,
                    struct wr_rule **out, struct wr_fault *fault) WR_MUST_CHECK;
+// Give a rule that was made without metrics its counters, before it comes into a set: what is only
+// tried leaves no trace in them.
+void wr_rule_count(struct wr_rule *r, struct wr_metrics *metrics);
 // The action's parameters as a table that may be written to, with pairs of its own, made in
 // `arena`. NULL when that is full.
 struct wr_param *wr_rule_action_params(const struct wr_rule_action *a, struct wr_arena *arena);
@@ -65,6 +82,9 @@ struct wr_param *wr_rule_action_params(const struct wr_rule_action *a, struct wr
 wr_err wr_rule_action_put(const struct wr_rule_action *a, struct wr_param *params,
                           const struct wr_template_use *use, wr_str text, bool undefined,
                           struct wr_fault *fault) WR_MUST_CHECK;
+
+// What is behind the label of a rule's name (wr_rule_owner).
+wr_str wr_rule_plain_name(wr_str name);
 
 void wr_rule_lock(struct wr_rule *r);
 void wr_rule_unlock(struct wr_rule *r); // the last one frees; NULL is accepted

@@ -10,6 +10,15 @@
 
 #define BUCKETS_MIN 1024 // of the group table
 
+// What one source's messages meet.
+struct space {
+    struct wr_trie *trie;
+    wr_str *filters;
+    size_t filter_count;
+    uint32_t *by_plain; // numbers of the rules, by plain name; NULL in space 0
+    size_t rule_count;
+};
+
 struct wr_rule_set {
     uint32_t locks;
     uint64_t epoch;
@@ -18,7 +27,8 @@ struct wr_rule_set {
     wr_str *filters;
     bool *complained; // by filter
     size_t filter_count;
-    struct wr_trie *trie;
+    struct space *spaces;
+    size_t space_count;            // at least 1
     struct wr_readers *readers;    // what the groups' plans share
     struct wr_rule_group **groups; // buckets, a power of two
     size_t bucket_count, group_count, group_max;
@@ -38,25 +48,68 @@ static int filter_order(const void *a, const void *b)
     return wr_str_cmp(*x, *y);
 }
 
-static void collect_filters(struct wr_rule_set *s)
+// Sorted, each once; of all spaces with UINT32_MAX.
+static wr_str *collect_filters(const struct wr_rule_set *s, uint32_t space, size_t *count)
 {
-    s->filters = wr_alloc((s->count + 1) * sizeof *s->filters);
+    wr_str *filters = wr_alloc((s->count + 1) * sizeof *filters);
     size_t n = 0;
     for (size_t i = 0; i < s->count; i++) {
         const struct wr_rule *r = s->rules[i];
-        if (r->enabled && r->filter.len) {
-            s->filters[n++] = r->filter;
+        if (r->enabled && r->filter.len && (space == UINT32_MAX || r->owner.space == space)) {
+            filters[n++] = r->filter;
         }
     }
     if (n) {
-        qsort(s->filters, n, sizeof *s->filters, filter_order);
+        qsort(filters, n, sizeof *filters, filter_order);
     }
+    *count = 0;
     for (size_t i = 0; i < n; i++) {
-        if (i == 0 || !wr_str_eq(s->filters[i], s->filters[s->filter_count - 1])) {
-            s->filters[s->filter_count++] = s->filters[i];
+        if (i == 0 || !wr_str_eq(filters[i], filters[*count - 1])) {
+            filters[(*count)++] = filters[i];
         }
     }
-    s->complained = wr_zalloc((s->filter_count + 1) * sizeof *s->complained);
+    return filters;
+}
+
+// Insertion keeps it sorted: spaces other than 0 are a tenant's own, with a tenant's rules.
+static void add_by_plain(const struct wr_rule_set *s, struct space *space, uint32_t number)
+{
+    size_t at = space->rule_count++;
+    wr_str plain = s->rules[number]->plain;
+    while (at > 0 && wr_str_cmp(s->rules[space->by_plain[at - 1]]->plain, plain) > 0) {
+        space->by_plain[at] = space->by_plain[at - 1];
+        at--;
+    }
+    space->by_plain[at] = number;
+}
+
+static void make_spaces(struct wr_rule_set *s)
+{
+    s->space_count = 1;
+    for (size_t i = 0; i < s->count; i++) {
+        size_t space = s->rules[i]->owner.space;
+        s->space_count = space >= s->space_count ? space + 1 : s->space_count;
+    }
+    s->spaces = wr_zalloc(s->space_count * sizeof *s->spaces);
+    for (uint32_t k = 0; k < s->space_count; k++) {
+        struct space *space = &s->spaces[k];
+        space->trie = wr_trie_new();
+        space->filters = collect_filters(s, k, &space->filter_count);
+        space->by_plain = k ? wr_alloc((s->count + 1) * sizeof *space->by_plain) : NULL;
+    }
+    for (uint32_t i = 0; i < s->count; i++) {
+        const struct wr_rule *r = s->rules[i];
+        struct space *space = &s->spaces[r->owner.space];
+        if (r->enabled && r->filter.len) {
+            wr_trie_add(space->trie, r->filter, i);
+        }
+        if (r->enabled && space->by_plain) {
+            add_by_plain(s, space, i);
+        }
+    }
+    for (uint32_t k = 0; k < s->space_count; k++) {
+        wr_trie_seal(s->spaces[k].trie);
+    }
 }
 
 struct wr_rule_set *wr_rule_set_new(struct wr_rule *const *rules, size_t count)
@@ -73,15 +126,9 @@ struct wr_rule_set *wr_rule_set_new(struct wr_rule *const *rules, size_t count)
     if (count) {
         qsort(s->rules, count, sizeof(struct wr_rule *), rule_order);
     }
-    collect_filters(s);
-    s->trie = wr_trie_new();
-    for (size_t i = 0; i < count; i++) {
-        const struct wr_rule *r = s->rules[i];
-        if (r->enabled && r->filter.len) {
-            wr_trie_add(s->trie, r->filter, (uint32_t)i);
-        }
-    }
-    wr_trie_seal(s->trie);
+    s->filters = collect_filters(s, UINT32_MAX, &s->filter_count);
+    s->complained = wr_zalloc((s->filter_count + 1) * sizeof *s->complained);
+    make_spaces(s);
     s->readers = wr_readers_new();
     s->bucket_count = BUCKETS_MIN;
     while (s->bucket_count < count) {
@@ -143,7 +190,12 @@ void wr_rule_set_unlock(struct wr_rule_set *s)
     }
     free(s->groups);
     wr_readers_free(s->readers);
-    wr_trie_free(s->trie);
+    for (size_t k = 0; k < s->space_count; k++) {
+        wr_trie_free(s->spaces[k].trie);
+        free(s->spaces[k].filters);
+        free(s->spaces[k].by_plain);
+    }
+    free(s->spaces);
     for (size_t i = 0; i < s->count; i++) {
         wr_rule_unlock(s->rules[i]);
     }
@@ -196,6 +248,13 @@ const wr_str *wr_rule_set_filters(const struct wr_rule_set *s, size_t *count)
 {
     *count = s->filter_count;
     return s->filters;
+}
+
+const wr_str *wr_rule_set_space_filters(const struct wr_rule_set *s, uint32_t space, size_t *count)
+{
+    static const wr_str none;
+    *count = space < s->space_count ? s->spaces[space].filter_count : 0;
+    return space < s->space_count ? s->spaces[space].filters : &none;
 }
 
 bool wr_rule_set_first_complaint(struct wr_rule_set *s, wr_str filter)
@@ -272,11 +331,19 @@ static struct wr_rule_group *intern(struct wr_rule_set *s, const uint32_t *ids, 
     return g;
 }
 
+struct wr_rule_group *wr_rule_set_topic_in(struct wr_rule_set *s, uint32_t space, wr_str topic)
+{
+    if (space >= s->space_count) {
+        return NULL;
+    }
+    const uint32_t *ids;
+    size_t count = wr_trie_match(s->spaces[space].trie, topic, &ids);
+    return count ? intern(s, ids, count) : NULL;
+}
+
 struct wr_rule_group *wr_rule_set_topic(struct wr_rule_set *s, wr_str topic)
 {
-    const uint32_t *ids;
-    size_t count = wr_trie_match(s->trie, topic, &ids);
-    return count ? intern(s, ids, count) : NULL;
+    return wr_rule_set_topic_in(s, 0, topic);
 }
 
 struct wr_rule_group *wr_rule_set_basic_ingest(struct wr_rule_set *s, wr_str name)
@@ -287,4 +354,27 @@ struct wr_rule_group *wr_rule_set_basic_ingest(struct wr_rule_set *s, wr_str nam
     }
     uint32_t id = (uint32_t)i;
     return intern(s, &id, 1);
+}
+
+struct wr_rule_group *wr_rule_set_basic_ingest_in(struct wr_rule_set *s, uint32_t space,
+                                                  wr_str name)
+{
+    if (space == 0 || space >= s->space_count) {
+        return space ? NULL : wr_rule_set_basic_ingest(s, name);
+    }
+    const struct space *of = &s->spaces[space];
+    size_t low = 0, high = of->rule_count;
+    while (low < high) { // the first that is not before `name`
+        size_t middle = low + (high - low) / 2;
+        if (wr_str_cmp(s->rules[of->by_plain[middle]]->plain, name) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    size_t end = low; // numbers of one name ascend: they were added in that order
+    while (end < of->rule_count && wr_str_eq(s->rules[of->by_plain[end]]->plain, name)) {
+        end++;
+    }
+    return end > low ? intern(s, &of->by_plain[low], end - low) : NULL;
 }

@@ -47,16 +47,22 @@ uint64_t wr_rule_set_epoch(const struct wr_rule_set *s);
 // nominated was tried, and did not match. Whoever reads counters calls it before.
 void wr_rule_set_settle(struct wr_rule_set *s);
 
-// FROM filters of the enabled rules: sorted, each once; borrowed.
+// FROM filters of the enabled rules, of all spaces or of one: sorted, each once; borrowed.
 const wr_str *wr_rule_set_filters(const struct wr_rule_set *s, size_t *count);
+const wr_str *wr_rule_set_space_filters(const struct wr_rule_set *s, uint32_t space, size_t *count);
 // True the first time it is called for this filter: "logged once per topic filter" (sql.md 14).
 bool wr_rule_set_first_complaint(struct wr_rule_set *s, wr_str filter);
 
-// The group for a topic, or NULL when no enabled rule has it. Allocates only for a combination of
-// rules that was not seen before. Valid while the set is locked and, beyond the caller's turn, the
-// group is.
+// The group for a topic of space 0, or NULL when no enabled rule has it. Allocates only for a
+// combination of rules that was not seen before. Valid while the set is locked and, beyond the
+// caller's turn, the group is.
 struct wr_rule_group *wr_rule_set_topic(struct wr_rule_set *s, wr_str topic) WR_HOT;
+struct wr_rule_group *wr_rule_set_topic_in(struct wr_rule_set *s, uint32_t space,
+                                           wr_str topic) WR_HOT;
 // The group of one rule by its name, for Basic Ingest; NULL when it is unknown or disabled.
 struct wr_rule_group *wr_rule_set_basic_ingest(struct wr_rule_set *s, wr_str name);
+// In a space: 0 as above; elsewhere the enabled rules of all regions with this plain name.
+struct wr_rule_group *wr_rule_set_basic_ingest_in(struct wr_rule_set *s, uint32_t space,
+                                                  wr_str name);
 
 #endif

@@ -8,7 +8,7 @@
 #include "sql/base/banned.h"
 
 struct entry {
-    uint64_t epoch; // 0: never used
+    uint64_t epoch; // of the set, and the space; 0: never used
     uint64_t hash;
     struct wr_rule_group *group; // NULL: no rule has the topic
     uint32_t len;
@@ -38,20 +38,28 @@ void wr_topic_cache_free(struct wr_topic_cache *c)
     }
 }
 
+#define SPACES_MAX 64 // brokers.* are fewer (config_brokers.c)
+
+static uint64_t epoch_of(const struct wr_rule_set *s, uint32_t space)
+{
+    return wr_rule_set_epoch(s) * SPACES_MAX + space;
+}
+
 static bool is_entry(const struct entry *e, uint64_t epoch, uint64_t hash, wr_str topic)
 {
     return e->hash == hash && e->epoch == epoch && wr_str_eq((wr_str){e->topic, e->len}, topic);
 }
 
 struct wr_rule_group *wr_topic_cache_get(struct wr_topic_cache *c, struct wr_rule_set *s,
-                                         wr_str topic, bool *hit)
+                                         uint32_t space, wr_str topic, bool *hit)
 {
+    wr_dassert(space < SPACES_MAX);
     if (topic.len > WR_TOPIC_CACHE_LEN) {
         *hit = false;
-        return wr_rule_set_topic(s, topic);
+        return wr_rule_set_topic_in(s, space, topic);
     }
     uint64_t hash = wr_hash_str(topic);
-    uint64_t epoch = wr_rule_set_epoch(s);
+    uint64_t epoch = epoch_of(s, space);
     struct entry *e = &c->entries[(hash & c->mask) * 2];
     *hit = true;
     if (WR_LIKELY(is_entry(&e[0], epoch, hash, topic))) {
@@ -61,8 +69,8 @@ struct wr_rule_group *wr_topic_cache_get(struct wr_topic_cache *c, struct wr_rul
         return e[1].group;
     }
     *hit = false;
-    struct wr_rule_group *group = wr_rule_set_topic(s, topic);
-    epoch = wr_rule_set_epoch(s); // making a group may have swept others
+    struct wr_rule_group *group = wr_rule_set_topic_in(s, space, topic);
+    epoch = epoch_of(s, space); // making a group may have swept others
     // A stale way goes first; between two live ones by turns.
     struct entry *out = e[0].epoch != epoch   ? &e[0]
                         : e[1].epoch != epoch ? &e[1]

@@ -14,9 +14,9 @@ struct wr_topic_cache;
 struct wr_topic_cache *wr_topic_cache_new(size_t sets);
 void wr_topic_cache_free(struct wr_topic_cache *c);
 
-// As wr_rule_set_topic(), which it asks on a miss. `*hit` tells which it was. A hit allocates
+// As wr_rule_set_topic_in(), which it asks on a miss. `*hit` tells which it was. A hit allocates
 // nothing.
 struct wr_rule_group *wr_topic_cache_get(struct wr_topic_cache *c, struct wr_rule_set *s,
-                                         wr_str topic, bool *hit) WR_HOT;
+                                         uint32_t space, wr_str topic, bool *hit) WR_HOT;
 
 #endif

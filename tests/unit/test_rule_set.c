@@ -41,6 +41,65 @@ static struct wr_rule_set *set_of(struct wr_rule **rules, size_t count)
     return s;
 }
 
+static struct wr_rule *rule_of(const struct wr_rule_owner *owner, const char *name,
+                               const char *from)
+{
+    struct wr_rule_options options = {.kinds = fake_kinds, .owner = owner};
+    char text[512];
+    struct wr_rule *r;
+    struct wr_fault fault = {0};
+    snprintf(text, sizeof text, "{\"sql\": \"SELECT * FROM '%s'\", \"actions\": []}", from);
+    if (wr_rule_new(Z(text), name, &options, &r, &fault)) {
+        CASE_FAIL(name, "%s", fault.text);
+    }
+    CHECK("not counted yet", r->counters == NULL);
+    wr_rule_count(r, metrics);
+    return r;
+}
+
+// Messages of a source meet the rules of its space and no others.
+static void keeps_spaces_apart(void **state)
+{
+    const struct wr_rule_owner own = {.account = WR_STR("111122223333"),
+                                      .label = WR_STR("acme/eu-west-1/"),
+                                      .space = 2},
+                               there = {.label = WR_STR("acme/us-east-1/"), .space = 2},
+                               shared = {.label = WR_STR("other/eu-west-1/")};
+    struct wr_rule *rules[] = {
+        rule("r", "FROM 'x/+'", ""),  rule_of(&own, "r", "x/#"),    rule_of(&there, "r", "y/+"),
+        rule_of(&own, "only", "x/+"), rule_of(&shared, "r", "x/1"),
+    };
+    struct wr_rule_set *s = set_of(rules, WR_COUNT(rules));
+    CHECK_INT("the source's", wr_rule_set_topic_in(s, 0, S("x/1"))->count, 2);
+    CHECK_INT("their broker's", wr_rule_set_topic_in(s, 2, S("x/1"))->count, 2);
+    CHECK_INT("one of them", wr_rule_set_topic_in(s, 2, S("x/1/2"))->count, 1);
+    CHECK("no rule", wr_rule_set_topic_in(s, 1, S("x/1")) == NULL);
+    CHECK("no such space", wr_rule_set_topic_in(s, 9, S("x/1")) == NULL);
+    CHECK_STR("the name with its owner", wr_rule_set_topic_in(s, 2, S("x/1/2"))->rules[0]->name,
+              S("acme/eu-west-1/r"));
+    CHECK_STR("the document's", wr_rule_set_topic_in(s, 2, S("x/1/2"))->rules[0]->plain, S("r"));
+    struct wr_rule_group *g = wr_rule_set_basic_ingest_in(s, 0, S("r"));
+    CHECK("by name: nobody else's", g->count == 1 && g->rules[0]->owner.label.len == 0);
+    CHECK_INT("all regions", wr_rule_set_basic_ingest_in(s, 2, S("r"))->count, 2);
+    CHECK_INT("one region", wr_rule_set_basic_ingest_in(s, 2, S("only"))->count, 1);
+    CHECK("unknown", wr_rule_set_basic_ingest_in(s, 2, S("ronly")) == NULL);
+    size_t count;
+    const wr_str *filters = wr_rule_set_space_filters(s, 2, &count);
+    CHECK("filters of a space", count == 3 && wr_str_eq(filters[0], S("x/#")));
+    (void)wr_rule_set_space_filters(s, 7, &count);
+    CHECK_INT("of none", count, 0);
+    (void)wr_rule_set_filters(s, &count);
+    CHECK_INT("of all", count, 4);
+    struct wr_topic_cache *c = wr_topic_cache_new(64);
+    bool hit;
+    CHECK("cached", wr_topic_cache_get(c, s, 0, S("x/1"), &hit)->count == 2 && !hit);
+    g = wr_topic_cache_get(c, s, 2, S("x/1"), &hit);
+    CHECK("apart", g == wr_rule_set_topic_in(s, 2, S("x/1")) && !hit);
+    CHECK("and found again", wr_topic_cache_get(c, s, 2, S("x/1"), &hit) == g && hit);
+    wr_topic_cache_free(c);
+    wr_rule_set_unlock(s);
+}
+
 static int setup(void **state)
 {
     metrics = wr_metrics_new();
@@ -104,21 +163,21 @@ static void caches_topics(void **state)
     struct wr_rule_set *s = set_of(rules, 1);
     struct wr_topic_cache *c = wr_topic_cache_new(1); // two topics
     bool hit;
-    struct wr_rule_group *g = wr_topic_cache_get(c, s, S("x/1"), &hit);
+    struct wr_rule_group *g = wr_topic_cache_get(c, s, 0, S("x/1"), &hit);
     CHECK_INT("first", hit, false);
-    CHECK("again", wr_topic_cache_get(c, s, S("x/1"), &hit) == g && hit);
-    CHECK("nothing is an answer too", wr_topic_cache_get(c, s, S("y"), &hit) == NULL && !hit);
-    CHECK("nothing, again", wr_topic_cache_get(c, s, S("y"), &hit) == NULL && hit);
-    CHECK("third", wr_topic_cache_get(c, s, S("x/3"), &hit) == g && !hit);
+    CHECK("again", wr_topic_cache_get(c, s, 0, S("x/1"), &hit) == g && hit);
+    CHECK("nothing is an answer too", wr_topic_cache_get(c, s, 0, S("y"), &hit) == NULL && !hit);
+    CHECK("nothing, again", wr_topic_cache_get(c, s, 0, S("y"), &hit) == NULL && hit);
+    CHECK("third", wr_topic_cache_get(c, s, 0, S("x/3"), &hit) == g && !hit);
     struct wr_rule_set *newer = set_of(more, 2);
-    CHECK_INT("another set", wr_topic_cache_get(c, newer, S("x/1"), &hit)->count, 2);
+    CHECK_INT("another set", wr_topic_cache_get(c, newer, 0, S("x/1"), &hit)->count, 2);
     CHECK_INT("is a miss", hit, false);
-    CHECK_INT("and then a hit", wr_topic_cache_get(c, newer, S("x/1"), &hit)->count, 2);
+    CHECK_INT("and then a hit", wr_topic_cache_get(c, newer, 0, S("x/1"), &hit)->count, 2);
     CHECK_INT("and then a hit", hit, true);
     static char long_topic[WR_TOPIC_CACHE_LEN + 2] = "x/";
     memset(long_topic + 2, 'y', sizeof long_topic - 3);
-    CHECK("long topics are looked up", wr_topic_cache_get(c, s, Z(long_topic), &hit) == g);
-    CHECK("each time", wr_topic_cache_get(c, s, Z(long_topic), &hit) == g && !hit);
+    CHECK("long topics are looked up", wr_topic_cache_get(c, s, 0, Z(long_topic), &hit) == g);
+    CHECK("each time", wr_topic_cache_get(c, s, 0, Z(long_topic), &hit) == g && !hit);
     wr_topic_cache_free(c);
     wr_rule_set_unlock(s);
     wr_rule_set_unlock(newer);
@@ -214,6 +273,7 @@ int main(void)
     wr_hash_seed_init();
     const struct CMUnitTest tests[] = {
         T(shares_groups),
+        T(keeps_spaces_apart),
         T(lists_filters_once),
         T(caches_topics),
         T(lives_as_long_as_it_is_locked),

@@ -103,14 +103,15 @@ struct wr_config {
     const char *admin_policy_documents; // admin.policy_documents: "strict" | "lenient"
     // admin.thing_type_delete_wait: default 5 min, in test mode 0
     int64_t admin_thing_type_delete_wait_ms;
-    const char *admin_endpoint; // admin.endpoint: "" = the host of mqtt.url
-    int64_t ring_bytes;         // of the last messages; 0: none are kept
-    int64_t metrics_sample;     // one of so many messages is timed; 0: none
-    const char *metrics_listen; // metrics.listen: see wr_config_address(); "" = none
-    bool metrics_listen_given;  // it is not the default: what cannot be had is an error
-    const char *log_level;      // log.level: error|warn|info|debug
-    const char *log_format;     // log.format: auto|logfmt|json
-    bool log_payloads;          // log.payloads
+    const char *admin_unknown_rule; // admin.unknown_rule: "not_found" | "unauthorized"
+    const char *admin_endpoint;     // admin.endpoint: "" = the host of mqtt.url
+    int64_t ring_bytes;             // of the last messages; 0: none are kept
+    int64_t metrics_sample;         // one of so many messages is timed; 0: none
+    const char *metrics_listen;     // metrics.listen: see wr_config_address(); "" = none
+    bool metrics_listen_given;      // it is not the default: what cannot be had is an error
+    const char *log_level;          // log.level: error|warn|info|debug
+    const char *log_format;         // log.format: auto|logfmt|json
+    bool log_payloads;              // log.payloads
 
     // What messages call the connection of the members mqtt_*: "mqtt", or "brokers.NAME" in a
     // broker's own.

@@ -205,6 +205,9 @@
       "0..1h", "ms",                                                                               \
       "How long after its deprecation a thing type cannot be deleted yet, as at AWS; test mode "   \
       "has none unless this is set.")                                                              \
+    X(admin_unknown_rule, "admin.unknown_rule", CHOICE, RESTART, "not_found",                      \
+      "not_found|unauthorized", "",                                                                \
+      "What a topic rule that is not there is answered with; AWS says unauthorized.")              \
     X(admin_endpoint, "admin.endpoint", STRING, RESTART, "", "", "",                               \
       "Host name that DescribeEndpoint gives to devices; without one the broker's.")               \
     X(ring_bytes, "ring.bytes", SIZE, RESTART, "4M", "0..64M", "bytes",                            \

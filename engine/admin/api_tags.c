@@ -158,6 +158,7 @@ static const struct {
     {"thinggroup", "SELECT 1 FROM thing_groups WHERE realm=? AND name=?"},
     {"billinggroup", "SELECT 1 FROM billing_groups WHERE realm=? AND name=?"},
     {"cacert", "SELECT 1 FROM ca_certificates WHERE realm=? AND cert_id=?"},
+    {"rule", "SELECT 1 FROM rules WHERE realm=? AND name=?"},
     {"policy", "SELECT 1 FROM policies WHERE realm=? AND name=?"},
     {"rolealias", "SELECT 1 FROM role_aliases WHERE realm=? AND name=?"},
     {"domainconfiguration",

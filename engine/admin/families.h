@@ -28,4 +28,7 @@ void wr_api_add_tags(struct wr_api *api);          // api_tags.c
 void wr_api_add_settings(struct wr_api *api);      // api_settings.c: domains, logging
 void wr_api_add_tenants(struct wr_api *api);       // api_tenants.c: tenants, features
 
+struct wr_rule_book;
+void wr_api_add_rules(struct wr_api *api, struct wr_rule_book *book); // api_rules.c
+
 #endif

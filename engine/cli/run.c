@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/admin/rule_book.h"
 #include "engine/cli/cli.h"
 #include "engine/observe/log.h"
 #include "engine/rules/objects.h"
@@ -171,6 +172,7 @@ static void on_folder_closed(void *user)
 {
     struct wr_daemon *d = user;
     d->folder = NULL;
+    wr_rule_book_set_files(d->book, NULL);
     wr_daemon_input_closed(d);
 }
 
@@ -200,6 +202,7 @@ static wr_err start(struct wr_daemon *d, struct wr_fault *fault)
     }
     wr_daemon_open_flow(d);
     if (!err) {
+        wr_daemon_start_book(d);
         err = wr_daemon_open_rules(d, d->config->rules_dir, d->config->rules_watch, fault);
     }
     if (!err) {
@@ -217,6 +220,7 @@ static wr_err start(struct wr_daemon *d, struct wr_fault *fault)
 static void daemon_release(struct wr_daemon *d)
 {
     wr_daemon_dead_free(d);
+    wr_daemon_free_own(d);
     wr_ring_free(d->ring);
     free(d->history);
     wr_sinks_free(d->sinks);

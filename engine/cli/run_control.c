@@ -6,20 +6,40 @@
 #include "engine/admin/certificates.h"
 #include "engine/admin/console.h"
 #include "engine/admin/families.h"
+#include "engine/admin/rule_book.h"
 #include "engine/admin/sessions.h"
 #include "engine/admin/tenants.h"
+#include "engine/observe/log.h"
 #include "engine/registry/registry.h"
 
 #include <stdlib.h>
 
 #include "sql/base/banned.h"
 
+static bool is_elsewhere(void *user, wr_str rule, bool error_action)
+{
+    const struct wr_daemon *d = user;
+    return wr_daemon_is_elsewhere(d->config, rule, error_action);
+}
+
+// A file that was refused, perhaps since the API had its name.
+static void on_freed(void *user)
+{
+    struct wr_daemon *d = user;
+    struct wr_fault fault = {0};
+    if (d->folder && d->metrics->refused_documents &&
+        wr_folder_load(d->folder, false, NULL, &fault)) {
+        wr_log(WR_LOG_ERROR, "rules", "%s; the rules stay as they are", fault.text);
+    }
+}
+
 // Inside the registry's first transaction.
 static wr_err first(void *user, struct wr_db *db, struct wr_fault *fault)
 {
-    const struct wr_daemon *d = user;
+    struct wr_daemon *d = user;
     wr_err err = wr_tenants_first(d->tenants, db, fault);
     if (!err) {
+        wr_rule_book_read(d->book, db);
         wr_broker_watch(db);
     }
     return err;
@@ -35,6 +55,15 @@ wr_err wr_daemon_open_registry(struct wr_daemon *d, struct wr_fault *fault)
         return err;
     }
     d->tenants = wr_tenants_new(d->config, d->seal);
+    d->book = wr_rule_book_new(&(struct wr_rule_book_options){.loop = &d->loop,
+                                                              .config = d->config,
+                                                              .tenants = d->tenants,
+                                                              .metrics = d->metrics,
+                                                              .accept = wr_daemon_accept_rule,
+                                                              .elsewhere = is_elsewhere,
+                                                              .changed = wr_daemon_take_rules,
+                                                              .freed = on_freed,
+                                                              .user = d});
     err = wr_registry_open(&d->loop, d->state.path, first, d, &d->registry, fault);
     if (!err) {
         err = wr_broker_open(&d->loop, d->config, d->state.path, &d->broker, fault);
@@ -44,6 +73,16 @@ wr_err wr_daemon_open_registry(struct wr_daemon *d, struct wr_fault *fault)
         d->auth = wr_auth_new(d->config, d->tenants, d->registry, d->sessions);
     }
     return err;
+}
+
+void wr_daemon_start_book(struct wr_daemon *d)
+{
+    wr_mono began = wr_mono_now();
+    size_t count = wr_rule_book_start(d->book);
+    if (count) {
+        wr_log(WR_LOG_INFO, "rules", "rules of the API: %zu, read in %lld ms", count,
+               (long long)(wr_mono_since_us(began, wr_mono_now()) / 1000));
+    }
 }
 
 void wr_daemon_open_api(struct wr_daemon *d)
@@ -60,12 +99,13 @@ void wr_daemon_open_api(struct wr_daemon *d)
     wr_families_add_certificates(d->api, d->certificates);
     d->console = wr_console_new(&(struct wr_console_options){
         .admin = d->admin, .config = d->config, .tenants = d->tenants, .sessions = d->sessions});
+    wr_api_add_rules(d->api, d->book);
 }
 
-static void on_registry_closed(void *user)
+static void on_book_closed(void *user)
 {
     struct wr_daemon *d = user;
-    d->registry = NULL;
+    d->book = NULL;
     wr_console_free(d->console);
     wr_auth_free(d->auth);
     wr_sessions_free(d->sessions);
@@ -73,6 +113,13 @@ static void on_registry_closed(void *user)
     free(d->certificates);
     wr_seal_key_free(d->seal);
     d->control_closed(d);
+}
+
+static void on_registry_closed(void *user)
+{
+    struct wr_daemon *d = user;
+    d->registry = NULL;
+    wr_rule_book_close(d->book, on_book_closed, d);
 }
 
 static void on_broker_closed(void *user)

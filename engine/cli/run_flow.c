@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "engine/admin/rule_book.h"
 #include "engine/observe/log.h"
 #include "engine/rules/objects.h"
 #include "engine/rules/zones.h"
@@ -60,16 +61,23 @@ static void on_broken(void *user, const struct wr_fault *fault)
 static void publish(void *user, const struct wr_publish *p)
 {
     struct wr_daemon *d = user;
+    struct wr_fault fault = {0};
+    uint32_t space = 0;
     if (!d->brokers) {
         p->done(p->user, WR_ERR_BUSY, "the publishing connection is not open");
-        return;
+    } else if (!wr_rule_book_may_publish(d->book, p->rule, p->topic, &fault) ||
+               !wr_rule_book_space(d->book, wr_rule_book_owner(d->book, p->rule), &space, &fault)) {
+        p->done(p->user, fault.code, fault.text);
+    } else if (space) {
+        wr_brokers_publish_to(d->brokers, space, p);
+    } else {
+        wr_brokers_publish(d->brokers, p);
     }
-    wr_brokers_publish(d->brokers, p);
 }
 
-static wr_err open_sinks_of(void *user, const struct wr_rule *rule, struct wr_fault *fault)
+wr_err wr_daemon_accept_rule(void *daemon, const struct wr_rule *rule, struct wr_fault *fault)
 {
-    struct wr_daemon *d = user;
+    struct wr_daemon *d = daemon;
     wr_err err = WR_OK;
     for (size_t i = 0; !err && rule->enabled && i < rule->action_count; i++) {
         err = wr_sinks_require(d->sinks, rule->actions[i].kind, fault);
@@ -83,10 +91,11 @@ static wr_err open_sinks_of(void *user, const struct wr_rule *rule, struct wr_fa
     return err;
 }
 
-static bool is_elsewhere(void *user, wr_str rule, bool error_action)
+static wr_err accept_file(void *user, const struct wr_rule *rule, struct wr_fault *fault)
 {
-    const struct wr_daemon *d = user;
-    return wr_daemon_is_elsewhere(d->config, rule, error_action);
+    struct wr_daemon *d = user;
+    wr_err err = wr_rule_book_accept_file(d->book, rule, fault);
+    return err ? err : wr_daemon_accept_rule(d, rule, fault);
 }
 
 // A name misspelt in weir.yaml would send its rule to the wrong broker without a word.
@@ -103,17 +112,36 @@ static void check_routes(const struct wr_daemon *d, const struct wr_rule_set *se
     }
 }
 
-static void on_rules(void *user, struct wr_rule_set *set)
+static void on_files(void *user, struct wr_rule_set *set)
 {
     struct wr_daemon *d = user;
-    size_t filters;
+    wr_rule_book_set_files(d->book, d->folder);
+}
+
+static void log_rules(const struct wr_daemon *d, const struct wr_rule_set *set, bool files)
+{
+    static struct wr_log_limit limit;
+    size_t filters, of_files = wr_rule_set_count(wr_folder_rules(d->folder));
     wr_rule_set_filters(set, &filters);
+    if (files) {
+        wr_log(WR_LOG_INFO, "rules",
+               "rules from %s: %zu, topic filters: %zu, documents refused: %llu", d->rules_dir,
+               of_files, filters, (unsigned long long)d->metrics->refused_documents);
+    } else {
+        wr_log_limited(&limit, WR_LOG_INFO, "rules", "rules that run: %zu, topic filters: %zu",
+                       wr_rule_set_count(set), filters);
+    }
+}
+
+void wr_daemon_take_rules(void *daemon, struct wr_rule_set *set, bool files)
+{
+    struct wr_daemon *d = daemon;
     d->metrics->reloads += wr_flow_rules(d->flow) != NULL;
     wr_flow_set_rules(d->flow, set);
-    wr_log(WR_LOG_INFO, "rules", "rules from %s: %zu, topic filters: %zu, documents refused: %llu",
-           d->rules_dir, wr_rule_set_count(set), filters,
-           (unsigned long long)d->metrics->refused_documents);
-    check_routes(d, set);
+    log_rules(d, set, files);
+    if (files) {
+        check_routes(d, set);
+    }
     if ((d->source || d->kafka) && d->recovered) {
         wr_daemon_want_filters(d);
     }
@@ -269,21 +297,22 @@ wr_err wr_daemon_open_rules(struct wr_daemon *d, const char *dir, bool watch,
         .dir = dir,
         .watch = watch,
         .rule = {.kinds = wr_config_kinds(c), .metrics = d->metrics, .fuel = (uint64_t)c->fuel},
-        .accept = open_sinks_of,
-        .elsewhere = is_elsewhere,
-        .changed = on_rules,
+        .accept = accept_file,
+        .merged = true,
+        .changed = on_files,
         .user = d,
     };
     struct wr_folder *folder = wr_folder_open(&options), *before = d->folder;
     const char *dir_before = d->rules_dir;
     d->rules_dir = dir;
+    d->folder = folder;
     wr_err err = wr_folder_load(folder, true, NULL, fault);
     if (err && before) {
         d->rules_dir = dir_before;
+        d->folder = before;
         wr_folder_close(folder, NULL, NULL);
         return err;
     }
-    d->folder = folder;
     if (before) {
         wr_folder_close(before, NULL, NULL); // its rules go with the last message under way
     }

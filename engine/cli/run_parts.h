@@ -8,6 +8,7 @@
 //   run_trace.c    what rules do, over the socket        run_messages.c the last messages
 //   run_notify.c   what the service manager is told      run_dead.c     dead letters, by socket
 //   run_control.c  registry and operations of the API
+//   run_own.c      brokers that belong to a tenant
 #ifndef WR_ENGINE_CLI_RUN_PARTS_H
 #define WR_ENGINE_CLI_RUN_PARTS_H
 
@@ -46,7 +47,9 @@ struct wr_sessions;
 struct wr_tenants;
 struct wr_daemon_dead;    // run_dead.c
 struct wr_daemon_history; // run_history.c
+struct wr_daemon_own;     // run_own.c
 struct wr_daemon_traces;  // run_trace.c
+struct wr_rule_book;
 
 struct wr_daemon {
     uv_loop_t loop;
@@ -63,8 +66,9 @@ struct wr_daemon {
     uint64_t former;        // the spool's last entry of the processes before
     struct wr_flow *flow;
     struct wr_folder *folder;
-    struct wr_source *source; // MQTT; NULL: not asked for
-    struct wr_source *kafka;  // likewise
+    struct wr_source *source;  // MQTT; NULL: not asked for
+    struct wr_daemon_own *own; // sources of tenants' own brokers, by broker (run_own.c)
+    struct wr_source *kafka;   // likewise
     struct wr_brokers *brokers;
     struct wr_seal_key *seal; // of the secrets in the registry
     struct wr_registry *registry;
@@ -74,11 +78,13 @@ struct wr_daemon {
     struct wr_auth *auth;
     struct wr_certificates *certificates; // keys of that family; NULL: none
     struct wr_console *console;
+    struct wr_rule_book *book; // the rules of `folder` and the API's, as they run
     struct wr_api *api;
     void (*control_closed)(void *user);
     struct wr_admin *admin;
     struct wr_health_host health;
     struct wr_pulse pulse;
+    uint64_t wanted;                  // the filters asked for last, as a hash
     struct wr_mqtt_stats last_stats;  // once the source is closed
     struct wr_kafka_stats last_kafka; // likewise
     struct wr_sql_host sql;
@@ -135,6 +141,11 @@ void wr_daemon_open_flow(struct wr_daemon *d);
 // which stays when this one cannot be read. `dir` is lent for as long.
 wr_err wr_daemon_open_rules(struct wr_daemon *d, const char *dir, bool watch,
                             struct wr_fault *fault) WR_MUST_CHECK;
+// wr_folder_options.accept and the rule book's.
+wr_err wr_daemon_accept_rule(void *daemon, const struct wr_rule *rule,
+                             struct wr_fault *fault) WR_MUST_CHECK;
+// The rules that run are others; `files`: those of the folder.
+void wr_daemon_take_rules(void *daemon, struct wr_rule_set *set, bool files);
 // What the configuration says now to those of them that take it while they run.
 void wr_daemon_tune(struct wr_daemon *d);
 // The next process may not take entries up to `seq` for something that was not acknowledged. False:
@@ -154,6 +165,22 @@ void wr_daemon_update_pace(struct wr_daemon *d);
 // Each adds one to `waiting` and ends with wr_daemon_input_closed().
 void wr_daemon_close_sources(struct wr_daemon *d);
 
+// wr_source_events.batch, with the daemon as `user`.
+void wr_daemon_take_batch(void *daemon, struct wr_source *source, struct wr_message *messages,
+                          size_t count);
+// The filters of one space; `before` is a hash of those asked for last. True: they are others.
+bool wr_daemon_filters(struct wr_daemon *d, uint32_t space, uint64_t *before,
+                       const wr_str **filters, size_t *count);
+
+// ---- run_own.c: a tenant whose feature iot.broker names one of brokers.* has its messages from
+// there
+
+// As wr_daemon_want_filters(), for these; a broker is connected to when a rule first wants it.
+void wr_daemon_want_own(struct wr_daemon *d);
+void wr_daemon_pace_own(struct wr_daemon *d, enum wr_pace pace);
+void wr_daemon_close_own(struct wr_daemon *d); // each adds one to `waiting`
+void wr_daemon_free_own(struct wr_daemon *d);  // once the loop has ended
+
 // ---- run_admin.c
 
 // The admin socket and the metrics listener.
@@ -170,6 +197,8 @@ void wr_daemon_close_admin(struct wr_daemon *d, void (*done)(void *user));
 
 // The registry and the tenants in it; before anything that asks them.
 wr_err wr_daemon_open_registry(struct wr_daemon *d, struct wr_fault *fault) WR_MUST_CHECK;
+// The rules of the registry, compiled: once sinks can be opened, before the folder is read.
+void wr_daemon_start_book(struct wr_daemon *d);
 // The operations, to the admin socket and admin.listen.
 void wr_daemon_open_api(struct wr_daemon *d);
 // Once these are closed: calls under way end, then the registry. `closed` gets the daemon.

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "engine/observe/log.h"
+#include "sql/base/hash.h"
 
 #include "sql/base/banned.h"
 
@@ -23,12 +24,13 @@ void wr_daemon_update_pace(struct wr_daemon *d)
     if (d->kafka) {
         d->kafka->impl->pace(d->kafka, pace);
     }
+    wr_daemon_pace_own(d, pace);
 }
 
-static void on_batch(void *user, struct wr_source *source, struct wr_message *messages,
-                     size_t count)
+void wr_daemon_take_batch(void *daemon, struct wr_source *source, struct wr_message *messages,
+                          size_t count)
 {
-    struct wr_daemon *d = user;
+    struct wr_daemon *d = daemon;
     wr_flow_batch(d->flow, source, messages, count);
     wr_daemon_update_pace(d);
 }
@@ -74,11 +76,28 @@ static wr_err open_twice(struct wr_daemon *d, struct wr_fault *fault)
     return err;
 }
 
+bool wr_daemon_filters(struct wr_daemon *d, uint32_t space, uint64_t *before,
+                       const wr_str **filters, size_t *count)
+{
+    *filters = wr_rule_set_space_filters(wr_flow_rules(d->flow), space, count);
+    uint64_t hash = *count + 1;
+    for (size_t i = 0; i < *count; i++) {
+        hash = wr_hash_bytes((*filters)[i].at, (*filters)[i].len, hash);
+    }
+    bool others = hash != *before;
+    *before = hash;
+    return others;
+}
+
 // The source adds the subscription for Basic Ingest itself.
 void wr_daemon_want_filters(struct wr_daemon *d)
 {
     size_t count;
-    const wr_str *filters = wr_rule_set_filters(wr_flow_rules(d->flow), &count);
+    const wr_str *filters;
+    wr_daemon_want_own(d);
+    if (!wr_daemon_filters(d, 0, &d->wanted, &filters, &count)) {
+        return;
+    }
     if (d->source) {
         d->source->impl->want(d->source, filters, count);
     }
@@ -91,7 +110,7 @@ static wr_err open_mqtt(struct wr_daemon *d, struct wr_fault *fault)
 {
     const struct wr_config *c = d->config;
     const struct wr_source_events events = {
-        .batch = on_batch,
+        .batch = wr_daemon_take_batch,
         .state = on_source_state,
         .acknowledging = d->stores.spool ? on_acknowledging : NULL,
         .session_over = d->stores.spool ? on_session_over : NULL,
@@ -106,7 +125,8 @@ static wr_err open_mqtt(struct wr_daemon *d, struct wr_fault *fault)
 
 static wr_err open_kafka(struct wr_daemon *d, struct wr_fault *fault)
 {
-    const struct wr_source_events events = {.batch = on_batch, .state = on_source_state, .user = d};
+    const struct wr_source_events events = {
+        .batch = wr_daemon_take_batch, .state = on_source_state, .user = d};
     return wr_kafka_source_open(&d->loop, d->config, d->pool, &events, &d->kafka, fault);
 }
 
@@ -153,6 +173,7 @@ static void on_kafka_closed(void *user)
 
 void wr_daemon_close_sources(struct wr_daemon *d)
 {
+    wr_daemon_close_own(d);
     if (d->source) {
         d->waiting++;
         d->source->impl->close(d->source, (int)d->config->drain_ms, on_source_closed, d);

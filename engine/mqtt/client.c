@@ -641,11 +641,11 @@ static bool is_usable(void *user)
     return wr_client_mosquitto(user) != NULL;
 }
 
-static enum wr_asked answer(int rc, const char *what, wr_str filter)
+static enum wr_asked answer(const struct wr_client *c, int rc, const char *what, wr_str filter)
 {
     if (rc && rc != MOSQ_ERR_NO_CONN) { // the tick tries again
-        wr_log(WR_LOG_ERROR, "mqtt", "source: cannot %s '%.*s': %s", what, WR_STR_ARG(filter),
-               mosquitto_strerror(rc));
+        wr_log(WR_LOG_ERROR, "mqtt", "%s: cannot %s '%.*s': %s", wr_mqtt_source_name(c->config),
+               what, WR_STR_ARG(filter), mosquitto_strerror(rc));
     }
     return rc ? WR_ASKED_LATER : WR_ASKED_SENT;
 }
@@ -661,14 +661,14 @@ static enum wr_asked subscribe(void *user, wr_str filter, uint32_t id, int *mid)
     int options = c->link->v5 ? MQTT_SUB_OPT_SEND_RETAIN_NEVER : 0;
     int rc = mosquitto_subscribe_v5(c->link->m, mid, filter.at, 1, options, props);
     mosquitto_property_free_all(&props);
-    return answer(rc, "subscribe to", filter);
+    return answer(user, rc, "subscribe to", filter);
 }
 
 static enum wr_asked unsubscribe(void *user, wr_str filter, int *mid)
 {
     struct wr_client *c = user;
-    return answer(mosquitto_unsubscribe_v5(c->link->m, mid, filter.at, NULL), "unsubscribe from",
-                  filter);
+    return answer(user, mosquitto_unsubscribe_v5(c->link->m, mid, filter.at, NULL),
+                  "unsubscribe from", filter);
 }
 
 static void flush_subscriptions(void *user)

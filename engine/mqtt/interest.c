@@ -5,6 +5,7 @@
 
 #include "engine/loop/backoff.h"
 #include "engine/mqtt/reason.h"
+#include "engine/mqtt/setup.h"
 #include "engine/observe/log.h"
 
 #include "sql/base/banned.h"
@@ -24,9 +25,9 @@ static void save(struct wr_interest *i, bool *ok)
     if (i->subs.dirty && wr_source_state_save(&i->state, &i->subs, &fault) != WR_OK) {
         *ok = false;
         wr_log(WR_LOG_ERROR, "mqtt",
-               "source: %s: subscriptions stay as they are until it can be "
+               "%s: %s: subscriptions stay as they are until it can be "
                "written",
-               fault.text);
+               wr_mqtt_source_name(i->config), fault.text);
     }
 }
 
@@ -55,15 +56,15 @@ static bool is_in(const wr_str *list, size_t count, wr_str filter)
     return false;
 }
 
-static void say_widened(const struct wr_filters *target, const wr_str *wanted, size_t count)
+static void say_widened(const struct wr_interest *i, const struct wr_filters *target,
+                        const wr_str *wanted, size_t count)
 {
     for (size_t n = 0; n < target->count; n++) {
         if (!is_in(wanted, count, target->at[n])) {
-            wr_log(
-                WR_LOG_INFO, "mqtt",
-                "source: subscribes to '%.*s' in place of rules' filters that overlap, since their "
-                "copies of a message cannot be told apart here: more messages come in",
-                WR_STR_ARG(target->at[n]));
+            wr_log(WR_LOG_INFO, "mqtt",
+                   "%s: subscribes to '%.*s' in place of rules' filters that overlap, since their "
+                   "copies of a message cannot be told apart here: more messages come in",
+                   wr_mqtt_source_name(i->config), WR_STR_ARG(target->at[n]));
         }
     }
 }
@@ -88,7 +89,7 @@ static void plan(struct wr_interest *i)
         wr_filters_cover(wanted, count, &target);
     } else {
         wr_filters_disjoint(wanted, count, &target);
-        say_widened(&target, wanted, count);
+        say_widened(i, &target, wanted, count);
     }
     if (shared) { // one prefix for all: the order stays
         struct wr_buf name = {0};
@@ -135,8 +136,8 @@ static void send_unsubscribes(struct wr_interest *i)
         if (i->link.unsubscribe(i->link.user, sub->filter, &sub->mid) != WR_ASKED_SENT) {
             return;
         }
-        wr_log(WR_LOG_INFO, "mqtt", "source: unsubscribes from '%.*s', which no rule wants",
-               WR_STR_ARG(sub->filter));
+        wr_log(WR_LOG_INFO, "mqtt", "%s: unsubscribes from '%.*s', which no rule wants",
+               wr_mqtt_source_name(i->config), WR_STR_ARG(sub->filter));
         sub->phase = WR_SUB_LEFT;
         asked++;
     }
@@ -211,9 +212,9 @@ static void refused(struct wr_interest *i, wr_str filter, const char *why)
     }
     i->ticks_to_forgive = i->forgive_s;
     wr_log(WR_LOG_ERROR, "mqtt",
-           "source: the broker refuses the subscription to '%.*s': %s. Rules get no messages "
+           "%s: the broker refuses the subscription to '%.*s': %s. Rules get no messages "
            "through it; weir asks again in %u s",
-           WR_STR_ARG(filter), why, i->forgive_s);
+           wr_mqtt_source_name(i->config), WR_STR_ARG(filter), why, i->forgive_s);
 }
 
 // Some brokers end the connection for a filter they do not like. One such filter must not keep the
@@ -252,7 +253,8 @@ bool wr_interest_subscribed(struct wr_interest *i, int mid, int granted)
         free((void *)(uintptr_t)filter.at);
     } else if (granted == 0) {
         wr_log(WR_LOG_WARN, "mqtt",
-               "source: the broker grants quality of service 0 only: messages may be lost");
+               "%s: the broker grants quality of service 0 only: messages may be lost",
+               wr_mqtt_source_name(i->config));
     }
     bool all = last && !wr_subs_next(&i->subs, WR_SUB_ASK, NULL);
     arrange(i);
@@ -299,12 +301,13 @@ void wr_interest_up(struct wr_interest *i, const struct wr_subscriber *link,
     bool shared = i->config->mqtt_share_group[0] != '\0';
     if (shared && !session->shared) {
         wr_log(WR_LOG_ERROR, "mqtt",
-               "source: the broker does not support shared subscriptions: unset mqtt.share_group");
+               "%s: the broker does not support shared subscriptions: unset mqtt.share_group",
+               wr_mqtt_source_name(i->config));
     } else if (shared && i->config->mqtt_basic_ingest) {
-        wr_log(
-            WR_LOG_WARN, "mqtt",
-            "source: some brokers (mosquitto 2.0) give a shared group no messages of topics that "
-            "begin with '$': Basic Ingest may get none");
+        wr_log(WR_LOG_WARN, "mqtt",
+               "%s: some brokers (mosquitto 2.0) give a shared group no messages of topics that "
+               "begin with '$': Basic Ingest may get none",
+               wr_mqtt_source_name(i->config));
     }
     wr_subs_connected(&i->subs, session->present);
     plan(i);
@@ -377,7 +380,8 @@ wr_err wr_interest_open(struct wr_interest *i, uv_loop_t *loop, const struct wr_
     *i = (struct wr_interest){.config = config};
     wr_subs_init(&i->subs);
     i->state.lock = -1;
-    wr_err err = wr_source_state_open(config->state_dir, &i->state, &i->subs, fault);
+    wr_err err = wr_source_state_open(config->state_dir, wr_mqtt_source_name(config), &i->state,
+                                      &i->subs, fault);
     if (!err) {
         choose_session(i);
         err = i->subs.dirty ? wr_source_state_save(&i->state, &i->subs, fault) : WR_OK;

@@ -18,7 +18,8 @@ void wr_mqtt_cleanup(void);
 
 // Open a source on `loop` for the broker of `config`. It connects in the background and keeps
 // trying; faults here are about what cannot ever work (URL, files, state folder). The client id and
-// the filters last subscribed to are kept in state_dir/source.json. `log` as in wr_sink_host.
+// the filters last subscribed to are kept in state_dir/source.json; of a broker of brokers.*, in
+// state_dir/brokers.NAME.json. `log` as in wr_sink_host.
 wr_err wr_mqtt_source_open(uv_loop_t *loop, const struct wr_config *config,
                            struct wr_message_pool *pool, const struct wr_source_events *events,
                            struct wr_source **out, struct wr_fault *fault) WR_MUST_CHECK;
@@ -79,6 +80,8 @@ wr_err wr_brokers_open(uv_loop_t *loop, const struct wr_config *config, const ch
                        struct wr_fault *fault) WR_MUST_CHECK;
 // To the broker that wr_config_route() says. As wr_publisher_publish() with `keep`.
 void wr_brokers_publish(struct wr_brokers *b, const struct wr_publish *p);
+// To the source's broker (0) or to brokers[at - 1].
+void wr_brokers_publish_to(struct wr_brokers *b, size_t at, const struct wr_publish *p);
 // All that waits is answered with WR_ERR_BUSY: before sinks are closed, which wait for it.
 void wr_brokers_give_back(struct wr_brokers *b);
 // Append `,"brokers":{"source":{…},…}`. `spooled(user, i)`: bytes in the spool for brokers[i].

@@ -21,6 +21,11 @@ static const char *or_null(const char *option)
     return is_set(option) ? option : NULL;
 }
 
+const char *wr_mqtt_source_name(const struct wr_config *config)
+{
+    return strcmp(config->mqtt_section, "mqtt") ? config->mqtt_section : "source";
+}
+
 bool wr_mqtt_is_v5(const struct wr_config *config)
 {
     return wr_str_eq(wr_str_of(config->mqtt_version), WR_STR("5"));

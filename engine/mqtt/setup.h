@@ -23,6 +23,9 @@ wr_err wr_mqtt_setup(const struct wr_config *config, const struct wr_mqtt_url *u
 wr_err wr_mqtt_read_password(const struct wr_config *config, struct wr_buf *out,
                              struct wr_fault *fault) WR_MUST_CHECK;
 
+// What the source of this broker is called in the log and in the state folder: "source" for the
+// one of mqtt.url, else "brokers.NAME".
+const char *wr_mqtt_source_name(const struct wr_config *config);
 bool wr_mqtt_is_v5(const struct wr_config *config);
 
 #endif

@@ -482,7 +482,7 @@ wr_err wr_mosquitto_source_open(uv_loop_t *loop, const struct wr_config *config,
     uv_timer_init(loop, &s->grace);
     s->hold.data = s->grace.data = s;
     s->open_handles = 3;
-    struct wr_client_options options = {.name = "source",
+    struct wr_client_options options = {.name = wr_mqtt_source_name(config),
                                         .client_id = s->common.interest.state.client_id,
                                         .batch = (int)config->mqtt_batch};
     s->client = wr_client_new(loop, config, &options, &client_events, s);

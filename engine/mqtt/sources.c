@@ -26,7 +26,8 @@ void wr_mqtt_source_up(struct wr_mqtt_source *s, const struct wr_client_session 
     if (events->acknowledging) {
         (void)events->acknowledging(events->user, &s->base); // if not, weir ends
     }
-    wr_log(WR_LOG_INFO, "mqtt", "source: connected as '%s', %s", s->interest.state.client_id,
+    wr_log(WR_LOG_INFO, "mqtt", "%s: connected as '%s', %s",
+           wr_mqtt_source_name(s->interest.config), s->interest.state.client_id,
            session->present ? "the broker kept the session" : "a new session");
     wr_mqtt_source_tell(s, true,
                         session->present ? "connected, session resumed" : "connected, new session");
@@ -56,8 +57,8 @@ void wr_mqtt_source_drop_retained(struct wr_mqtt_source *s, wr_str topic)
     static struct wr_log_limit limit;
     s->stats.retained_dropped++;
     wr_log_limited(&limit, WR_LOG_DEBUG, "mqtt",
-                   "source: retained message on '%.*s' was published before: not handled",
-                   WR_STR_ARG(topic));
+                   "%s: retained message on '%.*s' was published before: not handled",
+                   wr_mqtt_source_name(s->interest.config), WR_STR_ARG(topic));
 }
 
 static wr_err check_config(const struct wr_config *config, bool native, struct wr_fault *fault)

@@ -18,18 +18,18 @@
 
 #define VERSION 1
 
-static char *join_path(const char *folder, const char *name)
+static char *join(const char *folder, const char *name, const char *end)
 {
     struct wr_buf b = {0};
-    wr_buf_addf(&b, "%s/%s", folder, name);
+    wr_buf_addf(&b, "%s/%s.%s", folder, name, end);
     char *path = wr_strdup(wr_buf_str(&b));
     wr_buf_release(&b);
     return path;
 }
 
-static wr_err lock_folder(const char *state_dir, int *out, struct wr_fault *fault)
+static wr_err lock_folder(const char *state_dir, const char *name, int *out, struct wr_fault *fault)
 {
-    char *path = join_path(state_dir, "source.lock");
+    char *path = join(state_dir, name, "lock");
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     wr_err err = WR_OK;
     if (fd < 0) {
@@ -138,15 +138,15 @@ static wr_err read_file(struct wr_source_state *state, struct wr_subs *subs, str
     return err;
 }
 
-wr_err wr_source_state_open(const char *state_dir, struct wr_source_state *state,
+wr_err wr_source_state_open(const char *state_dir, const char *name, struct wr_source_state *state,
                             struct wr_subs *subs, struct wr_fault *fault)
 {
     struct wr_source_state s = {.lock = -1};
-    wr_err err = lock_folder(state_dir, &s.lock, fault);
+    wr_err err = lock_folder(state_dir, name, &s.lock, fault);
     if (err) {
         return err;
     }
-    s.path = join_path(state_dir, "source.json");
+    s.path = join(state_dir, name, "json");
     err = read_file(&s, subs, fault);
     if (err) {
         wr_source_state_close(&s);

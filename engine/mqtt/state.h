@@ -19,7 +19,8 @@ struct wr_source_state {
 // Lock the folder and read the file into `state` and `subs` (initialised, empty). Without a file:
 // client_id and broker NULL. WR_ERR_BUSY: another weir uses the folder. WR_ERR_CORRUPT: damaged;
 // the fault says what to do. On failure nothing is held.
-wr_err wr_source_state_open(const char *state_dir, struct wr_source_state *state,
+// `name`: wr_mqtt_source_name(); the file is NAME.json.
+wr_err wr_source_state_open(const char *state_dir, const char *name, struct wr_source_state *state,
                             struct wr_subs *subs, struct wr_fault *fault) WR_MUST_CHECK;
 // Write the file anew: another file, fsync, rename, fsync of the folder.
 wr_err wr_source_state_save(const struct wr_source_state *state, struct wr_subs *subs,

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "engine/registry/schema_certificates.sql.h"
+#include "engine/registry/schema_rules.sql.h"
 #include "engine/registry/schema_tenants.sql.h"
 #include "engine/registry/schema_things.sql.h"
 
@@ -62,6 +63,7 @@ static const char *const steps[] = {
     " realm INTEGER PRIMARY KEY REFERENCES realms(id), settings TEXT NOT NULL);",
     WR_SCHEMA_TENANTS,
     WR_SCHEMA_CERTIFICATES,
+    WR_SCHEMA_RULES,
 };
 
 int wr_schema_version(void)

@@ -392,7 +392,7 @@ static void model_open(struct model *m)
 {
     struct wr_fault fault = {0};
     wr_subs_init(&m->subs);
-    wr_err err = wr_source_state_open(m->folder, &m->state, &m->subs, &fault);
+    wr_err err = wr_source_state_open(m->folder, "source", &m->state, &m->subs, &fault);
     if (err) {
         CASE_FAIL("open", "%s", fault.text);
     }

@@ -12,6 +12,7 @@
 #include "engine/mqtt/known.h"
 #include "engine/mqtt/native/conn.h"
 #include "engine/mqtt/native/window.h"
+#include "engine/mqtt/setup.h"
 #include "engine/mqtt/source_parts.h"
 
 #include "sql/base/banned.h"
@@ -491,8 +492,8 @@ wr_err wr_native_source_open(uv_loop_t *loop, const struct wr_config *config,
     uv_timer_init(loop, &s->grace);
     s->grace.data = s;
     s->open_handles = 2;
-    s->conn = wr_conn_new(loop, config, "source", s->common.interest.state.client_id, &s->segments,
-                          &conn_events, s);
+    s->conn = wr_conn_new(loop, config, wr_mqtt_source_name(config),
+                          s->common.interest.state.client_id, &s->segments, &conn_events, s);
     *out = &s->common.base;
     return WR_OK;
 }

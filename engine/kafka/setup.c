@@ -116,6 +116,7 @@ wr_err wr_kafka_setup_consumer(const struct wr_kafka_setup *setup, rd_kafka_t **
     }
     rd_kafka_conf_set_opaque(conf, setup->user);
     rd_kafka_conf_set_rebalance_cb(conf, setup->rebalance);
+    rd_kafka_conf_set_offset_commit_cb(conf, setup->committed);
     rd_kafka_conf_set_error_cb(conf, setup->error);
     rd_kafka_conf_set_log_cb(conf, NULL);
     rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);

@@ -10,6 +10,8 @@ struct wr_kafka_setup {
     const struct wr_config *config;
     void (*rebalance)(rd_kafka_t *rk, rd_kafka_resp_err_t err,
                       rd_kafka_topic_partition_list_t *list, void *user);
+    void (*committed)(rd_kafka_t *rk, rd_kafka_resp_err_t err,
+                      rd_kafka_topic_partition_list_t *offsets, void *user);
     void (*error)(rd_kafka_t *rk, int err, const char *why, void *user);
     void *user;
 };

@@ -13,6 +13,7 @@
 
 #include "engine/kafka/arrive.h"
 #include "engine/kafka/frontier.h"
+#include "engine/kafka/memory.h"
 #include "engine/kafka/setup.h"
 #include "engine/observe/log.h"
 #include "sql/base/clock.h"
@@ -63,6 +64,10 @@ struct kafka_source {
     int open_handles;
     bool started, ack_received, serving, up;
     bool paused; // librdkafka fetches nothing
+    // Commits are refused, since the group is being shared out anew: what is read now would be read
+    // by the next owner again, so nothing is, until then. Of uv_now(); 0: not so.
+    uint64_t held_until_ms;
+    struct wr_kafka_memory memory;
     enum wr_pace pace;
     struct partition *partitions;           // ours
     struct partition *gone;                 // with messages that are not settled
@@ -97,7 +102,8 @@ static struct partition *find(struct kafka_source *s, const char *topic, int32_t
     return NULL;
 }
 
-static void add_partition(struct kafka_source *s, const char *topic, int32_t id)
+// `from`: where reading goes on; 0: where the group has committed.
+static void add_partition(struct kafka_source *s, const char *topic, int32_t id, int64_t from)
 {
     size_t len = strlen(topic);
     struct partition *p = wr_zalloc(sizeof *p + len + 1 + 12);
@@ -106,6 +112,8 @@ static void add_partition(struct kafka_source *s, const char *topic, int32_t id)
     p->origin.topic = (wr_str){p->name, len};
     p->origin.partition = (wr_str){p->name + len + 1, (size_t)digits};
     p->id = id;
+    p->frontier.committable = from;
+    p->dirty = from > 0;
     p->next = s->partitions;
     s->partitions = p;
     s->stats.assigned++;
@@ -126,8 +134,11 @@ static void unlink_partition(struct partition **list, const struct partition *p)
 }
 
 // It is another's from now on.
-static void drop_partition(struct kafka_source *s, struct partition *p)
+static void drop_partition(struct kafka_source *s, struct partition *p, bool lost)
 {
+    if (!lost && p->frontier.committable > 0) {
+        wr_kafka_remember(&s->memory, p->name, p->id, p->frontier.committable);
+    }
     unlink_partition(&s->partitions, p);
     size_t open = 0;
     for (uint32_t i = 0; p->held > 0 && i < s->slot_count; i++) {
@@ -195,13 +206,15 @@ static bool still_open(struct kafka_source *s)
 // What is acknowledged is committed with it, and the partitions are another's.
 static void give_up(struct kafka_source *s)
 {
+    bool lost = rd_kafka_assignment_lost(s->rk);
     uv_timer_stop(&s->wait);
+    wr_kafka_forget(&s->memory);
     store(s);
     unassign(s->rk, s->taken);
     for (struct partition *p = s->partitions, *next; p; p = next) {
         next = p->next;
         if (p->revoking) {
-            drop_partition(s, p);
+            drop_partition(s, p, lost);
         }
     }
     rd_kafka_topic_partition_list_destroy(s->taken);
@@ -236,8 +249,15 @@ static void on_taken(struct kafka_source *s, const rd_kafka_topic_partition_list
 static void on_given(struct kafka_source *s, rd_kafka_topic_partition_list_t *list)
 {
     for (int i = 0; i < list->cnt; i++) {
-        add_partition(s, list->elems[i].topic, list->elems[i].partition);
+        rd_kafka_topic_partition_t *e = &list->elems[i];
+        int64_t from = wr_kafka_recall(&s->memory, e->topic, e->partition);
+        if (from > 0) {
+            e->offset = from;
+        }
+        add_partition(s, e->topic, e->partition, from);
     }
+    wr_kafka_forget(&s->memory);
+    s->held_until_ms = 0;
     if (cooperative(s->rk)) {
         rd_kafka_error_t *error = rd_kafka_incremental_assign(s->rk, list);
         rd_kafka_error_destroy(error);
@@ -270,6 +290,24 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err,
     s->up = true;
     if (s->base.events.state && !s->closing) {
         s->base.events.state(s->base.events.user, &s->base, true, "assigned");
+    }
+}
+
+// Also when nothing was to be committed.
+static void on_committed(rd_kafka_t *rk, rd_kafka_resp_err_t err,
+                         rd_kafka_topic_partition_list_t *offsets, void *user)
+{
+    struct kafka_source *s = user;
+    if (s->ended) {
+        return;
+    }
+    if (err == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS && !s->held_until_ms && !s->taken) {
+        s->held_until_ms = uv_now(s->tick.loop) + (uint64_t)s->config->kafka_session_timeout_ms;
+        wr_log(WR_LOG_INFO, "kafka",
+               "source: the group shares out anew and takes no commits: nothing more is read until "
+               "it has");
+    } else if (!err) {
+        s->held_until_ms = 0;
     }
 }
 
@@ -369,7 +407,7 @@ static void on_consumer_error(const rd_kafka_message_t *from)
 static bool may_read(const struct kafka_source *s)
 {
     return s->pace != WR_PACE_STOP && s->in_flight < (size_t)s->config->kafka_in_flight &&
-           s->bytes < HELD_MAX && !s->closing;
+           s->bytes < HELD_MAX && !s->closing && s->held_until_ms <= uv_now(s->tick.loop);
 }
 
 // Hand out what is there, a batch at most. True: there may be more.
@@ -419,6 +457,26 @@ static void pause_all(struct kafka_source *s, bool paused)
     rd_kafka_topic_partition_list_destroy(list);
 }
 
+// Who may not read must poll nevertheless, or the group thinks this weir dead: then nothing is
+// fetched, and a poll brings no message.
+static void poll_only(struct kafka_source *s)
+{
+    pause_all(s, true);
+    store(s);
+    for (rd_kafka_message_t *from; (from = rd_kafka_consumer_poll(s->rk, 0));) {
+        if (from->err) {
+            on_consumer_error(from);
+            rd_kafka_message_destroy(from);
+            continue;
+        }
+        // Not expected while it is paused; to drop it would be to lose it.
+        struct wr_message *m = take_message(s, from, wr_wall_ms());
+        if (m) {
+            s->base.events.batch(s->base.events.user, &s->base, m, 1);
+        }
+    }
+}
+
 // Only what comes into an empty queue wakes: it is read until it is empty, or later.
 static void serve(struct kafka_source *s)
 {
@@ -431,6 +489,9 @@ static void serve(struct kafka_source *s)
     }
     if (may_read(s) && read_batch(s) && may_read(s)) {
         uv_timer_start(&s->again, on_again, 0, 0);
+    }
+    if (s->held_until_ms && !may_read(s)) {
+        poll_only(s); // what ends it comes that way
     }
     store(s);
     s->serving = false;
@@ -450,8 +511,6 @@ static void on_wake(uv_poll_t *wake, int status, int events)
     serve(s);
 }
 
-// Who may not read must poll nevertheless, or the group thinks this weir dead: then nothing is
-// fetched, and a poll brings no message.
 static void on_tick(uv_timer_t *timer)
 {
     struct kafka_source *s = timer->data;
@@ -463,20 +522,7 @@ static void on_tick(uv_timer_t *timer)
         return;
     }
     s->serving = true;
-    pause_all(s, true);
-    store(s);
-    for (rd_kafka_message_t *from; (from = rd_kafka_consumer_poll(s->rk, 0));) {
-        if (from->err) {
-            on_consumer_error(from);
-            rd_kafka_message_destroy(from);
-            continue;
-        }
-        // Not expected while it is paused; to drop it would be to lose it.
-        struct wr_message *m = take_message(s, from, wr_wall_ms());
-        if (m) {
-            s->base.events.batch(s->base.events.user, &s->base, m, 1);
-        }
-    }
+    poll_only(s);
     s->serving = false;
 }
 
@@ -535,6 +581,7 @@ static void free_source(struct kafka_source *s)
             close(s->pipe[i]);
         }
     }
+    wr_kafka_forget(&s->memory);
     free(s->slots);
     free(s);
 }
@@ -717,8 +764,11 @@ wr_err wr_kafka_source_open(uv_loop_t *loop, const struct wr_config *config,
     s->ack_received = strcmp(config->ack, "received") == 0;
     s->topic_header = wr_str_of(config->kafka_topic_header);
     wr_assert(wr_topic_map_read(wr_str_of(config->kafka_topic_map), &s->map, NULL) == WR_OK);
-    const struct wr_kafka_setup setup = {
-        .config = config, .rebalance = on_rebalance, .error = on_error, .user = s};
+    const struct wr_kafka_setup setup = {.config = config,
+                                         .rebalance = on_rebalance,
+                                         .committed = on_committed,
+                                         .error = on_error,
+                                         .user = s};
     if (pipe2(s->pipe, O_NONBLOCK | O_CLOEXEC) != 0) {
         err = wr_fault_set(fault, WR_ERR_IO, "no pipe: %s", strerror(errno));
         free(s);

@@ -38,6 +38,7 @@ struct wr_config {
     int64_t mqtt_mac_max_age_ms;   // mqtt.mac_max_age, default 24 h
     bool mqtt_basic_ingest;        // mqtt.basic_ingest: subscribe to $aws/rules/#, default true
     const char *broker_dir;        // broker.dir: of the status table; "": none
+    bool broker_crl;               // broker.crl: write crl.pem too, default false
     int64_t broker_confirm_timeout_ms;   // broker.confirm_timeout: default 2 s
     const char *source;                  // ask wr_config_has_mqtt() and kin
     const char *kafka_bootstrap;         // kafka.bootstrap: required with source kafka, both

@@ -58,6 +58,8 @@
       "How old such a MAC may be: as long as messages may wait at the broker.")                    \
     X(broker_dir, "broker.dir", PATH, RESTART, "", "", "",                                         \
       "Folder shared with weir-mosquitto.so: status table, CAs, socket; not set: no such broker.") \
+    X(broker_crl, "broker.crl", BOOL, LIVE, "false", "", "",                                       \
+      "Also write crl.pem, revocation lists of the tenants' CAs, for brokers without the plugin.") \
     X(broker_confirm_timeout_ms, "broker.confirm_timeout", DURATION, LIVE, "2s", "0..1m", "ms",    \
       "How long a change waits until the broker has confirmed it.")                                \
     X(source, "source", CHOICE, RESTART, "mqtt", "mqtt|native|libmosquitto|kafka|both", "",        \

@@ -27,6 +27,7 @@
 
 struct wr_broker {
     const struct wr_config *config;
+    const struct wr_seal_key *seal;
     char database[PATH_MAX], dir[PATH_MAX], socket[PATH_MAX];
     uv_work_t work;
     uv_timer_t timer;
@@ -159,8 +160,11 @@ static void begin(struct wr_broker *b)
     b->wanted = false;
     b->making = true;
     b->retry_ms = 0;
-    b->table = (struct wr_broker_table){
-        .database = b->database, .dir = b->dir, .generation = now > last ? now : last + 1};
+    b->table = (struct wr_broker_table){.database = b->database,
+                                        .dir = b->dir,
+                                        .crl = b->config->broker_crl,
+                                        .seal = b->seal,
+                                        .generation = now > last ? now : last + 1};
     for (struct wr_broker_wait *w = b->waiting; w; w = w->next_) {
         if (!w->generation_) {
             w->generation_ = b->table.generation;
@@ -293,7 +297,8 @@ static wr_err prepare(struct wr_broker *b, struct wr_fault *fault)
 }
 
 wr_err wr_broker_open(uv_loop_t *loop, const struct wr_config *config, const char *state_dir,
-                      struct wr_broker **out, struct wr_fault *fault)
+                      const struct wr_seal_key *seal, struct wr_broker **out,
+                      struct wr_fault *fault)
 {
     *out = NULL;
     if (!config->broker_dir || !*config->broker_dir) {
@@ -301,6 +306,7 @@ wr_err wr_broker_open(uv_loop_t *loop, const struct wr_config *config, const cha
     }
     struct wr_broker *b = wr_zalloc(sizeof *b);
     b->config = config;
+    b->seal = seal;
     b->fd = -1;
     snprintf(b->database, sizeof b->database, "%s/registry.db", state_dir);
     snprintf(b->dir, sizeof b->dir, "%s", config->broker_dir);

@@ -3,6 +3,7 @@
 //
 //   status       the table (registry/status.h)      ca/   the CAs' certificates by hashed names
 //   events.sock  where the plugin tells (registry/broker_events.h)
+//   crl.pem      with broker.crl: revocation lists of the tenants' CAs, for other brokers
 //
 //   a call's commit ── wr_broker_wait ──> the next table, for all that wait: read from registry.db
 //   in a snapshot, written, renamed (pool) ──> the plugin's event of its generation, or 2 s ──>
@@ -15,14 +16,17 @@
 #include <uv.h>
 
 #include "engine/registry/db.h"
+#include "engine/registry/seal.h"
 
 struct wr_config;
 struct wr_broker;
 
 // Open what `broker.dir` asks for, bind the socket, and write a table at once. `*out` is NULL when
-// the option is not set. WR_ERR_IO.
+// the option is not set. `seal` opens the CAs' keys (broker.crl), and is lent until close.
+// WR_ERR_IO.
 wr_err wr_broker_open(uv_loop_t *loop, const struct wr_config *config, const char *state_dir,
-                      struct wr_broker **out, struct wr_fault *fault) WR_MUST_CHECK;
+                      const struct wr_seal_key *seal, struct wr_broker **out,
+                      struct wr_fault *fault) WR_MUST_CHECK;
 // Those who wait are told that nothing was confirmed. NULL: `closed` at once.
 void wr_broker_close(struct wr_broker *b, void (*closed)(void *user), void *user);
 

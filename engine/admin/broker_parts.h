@@ -5,11 +5,14 @@
 #include <stdint.h>
 
 #include "engine/registry/db.h"
+#include "engine/registry/seal.h"
 
 // One table. Thread: one of the pool's.
 struct wr_broker_table {
     const char *database, *dir; // lent
     uint64_t generation;
+    bool crl;                       // write crl.pem too
+    const struct wr_seal_key *seal; // of the CAs' keys; lent
     // The answer.
     wr_err err;
     struct wr_fault fault;
@@ -23,5 +26,9 @@ void wr_broker_table_make(struct wr_broker_table *t);
 // stay. `pems` are terminated. broker_ca.c
 wr_err wr_broker_ca_write(const char *folder, char *const *pems, size_t count,
                           struct wr_fault *fault) WR_MUST_CHECK;
+
+// Replace crl.pem by lists of every tenant's CA. broker_crl.c
+wr_err wr_broker_crl_write(const struct wr_broker_table *t, struct wr_db *db,
+                           struct wr_fault *fault) WR_MUST_CHECK;
 
 #endif

@@ -330,6 +330,9 @@ static wr_err make(struct wr_broker_table *t, struct making *m)
     read_policies(m);
     t->certificates = read_certificates(m);
     wr_err err = write_authorities(m, t->dir, &t->fault); // before whom they are to let in
+    if (!err && t->crl) {
+        err = wr_broker_crl_write(t, m->db, &t->fault);
+    }
     if (!err && wr_db_failure(m->db)) {
         err = wr_fault_set(&t->fault, WR_ERR_IO, "%s: %s", t->database, wr_db_failure(m->db));
     }

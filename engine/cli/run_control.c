@@ -66,7 +66,7 @@ wr_err wr_daemon_open_registry(struct wr_daemon *d, struct wr_fault *fault)
                                                               .user = d});
     err = wr_registry_open(&d->loop, d->state.path, first, d, &d->registry, fault);
     if (!err) {
-        err = wr_broker_open(&d->loop, d->config, d->state.path, &d->broker, fault);
+        err = wr_broker_open(&d->loop, d->config, d->state.path, d->seal, &d->broker, fault);
     }
     if (!err) {
         d->sessions = wr_sessions_new();

@@ -61,8 +61,8 @@ static wr_err make(struct wr_db *db, const struct wr_seal_key *seal, int64_t ten
     return err ? err : insert(db, seal, tenant, now_ms, a, fault);
 }
 
-static wr_err open_row(const struct wr_rows *row, const struct wr_seal_key *seal,
-                       struct wr_authority *a, struct wr_fault *fault)
+wr_err wr_authority_read(const struct wr_rows *row, const struct wr_seal_key *seal,
+                         struct wr_authority *a, struct wr_fault *fault)
 {
     struct wr_buf secret = {0};
     char about[128];
@@ -85,7 +85,7 @@ wr_err wr_authority_open(struct wr_db *db, const struct wr_seal_key *seal, int64
         db, "SELECT id, pem, key FROM authorities WHERE tenant=? AND active ORDER BY id DESC", "i",
         tenant);
     bool there = wr_db_next(&rows);
-    wr_err err = there ? open_row(&rows, seal, &a, fault) : WR_OK;
+    wr_err err = there ? wr_authority_read(&rows, seal, &a, fault) : WR_OK;
     wr_db_end(&rows);
     if (err) {
         wr_fault_prefix(fault, "the tenant's CA: ");

@@ -24,6 +24,10 @@ wr_err wr_authority_open(struct wr_db *db, const struct wr_seal_key *seal, int64
 wr_err wr_authority_ensure(struct wr_db *db, const struct wr_seal_key *seal, int64_t tenant,
                            int64_t now_ms, struct wr_fault *fault) WR_MUST_CHECK;
 
+// Of a row of `authorities` with the columns id, pem, key. wr_authority_release() also on failure.
+wr_err wr_authority_read(const struct wr_rows *row, const struct wr_seal_key *seal,
+                         struct wr_authority *authority, struct wr_fault *fault) WR_MUST_CHECK;
+
 // Zeroed memory is accepted.
 void wr_authority_release(struct wr_authority *authority);
 

@@ -43,6 +43,10 @@ static void note(struct compiling *c, bool malformed, const char *format, ...)
         va_start(args, format);
         vsnprintf(to->text, sizeof to->text, format, args);
         va_end(args);
+        // It quotes the document, and goes into logs and a header of HTTP.
+        for (char *p = to->text; *p; p++) {
+            *p = *p >= ' ' && *p <= '~' ? *p : '?';
+        }
     }
     n->count++;
 }

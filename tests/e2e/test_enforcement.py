@@ -119,6 +119,52 @@ def test_policy_versions():
         tap.equal(live.lines, ["down/1 1", "down/3 3"], "what it may receive")
 
 
+def test_things():
+    """Attaching, detaching, types, attributes and groups of things are in force at once"""
+    with Setting() as (b, weir, iot):
+        iot.create_policy(policyName="thing", policyDocument=allow(
+            ("iot:Connect", "*"), ("iot:Publish", ["arn:aws:iot:*:*:topic/name/${iot:Connection.Thing.ThingName}",
+                                                   "arn:aws:iot:*:*:topic/type/${iot:Connection.Thing.ThingTypeName}",
+                                                   "arn:aws:iot:*:*:topic/site/${iot:Connection.Thing.Attributes[site]}"])))
+        iot.create_policy(policyName="group", policyDocument=allow(("iot:Publish", "arn:aws:iot:*:*:topic/group")))
+        d = device(b, iot, "d", "thing")
+        sub = b.subscriber("#")
+
+        def published(client_id="pump-1"):
+            start = len(sub.lines)
+            for t in ("name/pump-1", "type/pump", "site/hall", "site/yard", "group"):
+                b.device_pub(d, client_id, t)
+            b.publish("done", "x")
+            wait_for(lambda: any(json.loads(m)["topic"] == "done" for m in sub.lines[start:]), "the end")
+            return [json.loads(m)["topic"] for m in sub.lines[start:]][:-1]
+        tap.equal(published(), [], "no thing")
+        iot.create_thing_type(thingTypeName="pump")
+        iot.create_thing(thingName="pump-1", thingTypeName="pump", attributePayload={"attributes": {"site": "hall"}})
+        tap.equal(published(), [], "not attached")
+        answer = iot.attach_thing_principal(thingName="pump-1", principal=d.arn)
+        tap.equal(warning(answer), None, "confirmed")
+        tap.equal(published(), ["name/pump-1", "type/pump", "site/hall"], "attached")
+        tap.equal(published("other"), [], "another client id")
+        iot.update_thing(thingName="pump-1", attributePayload={"attributes": {"site": "yard"}, "merge": True})
+        tap.equal(published(), ["name/pump-1", "type/pump", "site/yard"], "an attribute")
+        iot.update_thing(thingName="pump-1", removeThingType=True)
+        tap.equal(published(), ["name/pump-1", "site/yard"], "no type")
+        parent = iot.create_thing_group(thingGroupName="all")
+        iot.create_thing_group(thingGroupName="pumps", parentGroupName="all")
+        iot.attach_policy(policyName="group", target=parent["thingGroupArn"])
+        tap.equal(published(), ["name/pump-1", "site/yard"], "in no group")
+        iot.add_thing_to_thing_group(thingGroupName="pumps", thingName="pump-1")
+        tap.equal(published(), ["name/pump-1", "site/yard", "group"], "a policy of the group above")
+        iot.remove_thing_from_thing_group(thingGroupName="pumps", thingName="pump-1")
+        tap.equal(published(), ["name/pump-1", "site/yard"], "out of the group")
+        iot.detach_thing_principal(thingName="pump-1", principal=d.arn)
+        tap.equal(published(), [], "detached")
+        before = metrics(weir)["weir_broker_tables_total"]
+        iot.create_thing(thingName="another")
+        iot.update_thing(thingName="another", attributePayload={"attributes": {"a": "b"}})
+        tap.equal(metrics(weir)["weir_broker_tables_total"], before, "what the table does not depend on makes no table")
+
+
 def test_tenants():
     """IoT switched off for a tenant drops its devices; its prefix holds"""
     with Setting() as (b, weir, iot):
@@ -169,6 +215,24 @@ def test_broker_away():
         tap.check(not b.connects(d, "dev"), "no table")
         weir.start()
         wait_for(lambda: b.connects(d, "dev"), "weir writes it at its start", every=0.1)
+
+
+def test_crl():
+    """broker.crl: a list that OpenSSL takes bars what is not ACTIVE, and nothing else"""
+    with Setting(broker={"crl": True}) as (b, weir, iot):
+        d, other = device(b, iot, "d"), device(b, iot, "other")
+        crl = os.path.join(weir.broker.capath, "..", "crl.pem")
+
+        def verified(x):
+            code, out, err = support.run(["openssl", "verify", "-CApath", b.capath, "-crl_check", "-CRLfile", crl, x.cert])
+            tap.check(code == 0 or "revoked" in out + err, out + err)
+            return code == 0
+        tap.check(verified(d) and verified(other), "ACTIVE")
+        for status, want in (("INACTIVE", False), ("ACTIVE", True), ("REVOKED", False)):
+            iot.update_certificate(certificateId=d.id, newStatus=status)
+            tap.equal((verified(d), verified(other)), (want, True), status)
+        _, text, _ = support.run(["openssl", "crl", "-in", crl, "-noout", "-text"])
+        tap.check("Next Update" in text and "CRL Number" in text, text)
 
 
 def test_together():

@@ -377,6 +377,25 @@ static void test_documents(void **state)
     }
 }
 
+// Notes quote the document, and are one line of ASCII all the same.
+static void test_notes(void **state)
+{
+    wr_str d = S("{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"x "
+                 "\\r\\nSet-Cookie: a\",\"Resource\":\"\xc3\xa9\\u0000\\u007f\",\"We\\nird\":1}}");
+    struct wr_buf out = {0};
+    struct wr_policy_notes notes;
+    CHECK_INT("compile", wr_policy_compile(d, &out, &notes, NULL), WR_OK);
+    CHECK_INT("notes", notes.count, 3);
+    for (uint32_t i = 0; i < notes.count; i++) {
+        for (const char *p = notes.list[i].text; *p; p++) {
+            CHECK(notes.list[i].text, *p >= ' ' && *p <= '~');
+        }
+    }
+    CHECK_STR("quoted", Z(notes.list[0].text),
+              S("'We?ird' is not supported: the statement never allows"));
+    wr_buf_release(&out);
+}
+
 // ---- what is no policy
 
 static void test_refused(void **state)
@@ -506,7 +525,7 @@ static void test_stable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_resources),     T(test_documents), T(test_refused),
+        T(test_resources),     T(test_documents), T(test_notes),  T(test_refused),
         T(test_hostile_bytes), T(test_bounded),   T(test_stable),
     };
     return TEST_MAIN(tests);

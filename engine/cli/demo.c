@@ -1,6 +1,7 @@
 // `weir demo`: a private broker, weir with the example rules, devices that publish, and what
 // arrived.
 #include "engine/cli/cli.h"
+#include "engine/cli/demo_console.h"
 #include "engine/cli/demo_process.h"
 #include "engine/cli/demo_watch.h"
 #include "engine/cli/message_line.h"
@@ -162,10 +163,10 @@ static wr_err start_weir(struct demo *d, struct wr_fault *fault)
     snprintf(config, sizeof config, "%s/weir.yaml", d->examples);
     snprintf(state, sizeof state, "--state-dir=%s", d->state);
     snprintf(self, sizeof self, "%s", d->self);
-    // Nobody asks the demo, and the default port may be another weir's.
-    char no_metrics[] = "--metrics-listen=", no_api[] = "--admin-listen=";
+    // Default ports may be another weir's.
+    char no_metrics[] = "--metrics-listen=", any_port[] = "--admin-listen=127.0.0.1:0";
     char *argv[] = {self,  (char[]){"run"},           (char[]){"-c"}, config,     url,
-                    state, (char[]){"--status-file"}, d->status,      no_metrics, no_api,
+                    state, (char[]){"--status-file"}, d->status,      no_metrics, any_port,
                     NULL};
     wr_err err = wr_demo_start(argv, d->log, &d->weir, fault);
     for (int waited = 0; !err && waited < READY_MS; waited += 50) {
@@ -481,6 +482,21 @@ static void stop_all(struct demo *d)
     wr_demo_watch_free(d->watch);
 }
 
+static void print_console(const struct demo *d)
+{
+    struct wr_buf link = {0};
+    struct wr_fault fault = {0};
+    if (wr_demo_console(d->state, &link, &fault)) {
+        printf("console  none: %s\n\n", fault.text);
+    } else {
+        printf("console  %s\n         (works once; another link: weir console --no-open "
+               "--state-dir %s)\n\n",
+               wr_buf_terminated(&link), d->state);
+    }
+    fflush(stdout);
+    wr_buf_release(&link);
+}
+
 static wr_err start_all(struct demo *d, const char *examples, struct wr_fault *fault)
 {
     wr_err err = find_examples(d, examples, fault);
@@ -497,6 +513,9 @@ static wr_err start_all(struct demo *d, const char *examples, struct wr_fault *f
            d->port);
     fflush(stdout);
     err = start_weir(d, fault);
+    if (!err) {
+        print_console(d);
+    }
     if (!err && pipe2(d->notes, O_CLOEXEC | O_NONBLOCK)) {
         err = wr_fault_set(fault, WR_ERR_IO, "pipe: %s", strerror(errno));
     }

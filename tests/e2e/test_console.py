@@ -114,5 +114,19 @@ def test_command():
         tap.check("weir console: " in err, err)
 
 
+def test_demo():
+    """`weir demo` prints a link to its console, where its things, rules and traffic are"""
+    demo = support.Process([binary(), "demo", "--for", "12"], name="demo")
+    line = demo.wait_line("console  http", where="out")
+    at, word = int(line.split(":")[2].split("/")[0]), line.split("#login/")[1].strip()
+    answer = ask(at, "POST", "/console/login", body=json.dumps({"link": word}))
+    cookie = {"Cookie": answer.headers["set-cookie"].split(";")[0]}
+    names = {x["thingName"] for x in get(at, "/things", headers=cookie).json["things"]}
+    tap.check("thermometer-kiln" in names and "door-front" in names, names)
+    support.wait_for(lambda: get(at, "/weir/v1/status", headers=cookie).json["messages"] > 0, "traffic")
+    tap.check(get(at, "/weir/v1/history", headers=cookie).json["samples"], "an hour of charts has begun")
+    demo.stop(timeout=40)
+
+
 if __name__ == "__main__":
     support.main(globals())

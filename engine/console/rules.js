@@ -171,6 +171,7 @@ function marksOf(sql, nodes) {
 async function editor(name, rule) {
   const [f, known] = [await features(), await kinds()];
   const rulePrefix = name ? "" : f["iot.rule_prefix"] || "", topicPrefix = f["iot.topic_prefix"] || "";
+  if (!name) rule.sql = `SELECT * FROM '${topicPrefix}'`;
   let parts = split(rule.sql), plain = !parts || !parts.from.startsWith(topicPrefix), timer = null, serial = 0;
   const findings = h("div", { "aria-live": "polite" }), tried = h("div", { "aria-live": "polite" }), foot = h("div", { class: "error", "data-foot": "", role: "alert" });
   const select = sqlField({ label: "SELECT", name: "select", value: parts?.select || "", oninput: changed, required: true });
@@ -293,6 +294,6 @@ async function editor(name, rule) {
   return { title: name ? `Edit ${name}` : "Add a Topic Rule", end: () => clearTimeout(timer), crumbs: [["DevOps"], ["IoT", "iot/things"], ["Topic Rules", "iot/rules"], [name ? `Edit ${name}` : "Add"]], body: h("div", {}, h("h1", {}, name ? `Edit ${name}` : "Add a Topic Rule"), h("p", { class: "muted" }, `Tenant ${session.tenant}`), form) };
 }
 
-export const create = () => editor(null, { sql: "SELECT * FROM ''", actions: [], awsIotSqlVersion: "2016-03-23", description: "", ruleDisabled: false });
+export const create = () => editor(null, { sql: "", actions: [], awsIotSqlVersion: "2016-03-23", description: "", ruleDisabled: false });
 export const edit = async (name) => editor(name, (await get(`/rules/${enc(name)}`)).rule);
 export { ruleName };

@@ -670,7 +670,12 @@ bool wr_config_has_kafka(const struct wr_config *c)
     return strcmp(c->source, "kafka") == 0 || strcmp(c->source, "both") == 0;
 }
 
+bool wr_config_has_libmosquitto(const struct wr_config *c)
+{
+    return strcmp(c->source, "libmosquitto") == 0;
+}
+
 bool wr_config_is_native(const struct wr_config *c)
 {
-    return wr_config_has_mqtt(c) && strcmp(c->source, "libmosquitto") != 0;
+    return wr_config_has_mqtt(c) && !wr_config_has_libmosquitto(c);
 }

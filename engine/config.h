@@ -142,7 +142,8 @@ struct wr_config_broker {
 // What `source` means.
 bool wr_config_has_mqtt(const struct wr_config *c);
 bool wr_config_has_kafka(const struct wr_config *c);
-bool wr_config_is_native(const struct wr_config *c); // MQTT with weir's own client
+bool wr_config_has_libmosquitto(const struct wr_config *c); // instead of weir's own client
+bool wr_config_is_native(const struct wr_config *c);        // MQTT with weir's own client
 
 #define WR_BROKER_SOURCE "source" // the name of the broker that messages come from
 

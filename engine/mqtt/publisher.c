@@ -8,6 +8,8 @@
 // With `keep` a publication is answered only when the broker has it or refuses it; while there is
 // no connection it waits. So what goes to one broker leaves in the order in which it came, over
 // reconnections too: what was under way is sent again first.
+//
+// On our own client (native/conn.h), or on libmosquitto with `source: libmosquitto`.
 #include "engine/mqtt/mqtt.h"
 
 #include <stdio.h>
@@ -15,6 +17,7 @@
 
 #include "engine/mqtt/arrive.h"
 #include "engine/mqtt/client.h"
+#include "engine/mqtt/native/conn.h"
 #include "engine/mqtt/outgoing.h"
 #include "engine/mqtt/reason.h"
 #include "engine/mqtt/setup.h"
@@ -29,11 +32,14 @@
 #define THROTTLED_MS  1000  // pause after "quota exceeded"; AWS counts by the second
 #define STRIKES_MAX   8     // see `alone`
 #define RATE_LOOK_MS  10    // how often a limited rate is looked at
+// Bytes that our own client may have unwritten, over which publications wait as they are.
+#define UNWRITTEN_MAX (1u << 20)
 
 struct item {
     struct wr_publish pub;
     struct item *next, *before;
-    int mid; // when it is sent
+    struct item *next_plain; // QoS 0, sent and not written
+    int mid;                 // when it is sent
     int strikes;
     wr_err err;
     const char *why; // static
@@ -46,7 +52,9 @@ struct queue {
 
 struct wr_publisher {
     uv_loop_t *loop;
-    struct wr_client *client;
+    struct wr_client *client; // NULL: `conn` is it
+    struct wr_conn *conn;
+    struct wr_segments segments; // conn's
     struct wr_publisher_options options;
     struct wr_publisher_watch watch;
     bool v5, up, closing, given_back, properties_said;
@@ -56,6 +64,8 @@ struct wr_publisher {
     // connections that ended is given up.
     bool alone, acknowledged;
     struct queue waiting, sent, answers;
+    size_t unacknowledged;            // of QoS 1 in `sent`
+    struct item *plain, **plain_last; // of `sent`: QoS 0 that our own client has not written
     struct item *spare;
     struct item **by_mid; // [MIDS]
     double allowance;     // publications that the rate leaves now
@@ -142,23 +152,27 @@ static void answer(struct wr_publisher *p, struct item *i, wr_err err, const cha
     uv_idle_start(&p->answering, on_answering);
 }
 
-static void answer_all(struct wr_publisher *p, struct queue *q, wr_err err, const char *why)
-{
-    for (struct item *i; (i = q->first);) {
-        take(q, i);
-        if (i->mid) {
-            p->by_mid[i->mid] = NULL;
-            i->mid = 0;
-        }
-        answer(p, i, err, why);
-    }
-}
-
 static void unsend(struct wr_publisher *p, struct item *i)
 {
     take(&p->sent, i);
+    p->unacknowledged -= i->pub.qos > 0;
     p->by_mid[i->mid] = NULL;
     i->mid = 0;
+}
+
+static void answer_all(struct wr_publisher *p, struct queue *q, wr_err err, const char *why)
+{
+    for (struct item *i; (i = q->first);) {
+        if (q == &p->sent) {
+            unsend(p, i);
+        } else {
+            take(q, i);
+        }
+        answer(p, i, err, why);
+    }
+    if (q == &p->sent) {
+        p->plain = NULL;
+    }
 }
 
 static void pause_sending(struct wr_publisher *p, uint64_t ms);
@@ -202,6 +216,22 @@ static void on_published(void *user, int mid, int reason)
            : reason == MQTT_RC_NOT_AUTHORIZED ? WR_ERR_DENIED
                                               : WR_ERR_FAILED,
            wr_reason_ack(true, reason));
+}
+
+// Our own client has written all that was sent: those of QoS 0 are done.
+static void on_written(void *user)
+{
+    struct wr_publisher *p = user;
+    for (struct item *i = p->plain, *next; i; i = next) {
+        next = i->next_plain;
+        unsend(p, i);
+        p->acknowledged = true;
+        p->alone = false;
+        p->stats.published++;
+        answer(p, i, WR_OK, NULL);
+    }
+    p->plain = NULL;
+    pump(p);
 }
 
 // ---- the connection
@@ -256,6 +286,7 @@ static void send_again(struct wr_publisher *p)
     } else {
         p->alone = true;
     }
+    p->plain = NULL;
     for (struct item *i; (i = p->sent.last);) { // in their order, before what waits
         unsend(p, i);
         p->stats.repeated++;
@@ -299,7 +330,20 @@ static const struct wr_client_events client_events = {
     .published = on_published,
 };
 
+static const struct wr_conn_events conn_events = {
+    .up = on_up,
+    .down = on_down,
+    .failed = on_failed,
+    .published = on_published,
+    .written = on_written,
+};
+
 // ---- publish
+
+static bool is_usable(const struct wr_publisher *p)
+{
+    return p->conn ? wr_conn_usable(p->conn) : wr_client_mosquitto(p->client) != NULL;
+}
 
 static void drop_properties(struct wr_publisher *p)
 {
@@ -344,8 +388,55 @@ static bool rate_allows(struct wr_publisher *p)
     return true;
 }
 
-// Hand the first of those that wait to libmosquitto. False: none can go now.
-static bool send_first(struct wr_publisher *p, struct mosquitto *m)
+static void sent(struct wr_publisher *p, struct item *i, int mid)
+{
+    i->mid = mid & (MIDS - 1);
+    wr_assert(!p->by_mid[i->mid]); // `sent` is far below the identifiers there are
+    p->by_mid[i->mid] = i->mid ? i : NULL;
+    p->unacknowledged += i->pub.qos > 0;
+    put(&p->sent, i);
+}
+
+// To our own client, which has room.
+static void send_native(struct wr_publisher *p, struct item *i)
+{
+    int mid = 0;
+    const char *trouble = wr_conn_publish(p->conn, &i->pub, &mid);
+    take(&p->waiting, i);
+    if (trouble) {
+        p->stats.refused++;
+        answer(p, i, WR_ERR_FAILED, trouble);
+        return;
+    }
+    sent(p, i, mid);
+    if (!mid) {
+        i->next_plain = NULL;
+        *(p->plain ? p->plain_last : &p->plain) = i;
+        p->plain_last = &i->next_plain;
+    }
+}
+
+// False: it must wait.
+static bool send_mosquitto(struct wr_publisher *p, struct item *i)
+{
+    struct mosquitto *m = wr_client_mosquitto(p->client);
+    int mid = 0, rc = wr_outgoing_send(&p->outgoing, m, p->v5, &i->pub, &mid);
+    bool later = rc == MOSQ_ERR_NO_CONN || rc == MOSQ_ERR_CONN_LOST || rc == MOSQ_ERR_ERRNO;
+    if (later && p->options.keep) {
+        return false; // the connection is about to be found dead
+    }
+    take(&p->waiting, i);
+    if (rc) {
+        p->stats.refused += !later;
+        answer(p, i, later ? WR_ERR_BUSY : WR_ERR_FAILED, mosquitto_strerror(rc));
+    } else {
+        sent(p, i, mid);
+    }
+    return true;
+}
+
+// Hand the first of those that wait to the client. False: none can go now.
+static bool send_first(struct wr_publisher *p)
 {
     struct item *i = p->waiting.first;
     const char *trouble = p->options.aws_limits ? wr_aws_publish_trouble(&i->pub) : NULL;
@@ -361,34 +452,30 @@ static bool send_first(struct wr_publisher *p, struct mosquitto *m)
     if (!p->v5 && wr_outgoing_has_properties(&i->pub)) {
         drop_properties(p);
     }
-    int mid = 0, rc = wr_outgoing_send(&p->outgoing, m, p->v5, &i->pub, &mid);
-    bool later = rc == MOSQ_ERR_NO_CONN || rc == MOSQ_ERR_CONN_LOST || rc == MOSQ_ERR_ERRNO;
-    if (later && p->options.keep) {
-        return false; // the connection is about to be found dead
-    }
-    take(&p->waiting, i);
-    if (rc) {
-        p->stats.refused += !later;
-        answer(p, i, later ? WR_ERR_BUSY : WR_ERR_FAILED, mosquitto_strerror(rc));
+    if (p->conn) {
+        send_native(p, i);
         return true;
     }
-    i->mid = mid & (MIDS - 1);
-    wr_assert(!p->by_mid[i->mid]); // `sent` is far below the identifiers there are
-    p->by_mid[i->mid] = i;
-    put(&p->sent, i);
-    return true;
+    return send_mosquitto(p, i);
+}
+
+// libmosquitto keeps what the broker's window has no room for.
+static bool has_room(const struct wr_publisher *p)
+{
+    return !p->conn ||
+           (wr_conn_unwritten(p->conn) < UNWRITTEN_MAX &&
+            (p->waiting.first->pub.qos == 0 || p->unacknowledged < wr_conn_send_maximum(p->conn)));
 }
 
 static void pump(struct wr_publisher *p)
 {
-    struct mosquitto *m = p->up && !p->closing ? wr_client_mosquitto(p->client) : NULL;
-    if (!m || uv_is_active((uv_handle_t *)&p->pause)) {
+    if (!p->up || p->closing || !is_usable(p) || uv_is_active((uv_handle_t *)&p->pause)) {
         return;
     }
     size_t before = p->sent.count, window = p->alone ? 1 : p->options.window;
-    while (p->waiting.first && p->sent.count < window && send_first(p, m)) {
+    while (p->waiting.first && p->sent.count < window && has_room(p) && send_first(p)) {
     }
-    if (p->sent.count > before) {
+    if (p->client && p->sent.count > before) {
         wr_client_flush_soon(p->client);
     }
 }
@@ -396,7 +483,7 @@ static void pump(struct wr_publisher *p)
 void wr_publisher_publish(struct wr_publisher *p, const struct wr_publish *pub)
 {
     bool keep = p->options.keep && !p->given_back && !p->closing;
-    if (!keep && (!p->up || p->closing || p->given_back || !wr_client_mosquitto(p->client))) {
+    if (!keep && (!p->up || p->closing || p->given_back || !is_usable(p))) {
         pub->done(pub->user, WR_ERR_BUSY, "not connected to the broker");
         return;
     }
@@ -445,12 +532,20 @@ wr_err wr_publisher_open(uv_loop_t *loop, const struct wr_config *config,
     uv_timer_init(loop, &p->pause);
     p->answering.data = p->pause.data = p;
     p->open_handles = 3;
-    const struct wr_client_options client = {.name = p->options.name,
+    if (wr_config_has_libmosquitto(config)) {
+        const struct wr_client_options client = {.name = p->options.name,
+                                                 .client_id = options->client_id,
+                                                 .clean = true,
+                                                 .batch = READ_BATCH,
+                                                 .window = (int)options->window};
+        p->client = wr_client_new(loop, config, &client, &client_events, p);
+    } else {
+        const struct wr_conn_options conn = {.name = p->options.name,
                                              .client_id = options->client_id,
                                              .clean = true,
-                                             .batch = READ_BATCH,
-                                             .window = (int)options->window};
-    p->client = wr_client_new(loop, config, &client, &client_events, p);
+                                             .window = (unsigned)options->window};
+        p->conn = wr_conn_new(loop, config, &conn, &p->segments, &conn_events, p);
+    }
     *out = p;
     return WR_OK;
 }
@@ -472,6 +567,7 @@ static void finish(struct wr_publisher *p)
         free(i);
     }
     wr_outgoing_release(&p->outgoing);
+    wr_segments_release(&p->segments);
     free(p->by_mid);
     free(p);
     done(user);
@@ -494,7 +590,11 @@ void wr_publisher_close(struct wr_publisher *p, void (*done)(void *user), void *
     p->done = done;
     p->done_user = user;
     wr_publisher_give_back(p);
-    wr_client_close(p->client, on_client_closed, p); // writes what waits
+    if (p->conn) { // both write what waits
+        wr_conn_close(p->conn, on_client_closed, p);
+    } else {
+        wr_client_close(p->client, on_client_closed, p);
+    }
     on_answering(&p->answering);
     uv_close((uv_handle_t *)&p->answering, on_handle_closed);
     uv_close((uv_handle_t *)&p->pause, on_handle_closed);

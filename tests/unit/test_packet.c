@@ -166,6 +166,8 @@ static void reads_acks(void **state)
         {"SUBACK 5, reason", true, S("\x90\x09\0\1\5\x1f\0\2no\x8f"), 1, 0x8f},
         {"UNSUBACK", false, S("\xb0\2\0\7"), 7, 0},
         {"UNSUBACK 5", true, S("\xb0\4\0\7\0\x11"), 7, 0x11},
+        {"PUBACK", false, S("\x40\2\0\7"), 7, 0},
+        {"PUBACK 5, code", true, S("\x40\3\0\7\x10"), 7, 0x10},
         {"PUBREL", false, S("\x62\2\0\7"), 7, 0},
         {"PUBREL 5", true, S("\x62\2\0\7"), 7, 0},
         {"PUBREL 5, code", true, S("\x62\3\0\7\x92"), 7, 0x92},
@@ -227,7 +229,8 @@ static const struct bad {
     // heads
     {"type 0", 2, WR_STR_INIT("\0\0"), MAL, "type 0"},
     {"CONNECT", 2, WR_STR_INIT("\x10\0"), PRO, "does not send"},
-    {"PUBACK", 2, WR_STR_INIT("\x40\2\0\1"), PRO, "does not send"},
+    {"PUBACK of 0", 2, WR_STR_INIT("\x40\2\0\0"), PRO, "identifier 0"},
+    {"PUBACK, empty", 2, WR_STR_INIT("\x40\0"), MAL, "two bytes"},
     {"PUBREC", 2, WR_STR_INIT("\x50\2\0\1"), PRO, "does not send"},
     {"PUBCOMP", 2, WR_STR_INIT("\x70\2\0\1"), PRO, "does not send"},
     {"SUBSCRIBE", 2, WR_STR_INIT("\x82\0"), PRO, "does not send"},
@@ -485,6 +488,25 @@ static void writes(void **state)
     check_bytes("UNSUBSCRIBE", &out, S("\xa2\5\0\1\0\1a"));
     wr_packet_write_unsubscribe(true, 1, S("a"), &out);
     check_bytes("UNSUBSCRIBE 5", &out, S("\xa2\6\0\1\0\0\1a"));
+    struct wr_packet_publish p = {.topic = S("t"), .payload = S("x\0y"), .retain = true};
+    wr_packet_write_publish(&p, &out);
+    CHECK_INT("PUBLISH", wr_packet_publish_size(&p), out.len);
+    check_bytes("PUBLISH", &out, S("\x31\6\0\1tx\0y"));
+    struct wr_buf props = {0};
+    wr_packet_add_number(&props, WR_PROPERTY_FORMAT, 1);
+    wr_packet_add_number(&props, WR_PROPERTY_EXPIRY, 258);
+    wr_packet_add_text(&props, WR_PROPERTY_CONTENT_TYPE, S("c"));
+    wr_packet_add_user(&props, S("k"), S(""));
+    p = (struct wr_packet_publish){.topic = S("t"),
+                                   .payload = S("x"),
+                                   .properties = wr_buf_str(&props),
+                                   .mid = 258,
+                                   .qos = 1,
+                                   .v5 = true};
+    wr_packet_write_publish(&p, &out);
+    CHECK_INT("PUBLISH 5", wr_packet_publish_size(&p), out.len);
+    check_bytes("PUBLISH 5", &out, S("\x32\x18\0\1t\1\2\x11\1\1\2\0\0\1\2\3\0\1c\x26\0\1k\0\0x"));
+    wr_buf_release(&props);
     wr_packet_write_ping(&out);
     check_bytes("PINGREQ", &out, S("\xc0\0"));
     wr_packet_write_disconnect(true, WR_REASON_NORMAL, &out);

@@ -22,7 +22,8 @@
 #define TURN_BYTES (256u << 10)
 // Bytes the broker has not taken from us, over which nothing more is read: each message read makes
 // more.
-#define OUT_MAX (1u << 20)
+#define OUT_MAX  (1u << 20)
+#define OUT_KEEP (8u << 20) // a buffer that a large publication has made larger goes back
 
 static void on_poll(uv_poll_t *handle, int status, int events);
 static void on_again(uv_idle_t *handle);
@@ -40,6 +41,7 @@ static void finish_close(struct wr_conn *w)
         wr_buf_release(&w->aliases[i]);
     }
     wr_buf_release(&w->out);
+    wr_buf_release(&w->properties);
     free(w->client_id);
     free(w);
     done(user);
@@ -107,7 +109,7 @@ static void end_link(struct wr_conn *w)
 void wr_conn_lose(struct wr_conn *w, const char *why)
 {
     bool was_up = w->up;
-    if (was_up && w->pumping) {
+    if (was_up && w->pumping && w->events->drained) {
         w->events->drained(w->user); // what came before the end
     }
     if (was_up && wr_mono_since_us(w->up_since, wr_mono_now()) > SETTLED_US) {
@@ -161,7 +163,8 @@ static void watch(struct wr_conn *w)
 {
     struct wr_link *l = w->link;
     bool waits = w->out.len > w->written;
-    bool reading = !w->paused && w->out.len - w->written < OUT_MAX;
+    // What is read by a publisher makes nothing to write.
+    bool reading = !w->paused && (!w->events->message || w->out.len - w->written < OUT_MAX);
     int events = UV_DISCONNECT | (reading || !w->up ? UV_READABLE : 0) |
                  (waits || l->stream.want_write ? UV_WRITABLE : 0);
     if (events != w->watched) {
@@ -174,7 +177,7 @@ static void watch(struct wr_conn *w)
 static bool may_write(struct wr_conn *w)
 {
     if (w->acks_wait) {
-        if (!w->events->acknowledging(w->user)) {
+        if (w->events->acknowledging && !w->events->acknowledging(w->user)) {
             return false;
         }
         w->acks_wait = false;
@@ -199,8 +202,14 @@ bool wr_conn_flush(struct wr_conn *w)
             return false;
         }
         if (w->written == w->out.len) {
+            if (w->written > OUT_KEEP) {
+                wr_buf_release(&w->out);
+            }
             wr_buf_clear(&w->out);
             w->written = 0;
+            if (w->up && w->events->written) {
+                w->events->written(w->user);
+            }
         }
     }
     watch(w);
@@ -341,7 +350,7 @@ static void pump(struct wr_conn *w)
     bool more;
     w->pumping = true;
     bool there = read_some(w, &more);
-    if (there && w->up) {
+    if (there && w->up && w->events->drained) {
         w->events->drained(w->user);
     }
     w->pumping = false;
@@ -454,7 +463,7 @@ static void on_tick(uv_timer_t *timer)
         w->pinged = !w->paused; // else its answer is not read
         w->pinged_ms = now;
     }
-    if (wr_conn_flush(w)) {
+    if (wr_conn_flush(w) && w->events->tick) {
         w->events->tick(w->user);
     }
 }
@@ -479,7 +488,7 @@ void wr_conn_kick(struct wr_conn *w)
     if (w->closing || w->link || !w->waiting || uv_is_active((uv_handle_t *)&w->delay)) {
         return;
     }
-    if (w->events->may_connect(w->user)) {
+    if (!w->events->may_connect || w->events->may_connect(w->user)) {
         w->waiting = false;
         start_link(w);
     }
@@ -501,20 +510,37 @@ void wr_conn_pause(struct wr_conn *w, bool pause)
     }
 }
 
+bool wr_conn_usable(const struct wr_conn *w)
+{
+    return w->up && !w->closing;
+}
+
+size_t wr_conn_unwritten(const struct wr_conn *w)
+{
+    return w->out.len - w->written;
+}
+
+size_t wr_conn_send_maximum(const struct wr_conn *w)
+{
+    return w->send_maximum;
+}
+
 uint64_t wr_conn_connects(const struct wr_conn *w)
 {
     return w->connects;
 }
 
-struct wr_conn *wr_conn_new(uv_loop_t *loop, const struct wr_config *config, const char *name,
-                            const char *client_id, struct wr_segments *segments,
+struct wr_conn *wr_conn_new(uv_loop_t *loop, const struct wr_config *config,
+                            const struct wr_conn_options *options, struct wr_segments *segments,
                             const struct wr_conn_events *events, void *user)
 {
     struct wr_conn *w = wr_zalloc(sizeof *w);
     w->loop = loop;
     w->config = config;
-    w->name = name;
-    w->client_id = wr_strdup(wr_str_of(client_id));
+    w->name = options->name;
+    w->client_id = wr_strdup(wr_str_of(options->client_id));
+    w->clean = options->clean;
+    w->window = options->window;
     w->segments = segments;
     w->events = events;
     w->user = user;

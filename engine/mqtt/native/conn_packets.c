@@ -6,6 +6,7 @@
 #include "sql/base/banned.h"
 
 #define RECEIVE_MAXIMUM_DEFAULT 65535 // MQTT 5: without the property
+#define WINDOW_311              20 // as many clients have it: brokers have limits, and no way to say so
 
 bool wr_conn_refuse(struct wr_conn *w, const struct wr_packet *p,
                     const struct wr_packet_fault *fault)
@@ -15,7 +16,9 @@ bool wr_conn_refuse(struct wr_conn *w, const struct wr_packet *p,
              w->v5 ? "5" : "3.1.1", fault->what, p ? wr_packet_name(p->type) : "a packet's head",
              fault->offset);
     if (w->up) {
-        w->events->drained(w->user); // what came before it is taken
+        if (w->events->drained) {
+            w->events->drained(w->user); // what came before it is taken
+        }
         wr_conn_say_goodbye(w, fault->reason);
     }
     wr_conn_fail(w, WR_OUTAGE_OTHER, 0, cause);
@@ -59,6 +62,9 @@ static inline bool take_publish(struct wr_conn *w, const struct wr_packet *p)
     if (WR_UNLIKELY(!wr_packet_read_publish(p, w->v5, &m->p, &fault))) {
         return wr_conn_refuse(w, p, &fault);
     }
+    if (WR_UNLIKELY(!w->events->message)) {
+        return refuse(w, p, WR_REASON_PROTOCOL, "a PUBLISH that nothing was subscribed to");
+    }
     m->segment = w->segment;
     m->topic_apart = false;
     if (WR_UNLIKELY(wr_properties_has(&m->p.properties, WR_PROPERTY_ALIAS)) &&
@@ -94,6 +100,11 @@ static bool take_connack(struct wr_conn *w, const struct wr_packet *p)
         .shared = wr_properties_number(q, WR_PROPERTY_SHARED, 1)};
     w->keepalive_s = wr_properties_number(q, WR_PROPERTY_KEEPALIVE, w->keepalive_s);
     w->maximum_packet = wr_properties_number(q, WR_PROPERTY_MAXIMUM_PACKET, UINT32_MAX);
+    w->send_maximum = w->v5       ? wr_properties_number(q, WR_PROPERTY_RECEIVE_MAXIMUM, UINT16_MAX)
+                      : w->window ? w->window
+                                  : WINDOW_311;
+    w->takes_qos1 = wr_properties_number(q, WR_PROPERTY_MAXIMUM_QOS, 1);
+    w->takes_retain = wr_properties_number(q, WR_PROPERTY_RETAIN, 1);
     w->up = true;
     w->connects++;
     w->up_since = wr_mono_now();
@@ -118,12 +129,16 @@ static bool take_ack(struct wr_conn *w, const struct wr_packet *p)
         w->out.len += WR_PACKET_ACK_SIZE;
         return true;
     }
-    uint64_t bit = UINT64_C(1) << (a.mid & 63);
-    if (!(w->mids[a.mid >> 6] & bit)) {
+    if (!wr_conn_mid_is_taken(w, a.mid)) {
         return refuse(w, p, WR_REASON_PROTOCOL, "an answer to what was not asked");
     }
-    w->mids[a.mid >> 6] &= ~bit;
-    if (p->type == WR_PACKET_SUBACK) {
+    wr_conn_give_mid(w, a.mid);
+    if (p->type == WR_PACKET_PUBACK) {
+        if (!w->events->published) {
+            return refuse(w, p, WR_REASON_PROTOCOL, "a PUBACK, though nothing is published here");
+        }
+        w->events->published(w->user, a.mid, a.code);
+    } else if (p->type == WR_PACKET_SUBACK) {
         w->events->subscribed(w->user, a.mid, a.code);
     } else {
         if (a.code >= 0x80) {
@@ -185,11 +200,12 @@ bool wr_conn_write_connect(struct wr_conn *w)
     }
     const struct wr_packet_connect packet = {
         .v5 = w->v5,
+        .clean = w->clean,
         .client_id = wr_str_of(w->client_id),
         .username = *c->mqtt_username ? wr_str_of(c->mqtt_username) : (wr_str){NULL, 0},
         .password = password.len ? wr_buf_str(&password) : (wr_str){NULL, 0},
         .keepalive_s = (uint16_t)c->mqtt_keepalive_s,
-        .session_expiry_s = (uint32_t)c->mqtt_session_expiry_s,
+        .session_expiry_s = w->clean ? 0 : (uint32_t)c->mqtt_session_expiry_s,
         .receive_maximum = c->mqtt_receive_maximum == RECEIVE_MAXIMUM_DEFAULT
                                ? 0
                                : (uint16_t)c->mqtt_receive_maximum,
@@ -204,16 +220,25 @@ bool wr_conn_write_connect(struct wr_conn *w)
 
 static bool is_usable(void *user)
 {
-    const struct wr_conn *w = user;
-    return w->up && !w->closing;
+    return wr_conn_usable(user);
 }
 
-// A packet identifier that no answer is awaited for: at most some hundred are.
-static uint16_t take_mid(struct wr_conn *w)
+bool wr_conn_mid_is_taken(const struct wr_conn *w, uint16_t mid)
+{
+    return w->mids[mid >> 6] >> (mid & 63) & 1;
+}
+
+void wr_conn_give_mid(struct wr_conn *w, uint16_t mid)
+{
+    w->mids[mid >> 6] &= ~(UINT64_C(1) << (mid & 63));
+}
+
+// Far fewer than there are identifiers are under way.
+uint16_t wr_conn_take_mid(struct wr_conn *w)
 {
     do {
         w->last_mid = w->last_mid == UINT16_MAX ? 1 : (uint16_t)(w->last_mid + 1);
-    } while (w->mids[w->last_mid >> 6] >> (w->last_mid & 63) & 1);
+    } while (wr_conn_mid_is_taken(w, w->last_mid));
     w->mids[w->last_mid >> 6] |= UINT64_C(1) << (w->last_mid & 63);
     return w->last_mid;
 }
@@ -227,7 +252,7 @@ static bool too_large(struct wr_conn *w, size_t before, const char *what, wr_str
     wr_log(WR_LOG_ERROR, "mqtt", "%s: cannot %s '%.*s': the broker takes packets of %u bytes",
            w->name, what, WR_STR_ARG(filter), w->maximum_packet);
     w->out.len = before;
-    w->mids[w->last_mid >> 6] &= ~(UINT64_C(1) << (w->last_mid & 63));
+    wr_conn_give_mid(w, w->last_mid);
     return true;
 }
 
@@ -248,7 +273,7 @@ static enum wr_asked subscribe(void *user, wr_str filter, uint32_t id, int *mid)
     if (!filter_fits(w, "subscribe to", filter)) {
         return WR_ASKED_LATER;
     }
-    uint16_t taken = take_mid(w);
+    uint16_t taken = wr_conn_take_mid(w);
     wr_packet_write_subscribe(w->v5, taken, filter, 1, id, &w->out);
     *mid = taken;
     return too_large(w, before, "subscribe to", filter) ? WR_ASKED_LATER : WR_ASKED_SENT;
@@ -261,7 +286,7 @@ static enum wr_asked unsubscribe(void *user, wr_str filter, int *mid)
     if (!filter_fits(w, "unsubscribe from", filter)) {
         return WR_ASKED_LATER;
     }
-    uint16_t taken = take_mid(w);
+    uint16_t taken = wr_conn_take_mid(w);
     wr_packet_write_unsubscribe(w->v5, taken, filter, &w->out);
     *mid = taken;
     return too_large(w, before, "unsubscribe from", filter) ? WR_ASKED_LATER : WR_ASKED_SENT;

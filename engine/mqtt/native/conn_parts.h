@@ -71,10 +71,13 @@ struct wr_conn {
     size_t written;             // of it
     uint64_t last_in_ms, last_out_ms, pinged_ms; // of uv_now()
 
-    unsigned keepalive_s;
+    unsigned keepalive_s, window;
+    size_t send_maximum;
+    bool clean, takes_qos1, takes_retain;       // as a CONNACK says
     uint32_t maximum_packet;                    // that the broker takes
     uint64_t mids[1024];                        // a bit each: SUBSCRIBE and UNSUBSCRIBE under way
     uint16_t last_mid;                          //
+    struct wr_buf properties;                   // of what is being published
     struct wr_buf aliases[WR_CONN_ALIASES + 1]; // topics, by number
     struct wr_conn_message message;             // being told
 
@@ -106,6 +109,10 @@ bool wr_conn_take(struct wr_conn *w, const struct wr_packet *p);
 // The broker sent what MQTT does not allow: say so, and end. False.
 bool wr_conn_refuse(struct wr_conn *w, const struct wr_packet *p,
                     const struct wr_packet_fault *fault);
+// A packet identifier that no answer is awaited for.
+uint16_t wr_conn_take_mid(struct wr_conn *w);
+void wr_conn_give_mid(struct wr_conn *w, uint16_t mid);
+bool wr_conn_mid_is_taken(const struct wr_conn *w, uint16_t mid);
 // Our CONNECT. False: it could not be made, and the link is gone.
 bool wr_conn_write_connect(struct wr_conn *w);
 

@@ -148,8 +148,7 @@ static bool at_end(const struct cursor *c)
 
 // ---- the head
 
-// Whether a broker may send this. A client that publishes nothing gets no acknowledgements of
-// publications.
+// Whether a broker may send this. We publish with QoS 1 at most.
 static bool check_first(unsigned char first, bool v5, struct wr_packet_fault *fault)
 {
     static const uint8_t flags[16] = {
@@ -161,6 +160,7 @@ static bool check_first(unsigned char first, bool v5, struct wr_packet_fault *fa
     switch (type) {
     case WR_PACKET_CONNACK:
     case WR_PACKET_PUBLISH:
+    case WR_PACKET_PUBACK:
     case WR_PACKET_PUBREL:
     case WR_PACKET_SUBACK:
     case WR_PACKET_UNSUBACK:
@@ -180,8 +180,7 @@ static bool check_first(unsigned char first, bool v5, struct wr_packet_fault *fa
                   : fail_at(fault, WR_REASON_MALFORMED, 0,
                             "packet type 15, which MQTT 3.1.1 does not have");
     default:
-        return fail_at(fault, WR_REASON_PROTOCOL, 0,
-                       "a packet that a broker does not send to a client that publishes nothing");
+        return fail_at(fault, WR_REASON_PROTOCOL, 0, "a packet that a broker does not send");
     }
     if (type != WR_PACKET_PUBLISH && (first & 15) != flags[type]) {
         return fail_at(fault, WR_REASON_MALFORMED, 0, "reserved flags in the first byte");
@@ -506,7 +505,8 @@ bool wr_packet_read_ack(const struct wr_packet *p, bool v5, struct wr_packet_ack
     if (!read_mid(&c, &out->mid)) {
         return false;
     }
-    if (p->type == WR_PACKET_PUBREL) { // code and properties may both be left out
+    if (p->type == WR_PACKET_PUBREL ||
+        p->type == WR_PACKET_PUBACK) { // code and properties may both be left out
         if (v5 && left(&c) && !read_byte(&c, &code)) {
             return false;
         }
@@ -665,4 +665,68 @@ void wr_packet_write_disconnect(bool v5, enum wr_packet_reason reason, struct wr
         put_head(out, WR_PACKET_DISCONNECT, 0, 1);
         wr_buf_add_char(out, (char)reason);
     }
+}
+
+// ---- publications
+
+static size_t publish_body(const struct wr_packet_publish *p)
+{
+    return 2 + p->topic.len + (p->qos ? 2 : 0) +
+           (p->v5 ? varint_size(p->properties.len) + p->properties.len : 0) + p->payload.len;
+}
+
+size_t wr_packet_publish_size(const struct wr_packet_publish *p)
+{
+    size_t body = publish_body(p);
+    return 1 + varint_size(body) + body;
+}
+
+void wr_packet_write_publish(const struct wr_packet_publish *p, struct wr_buf *out)
+{
+    put_head(out, WR_PACKET_PUBLISH, (unsigned)p->qos << 1 | p->retain, publish_body(p));
+    put_text(out, p->topic);
+    if (p->qos) {
+        put_two(out, p->mid);
+    }
+    if (p->v5) {
+        put_varint(out, p->properties.len);
+        wr_buf_add(out, p->properties);
+    }
+    wr_buf_add(out, p->payload);
+}
+
+static const uint8_t identifiers[WR_PROPERTY_COUNT] = {
+#define PROPERTY(name, id, type, packets, smallest, largest) [WR_PROPERTY_##name] = (id),
+    WR_PROPERTY_MAP(PROPERTY)
+#undef PROPERTY
+};
+
+void wr_packet_add_number(struct wr_buf *out, enum wr_property which, uint32_t number)
+{
+    wr_buf_add_char(out, (char)identifiers[which]);
+    switch (properties[identifiers[which]].type) {
+    case BYTE:
+        wr_buf_add_char(out, (char)number);
+        break;
+    case TWO:
+        put_two(out, number);
+        break;
+    case FOUR:
+        put_four(out, number);
+        break;
+    default:
+        put_varint(out, number);
+    }
+}
+
+void wr_packet_add_text(struct wr_buf *out, enum wr_property which, wr_str text)
+{
+    wr_buf_add_char(out, (char)identifiers[which]);
+    put_text(out, text);
+}
+
+void wr_packet_add_user(struct wr_buf *out, wr_str key, wr_str value)
+{
+    wr_packet_add_text(out, WR_PROPERTY_USER, key);
+    put_text(out, value);
 }

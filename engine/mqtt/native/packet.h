@@ -1,5 +1,5 @@
 // MQTT 3.1.1 and 5 packets as bytes: those that a broker sends are taken apart where they lie,
-// those of a client that subscribes are written. Pure: no input or output, no memory, no state. The
+// those of a client are written. Pure: no input or output, no memory, no state. The
 // bytes come from outside: whatever they are, the answer is a packet or a fault with MQTT's reason
 // code. Thread: any.
 //
@@ -109,7 +109,7 @@ static inline enum wr_scan wr_packet_scan(const char *at, size_t len, bool v5,
 enum {
     WR_IN_PUBLISH = 1,
     WR_IN_CONNACK = 2,
-    WR_IN_ACK = 4, // PUBREL, SUBACK, UNSUBACK
+    WR_IN_ACK = 4, // PUBREL, PUBACK, SUBACK, UNSUBACK
     WR_IN_DISCONNECT = 8,
 };
 
@@ -203,7 +203,7 @@ struct wr_connack {
 bool wr_packet_read_connack(const struct wr_packet *p, bool v5, struct wr_connack *out,
                             struct wr_packet_fault *fault) WR_MUST_CHECK;
 
-// SUBACK and UNSUBACK of one filter each, and PUBREL.
+// SUBACK and UNSUBACK of one filter each, PUBREL and PUBACK.
 struct wr_packet_ack {
     uint16_t mid;
     uint8_t code; // 0 where a packet has none
@@ -236,6 +236,23 @@ void wr_packet_write_connect(const struct wr_packet_connect *c, struct wr_buf *o
 void wr_packet_write_subscribe(bool v5, uint16_t mid, wr_str filter, uint8_t qos, uint32_t id,
                                struct wr_buf *out);
 void wr_packet_write_unsubscribe(bool v5, uint16_t mid, wr_str filter, struct wr_buf *out);
+
+struct wr_packet_publish {
+    wr_str topic, payload;
+    wr_str properties; // as the functions below made them; v5
+    uint16_t mid;      // with QoS 1
+    uint8_t qos;       // 0 or 1
+    bool retain, v5;
+};
+// Of the whole packet.
+size_t wr_packet_publish_size(const struct wr_packet_publish *p);
+// Its parts fit: a topic of at most 65,535 bytes, a body of at most WR_PACKET_BODY_MAX.
+void wr_packet_write_publish(const struct wr_packet_publish *p, struct wr_buf *out);
+// A number, or a text of at most 65,535 bytes, as the property wants it.
+void wr_packet_add_number(struct wr_buf *properties, enum wr_property which, uint32_t number);
+void wr_packet_add_text(struct wr_buf *properties, enum wr_property which, wr_str text);
+void wr_packet_add_user(struct wr_buf *properties, wr_str key, wr_str value);
+
 void wr_packet_write_ping(struct wr_buf *out);
 // MQTT 3.1.1 has no reasons: it gets a DISCONNECT only for WR_REASON_NORMAL, since any other end
 // should look like a lost connection.

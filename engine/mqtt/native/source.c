@@ -492,8 +492,9 @@ wr_err wr_native_source_open(uv_loop_t *loop, const struct wr_config *config,
     uv_timer_init(loop, &s->grace);
     s->grace.data = s;
     s->open_handles = 2;
-    s->conn = wr_conn_new(loop, config, wr_mqtt_source_name(config),
-                          s->common.interest.state.client_id, &s->segments, &conn_events, s);
+    const struct wr_conn_options options = {.name = wr_mqtt_source_name(config),
+                                            .client_id = s->common.interest.state.client_id};
+    s->conn = wr_conn_new(loop, config, &options, &s->segments, &conn_events, s);
     *out = &s->common.base;
     return WR_OK;
 }

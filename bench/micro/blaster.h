@@ -1,6 +1,7 @@
 // A broker for one client, as fast as the loopback allows: a process of its own that answers
 // CONNECT and SUBSCRIBE, sends prepared PUBLISH packets, keeps the client's window with QoS 1, and
-// times each acknowledgement. For bench/micro/mqtt.c.
+// times each acknowledgement; or takes what the client publishes. For bench/micro/mqtt.c and
+// tests/unit/test_native.c.
 #ifndef WR_BENCH_MICRO_BLASTER_H
 #define WR_BENCH_MICRO_BLASTER_H
 
@@ -28,6 +29,7 @@
 struct blaster_order {
     int qos;
     uint32_t count, window;
+    bool takes; // the client publishes, and the blaster acknowledges
 };
 struct blaster_report {
     double wall_s;         // from the first PUBLISH to the last acknowledgement, or write
@@ -84,7 +86,9 @@ struct blaster_peer {
     unsigned char in[65536];
     size_t in_len;
     bool subscribed;
-    uint32_t sent, acknowledged;
+    uint32_t sent, acknowledged, came;
+    char acks[65536]; // of what came
+    size_t acks_len;
     size_t pending_at, pending_len; // of a chunk that the socket has not taken
     wr_mono *sent_at;               // by identifier
     uint32_t *latency_us;
@@ -114,7 +118,16 @@ static void blaster_take(struct blaster_peer *p, wr_mono now)
         if (p->in_len - at < head + len) {
             break;
         }
-        if (q[0] == 0x40) {
+        if (q[0] >> 4 == WR_PACKET_PUBLISH) {
+            p->came++;
+            if (q[0] & 2) {
+                size_t topic = (size_t)q[head] << 8 | q[head + 1];
+                const unsigned char *mid = q + head + 2 + topic;
+                wr_packet_put_ack(p->acks + p->acks_len, WR_PACKET_PUBACK,
+                                  (uint16_t)(mid[0] << 8 | mid[1]));
+                p->acks_len += WR_PACKET_ACK_SIZE;
+            }
+        } else if (q[0] == 0x40) {
             unsigned mid = (unsigned)q[2] << 8 | q[3];
             if (p->acknowledged < p->order.count) {
                 p->latency_us[p->acknowledged++] = (uint32_t)wr_mono_since_us(p->sent_at[mid], now);
@@ -132,6 +145,10 @@ static void blaster_take(struct blaster_peer *p, wr_mono now)
     }
     memmove(p->in, p->in + at, p->in_len - at);
     p->in_len -= at;
+    if (p->acks_len) {
+        blaster_say(p, p->acks, p->acks_len);
+        p->acks_len = 0;
+    }
 }
 
 static bool blaster_read(struct blaster_peer *p)
@@ -199,6 +216,9 @@ static int blaster_order_u32(const void *a, const void *b)
 
 static bool blaster_done(const struct blaster_peer *p)
 {
+    if (p->order.takes) {
+        return p->came == p->order.count;
+    }
     return p->sent == p->order.count && p->pending_len == 0 &&
            (!p->order.qos || p->acknowledged == p->order.count);
 }
@@ -211,7 +231,7 @@ static struct blaster_report blaster_serve(struct blaster_peer *p)
     wr_mono began = {0};
     while (!blaster_done(p)) {
         bool can =
-            p->subscribed &&
+            p->subscribed && !p->order.takes &&
             (p->pending_len || (p->sent < p->order.count &&
                                 (!p->order.qos || p->sent - p->acknowledged < p->order.window)));
         struct pollfd poller = {.fd = p->fd, .events = (short)(POLLIN | (can ? POLLOUT : 0))};
@@ -220,7 +240,7 @@ static struct blaster_report blaster_serve(struct blaster_peer *p)
             (can && (poller.revents & POLLOUT) && !blaster_write(p))) {
             return report;
         }
-        if (p->subscribed && began.us == 0) {
+        if ((p->subscribed || p->came) && began.us == 0) {
             began = wr_mono_now();
         }
     }
@@ -244,7 +264,7 @@ static void blaster_run(int listener, int orders, const struct wr_sql_message *m
         p.order = order;
         p.frames = frames[order.qos];
         p.in_len = p.pending_len = 0;
-        p.sent = p.acknowledged = 0;
+        p.sent = p.acknowledged = p.came = 0;
         p.subscribed = false;
         p.latency_us = wr_alloc(order.count * sizeof *p.latency_us);
         p.fd = accept(listener, NULL, NULL);
@@ -285,9 +305,10 @@ static struct blaster blaster_start(const struct wr_sql_message *messages, size_
     return (struct blaster){pid, ntohs(address.sin_port), pair[0]};
 }
 
+// `window` 0: it takes `count` publications instead.
 static void blaster_ask(const struct blaster *b, int qos, uint32_t count, uint32_t window)
 {
-    const struct blaster_order order = {qos, count, window};
+    const struct blaster_order order = {qos, count, window, window == 0};
     if (write(b->orders, &order, sizeof order) != (ssize_t)sizeof order) {
         perror("the blaster");
         exit(2);

@@ -39,7 +39,7 @@ static double cpu_s(void)
 
 // ---- one run
 
-enum what { ALONE, RULE, DURABLE };
+enum what { ALONE, RULE, DURABLE, PUBLISHER };
 
 static struct {
     uv_loop_t loop;
@@ -273,6 +273,72 @@ static struct figures run(const char *source, enum what what, int qos, uint32_t 
     return f;
 }
 
+// ---- the publisher alone, as republish uses it
+
+static struct {
+    struct wr_publisher *publisher;
+    size_t done, handed, failed;
+} pub;
+
+#define PUBLISH_WINDOW 5000 // handed over and not answered
+
+static void on_published(void *user, wr_err err, const char *why)
+{
+    pub.done++;
+    pub.failed += err != WR_OK;
+}
+
+static void hand_over(int qos, size_t count)
+{
+    while (pub.handed < count && pub.handed - pub.done < PUBLISH_WINDOW) {
+        const struct wr_sql_message *m = &w.set.messages[pub.handed++ % w.set.count];
+        const struct wr_publish p = {.topic = m->topic,
+                                     .payload = m->payload,
+                                     .qos = qos,
+                                     .format_indicator = -1,
+                                     .message_expiry_s = -1,
+                                     .hops = 1,
+                                     .done = on_published};
+        wr_publisher_publish(pub.publisher, &p);
+    }
+}
+
+static struct figures run_publisher(const char *source, int qos, size_t count)
+{
+    struct wr_fault fault = {0};
+    struct wr_config *config = configure(source, 1000, o.dir);
+    const struct wr_publisher_options options = {
+        .name = "publisher", .client_id = "bench", .keep = true, .window = PUBLISH_WINDOW};
+    memset(&pub, 0, sizeof pub);
+    blaster_ask(&w.blaster, qos, (uint32_t)count, 0);
+    if (wr_publisher_open(&w.loop, config, &options, &pub.publisher, &fault)) {
+        die(source, fault.text);
+    }
+    w.cpu_from = 0;
+    while (pub.done < count) {
+        hand_over(qos, count);
+        uv_run(&w.loop, UV_RUN_ONCE);
+        if (w.cpu_from == 0 && pub.done >= count / 10) {
+            w.measured_from = pub.done;
+            w.calls_from = wr_alloc_calls();
+            w.cpu_from = cpu_s();
+        }
+    }
+    double measured = (double)(count - w.measured_from);
+    struct figures f = {.cpu_us = (cpu_s() - w.cpu_from) / measured * 1e6,
+                        .allocations = (double)(wr_alloc_calls() - w.calls_from) / measured};
+    struct blaster_report report;
+    if (pub.failed || !blaster_answer(&w.blaster, &report, true) || report.wall_s == 0) {
+        die(source, "not everything was published");
+    }
+    f.wall_s = report.wall_s;
+    wr_publisher_close(pub.publisher, on_closed, NULL);
+    wait_closed();
+    uv_run(&w.loop, UV_RUN_DEFAULT);
+    wr_config_free(config);
+    return f;
+}
+
 // ---- the floor
 
 static struct figures run_bare(int qos, uint32_t window, size_t count)
@@ -449,6 +515,10 @@ int main(int argc, char **argv)
         {"libmosquitto, 200-byte rule, QoS 1", "libmosquitto", RULE, 1, 20000, 8, {{0}}},
         {"native, all kept, ack: durable, window 1000", "native", DURABLE, 1, 1000, 2, {{0}}},
         {"native, all kept, ack: durable, window 10000", "native", DURABLE, 1, 10000, 2, {{0}}},
+        {"publisher, native, QoS 0", "native", PUBLISHER, 0, 0, 1, {{0}}},
+        {"publisher, native, QoS 1", "native", PUBLISHER, 1, 0, 1, {{0}}},
+        {"publisher, libmosquitto, QoS 0", "libmosquitto", PUBLISHER, 0, 0, 4, {{0}}},
+        {"publisher, libmosquitto, QoS 1", "libmosquitto", PUBLISHER, 1, 0, 8, {{0}}},
     };
     read_arguments(argc, argv);
     wr_hash_seed_init();
@@ -466,8 +536,10 @@ int main(int argc, char **argv)
         for (size_t i = 0; i < WR_COUNT(rows); i++) {
             struct row *r = &rows[i];
             size_t count = o.count / r->part;
-            r->got[round] = r->source ? run(r->source, r->what, r->qos, r->window, count)
-                                      : run_bare(r->qos, r->window, count);
+            r->got[round] = !r->source ? run_bare(r->qos, r->window, count)
+                            : r->what == PUBLISHER
+                                ? run_publisher(r->source, r->qos, count)
+                                : run(r->source, r->what, r->qos, r->window, count);
         }
     }
     printf("%zu messages of %.0f bytes a round, %zu rounds: medians by CPU\n", o.count,

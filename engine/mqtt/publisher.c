@@ -9,7 +9,8 @@
 // no connection it waits. So what goes to one broker leaves in the order in which it came, over
 // reconnections too: what was under way is sent again first.
 //
-// On our own client (native/conn.h), or on libmosquitto with `source: libmosquitto`.
+// On our own client (native/conn.h), or on libmosquitto: with `source: libmosquitto`, and without
+// `keep`, since that copies what there is no room for yet.
 #include "engine/mqtt/mqtt.h"
 
 #include <stdio.h>
@@ -491,8 +492,13 @@ void wr_publisher_publish(struct wr_publisher *p, const struct wr_publish *pub)
         pub->done(pub->user, WR_ERR_BUSY, "too many publications are under way");
         return;
     }
-    put(&p->waiting, new_item(p, pub));
+    struct item *i = new_item(p, pub);
+    put(&p->waiting, i);
     pump(p);
+    if (!keep && p->waiting.last == i) { // what it points to is not ours to keep
+        take(&p->waiting, i);
+        answer(p, i, WR_ERR_BUSY, "too many publications are under way");
+    }
 }
 
 void wr_publisher_give_back(struct wr_publisher *p)
@@ -532,7 +538,7 @@ wr_err wr_publisher_open(uv_loop_t *loop, const struct wr_config *config,
     uv_timer_init(loop, &p->pause);
     p->answering.data = p->pause.data = p;
     p->open_handles = 3;
-    if (wr_config_has_libmosquitto(config)) {
+    if (wr_config_has_libmosquitto(config) || !options->keep) {
         const struct wr_client_options client = {.name = p->options.name,
                                                  .client_id = options->client_id,
                                                  .clean = true,

@@ -388,6 +388,84 @@ def test_one_write_for_many():
         source.quit()
 
 
+# ---- what is published
+
+def publications(peer):
+    return [(f, b) for f, b in peer.got if f & 0xf0 == 0x30]
+
+
+def test_publish():
+    """a publication, byte for byte; those of one turn leave together"""
+    with Peer() as peer:
+        source = Source(peer, "--keep")
+        source.say("publish out early")  # opens the connection, and waits for it
+        wait_for(lambda: publications(peer), "the publication that waited")
+        peer.send(puback(1))
+        wait_for(lambda: source.rows("published") == [1], "its answer")
+        connect = [b for f, b in peer.got if f == 0x10][1]
+        tap.equal(connect[7], 2, "a clean session")
+        source.say("publish out/x text 3")
+        wait_for(lambda: len(publications(peer)) == 2, "the PUBLISH")
+        props = (b"\1\1" + b"\2\0\0\0\x3c" + b"\3" + text("text/x") + b"\x26" + text("k") + text("v") +
+                 b"\x26" + text("weir-hops") + text("3"))
+        tap.equal(publications(peer)[1:], [(0x32, text("out/x") + b"\0\2" + varint(len(props)) + props + b"text")], "it")
+        tap.equal(len(source.rows("published")), 1, "answers before the PUBACK: that of the first")
+        peer.send(puback(2))
+        wait_for(lambda: source.rows("published") == [1, 1], "its answer")
+        source.say("publish out/0 text 0 0")
+        wait_for(lambda: source.rows("published") == [1, 1, 1], "QoS 0 is done once it is written")
+        source.quit()
+
+
+def test_publish_window():
+    """the broker's Receive Maximum: no more are under way; its reasons are told"""
+    connack = packet(0x20, b"\0\0\3\x21\0\2")
+    with Peer(connack=connack) as peer:
+        source = Source(peer, "--keep")
+        for i in range(5):
+            source.say(f"publish out/{i} text")
+        source.process.wait_line("publisher: connected")
+        wait_for(lambda: len(publications(peer)) == 2, lambda: f"two publications: {peer.got} {source.process.stdout}")
+        source.say("publish zero text 0 0")  # keeps its place behind the others
+        support.stays(lambda: len(publications(peer)) == 2, "no more without a PUBACK", seconds=0.3)
+        for mid in (1, 2):
+            peer.send(puback(mid))
+        wait_for(lambda: len(publications(peer)) == 4, "two more")
+        peer.send(packet(0x40, b"\0\3\x87"))  # not authorised
+        peer.send(puback(4))
+        wait_for(lambda: len(publications(peer)) == 6, "the last two")
+        peer.send(puback(5))
+        wait_for(lambda: len(source.rows("published")) == 6, "all answers")
+        tap.equal(sorted(source.rows("published")), [0, 1, 1, 1, 1, 1], "answers")
+        tap.check("not authorised" in source.process.stdout, source.process.stdout)
+        tap.equal([b[2:7] for _, b in publications(peer)],
+                  [b"out/0", b"out/1", b"out/2", b"out/3", b"out/4", b"zero\x17"], "their order")
+        source.say("publish out/6 text")
+        wait_for(lambda: len(publications(peer)) == 7, "one more")
+        peer.socket.shutdown(socket.SHUT_RDWR)  # it is sent again
+        wait_for(lambda: len(publications(peer)) == 8, "the same on the next connection")
+        tap.equal(publications(peer)[7][1][2:7], b"out/6", "what is sent again")
+        peer.send(packet(0x40, publications(peer)[7][1][7:9]))
+        wait_for(lambda: len(source.rows("published")) == 7, "its answer")
+        source.quit()
+
+
+def test_publish_limits():
+    """what the broker says that it does not take is not sent"""
+    connack = packet(0x20, b"\0\0\7\x27\0\0\0\x80\x24\0")  # packets of 128 bytes, QoS 0
+    with Peer(connack=connack, suback=0) as peer:
+        source = Source(peer, "--keep")
+        source.say("publish out text")
+        source.process.wait_line("quality of service 0 only", where="out")
+        source.say("publish out " + "x" * 100 + " 0 0")
+        source.process.wait_line("larger than the broker takes", where="out")
+        source.say("publish a/+ text 0 0")
+        source.process.wait_line("a topic with a wildcard", where="out")
+        source.say("publish out text 0 0")
+        wait_for(lambda: len(publications(peer)) == 1, "the one that it takes")
+        source.quit()
+
+
 # ---- what is wrong
 
 def test_malformed():
@@ -482,6 +560,38 @@ def test_small_maximum_packet():
         source.process.wait_line("the broker takes packets of 32 bytes")
         wait_for(lambda: any(text("t") in b for _, b in peer.of(0x82)), "the other SUBSCRIBE")
         tap.check(not any(b"zzz" in b for _, b in peer.of(0x82)), "the large one was not sent")
+        source.quit()
+
+
+def test_noise():
+    """random changes of what a broker says: each connection ends in words, none ends weir"""
+    import random
+    chance = random.Random(7)
+    stream = (publish("t/a", "one", props=b"\x26" + text("k") + text("v") + b"\x23\0\1") + publish("", "2", props=b"\x23\0\1") +
+              publish("t/b", "two", qos=1, mid=7) + b"\xd0\0" + publish("t/c", "x" * 300, qos=1, mid=258))
+    with Peer() as peer:
+        source = Source(peer)
+        for _ in range(150):
+            seen, greeted = peer.connections, len(peer.of(0x82))
+            wait_for(lambda: len(peer.of(0x82)) >= 1, "a subscription")
+            noise = bytearray(stream * chance.randint(1, 3))
+            for _ in range(chance.randint(1, 6)):
+                at = chance.randrange(len(noise))
+                if chance.random() < 0.3:
+                    del noise[at:at + chance.randint(1, 9)]
+                else:
+                    noise[at] = chance.randrange(256)
+            try:
+                for part in (noise[:len(noise) // 2], noise[len(noise) // 2:]):
+                    peer.send(bytes(part))
+                peer.socket.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # it has ended the connection already
+            wait_for(lambda: peer.connections > seen and len(peer.of(0x82)) > greeted, "another connection")
+        before = len(source.messages())
+        peer.send(publish("t", "after the noise"))
+        wait_for(lambda: len(source.messages()) == before + 1, "a message")
+        tap.equal(source.payloads()[-1], "after the noise", "its payload")
         source.quit()
 
 

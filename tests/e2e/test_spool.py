@@ -250,6 +250,7 @@ def test_sink_limits():
             wait_for(lambda: acks(broker, weir.client_id) == 400, "acknowledgements of what hangs")
             broker.publish_lines("quick/a", (json.dumps({"n": n}) for n in range(300)))
             wait_for(lambda: len(weir.folders("quick")) == 300, "the other rule", timeout=10)
+            wait_for(lambda: weir.totals()["spool"]["entries"] == 400, "the other rule's to be done")
             totals = weir.totals()
             # Each rule may have one: 30 + 19, or 1 MiB of at least 60 kB and its last one + 19.
             tap.check(20 <= totals["live"] <= 49, f"{limits}: {totals['live']} in memory of {totals['spool']['entries']}")

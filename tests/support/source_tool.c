@@ -1,13 +1,14 @@
 // The MQTT source by itself, for tests/e2e/test_source.py: prints what it delivers, settles when
 // told.
 //
-//   source_tool [--hold MS] [--manual] [--file PATH] [config options] FILTER...
+//   source_tool [--hold MS] [--manual] [--keep] [--file PATH] [config options] FILTER...
 //
 // stdout: {"message": {...}}, {"state": ...}, {"stats": {...}}. stdin, a line each: `want
 // FILTER...`, `settle` (all that is unsettled, with --manual), `settle last` (the latest of them),
 // `pace on|settle|stop`, `stats`, `publish TOPIC TEXT [HOPS]`, `quit`.
-// --hold settles each message after MS; --file appends every payload to PATH, with one write,
-// before the message is settled, so that a killed process has lost nothing it settled.
+// --keep: publications wait for a connection and for room. --hold settles each message after MS;
+// --file appends every payload to PATH, with one write, before the message is settled, so that a
+// killed process has lost nothing it settled.
 #include "engine/mqtt/mqtt.h"
 
 #include <fcntl.h>
@@ -37,7 +38,7 @@ struct tool {
     struct wr_source *source;
     struct wr_publisher *publisher;
     int64_t hold_ms;
-    bool manual, quitting;
+    bool manual, quitting, keep;
     int file;
     struct held *held;
     size_t held_count, held_cap;
@@ -198,8 +199,17 @@ static void print_stats(void)
     flush_out();
 }
 
+// What a publication points to, until it is answered.
+struct published {
+    char *topic, *text;
+};
+
 static void on_published(void *user, wr_err err, const char *why)
 {
+    struct published *p = user;
+    free(p->topic);
+    free(p->text);
+    free(p);
     wr_buf_addf(&tool.out, "{\"published\": %d", err == WR_OK);
     add_text("why", wr_str_of(why));
     wr_buf_add_char(&tool.out, '}');
@@ -253,18 +263,21 @@ static void want(char **words, size_t count)
 
 static void publish(char **words, size_t count)
 {
-    wr_str key = WR_STR("k"), value = WR_STR("v");
+    static const wr_str key = WR_STR_INIT("k"), value = WR_STR_INIT("v");
     struct wr_fault fault;
     char id[256];
     snprintf(id, sizeof id, "%s-pub", wr_mqtt_source_client_id(tool.source));
-    const struct wr_publisher_options options = {.name = "publisher", .client_id = id};
+    const struct wr_publisher_options options = {
+        .name = "publisher", .client_id = id, .keep = tool.keep};
     if (!tool.publisher &&
         wr_publisher_open(&tool.loop, tool.config, &options, &tool.publisher, &fault) != WR_OK) {
         fprintf(stderr, "%s\n", fault.text);
         exit(2);
     }
-    struct wr_publish p = {.topic = wr_str_of(words[0]),
-                           .payload = wr_str_of(words[1]),
+    struct published *lent = wr_alloc(sizeof *lent);
+    *lent = (struct published){wr_strdup(wr_str_of(words[0])), wr_strdup(wr_str_of(words[1]))};
+    struct wr_publish p = {.topic = wr_str_of(lent->topic),
+                           .payload = wr_str_of(lent->text),
                            .qos = count > 3 && words[3][0] == '0' ? 0 : 1,
                            .format_indicator = 1,
                            .content_type = WR_STR("text/x"),
@@ -273,7 +286,8 @@ static void publish(char **words, size_t count)
                            .user_values = &value,
                            .user_count = 1,
                            .hops = count > 2 ? (unsigned)strtoul(words[2], NULL, 10) : 0,
-                           .done = on_published};
+                           .done = on_published,
+                           .user = lent};
     wr_publisher_publish(tool.publisher, &p);
 }
 
@@ -335,6 +349,8 @@ static int read_options(int count, char **args)
         wr_str arg = wr_str_of(args[i]);
         if (wr_str_eq(arg, WR_STR("--manual"))) {
             tool.manual = true;
+        } else if (wr_str_eq(arg, WR_STR("--keep"))) {
+            tool.keep = true;
         } else if (wr_str_eq(arg, WR_STR("--hold")) && i + 1 < count) {
             tool.hold_ms = strtoll(args[++i], NULL, 10);
         } else if (wr_str_eq(arg, WR_STR("--file")) && i + 1 < count) {

@@ -114,6 +114,12 @@ struct wr_config {
     const char *log_format;         // log.format: auto|logfmt|json
     bool log_payloads;              // log.payloads
 
+    // Device packages, and device keys that are kept for them.
+    int64_t admin_broker_port;    // admin.broker_port: 0 = mqtt.url's or 8883
+    const char *admin_broker_ca;  // admin.broker_ca: "" = mqtt.ca_file
+    const char *admin_escrow_key; // admin.escrow_key: "" = no escrow
+    int64_t admin_escrow_ttl_s;   // admin.escrow_ttl
+
     // What messages call the connection of the members mqtt_*: "mqtt", or "brokers.NAME" in a
     // broker's own.
     const char *mqtt_section;

@@ -212,6 +212,16 @@
       "What a topic rule that is not there is answered with; AWS says unauthorized.")              \
     X(admin_endpoint, "admin.endpoint", STRING, RESTART, "", "", "",                               \
       "Host name that DescribeEndpoint gives to devices; without one the broker's.")               \
+    X(admin_broker_port, "admin.broker_port", INT, RESTART, "0", "0..65535", "",                   \
+      "Port that device packages tell; 0: that of mqtt.url if it is mqtts, else 8883.")            \
+    X(admin_broker_ca, "admin.broker_ca", PATH, RESTART, "", "", "",                               \
+      "CA (PEM) that signed the broker's certificate, for device packages; without one "           \
+      "mqtt.ca_file.")                                                                             \
+    X(admin_escrow_key, "admin.escrow_key", PATH, RESTART, "", "", "",                             \
+      "File outside the state folder with 32 bytes (also as hex or base64) that seal device keys " \
+      "kept for device packages; without one none is kept.")                                       \
+    X(admin_escrow_ttl_s, "admin.escrow_ttl", DURATION, RESTART, "7d", "1..31536000", "s",         \
+      "How long a device key is kept when nobody fetches it.")                                     \
     X(ring_bytes, "ring.bytes", SIZE, RESTART, "4M", "0..64M", "bytes",                            \
       "Memory for the last messages, which weir record --running fetches; 0: none are kept.")      \
     X(metrics_listen, "metrics.listen", STRING, RESTART, "127.0.0.1:9464", "", "",                 \

@@ -542,6 +542,11 @@ const struct wr_config *wr_api_config(const struct wr_api *api)
     return api->options.config;
 }
 
+uv_loop_t *wr_api_loop(const struct wr_api *api)
+{
+    return api->options.loop;
+}
+
 struct wr_registry *wr_api_registry(const struct wr_api *api)
 {
     return api->options.registry;

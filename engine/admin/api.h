@@ -275,6 +275,7 @@ void wr_api_start(struct wr_api *api, const struct wr_api_operation *op,
 void wr_api_finish(struct wr_api_call *call);
 
 const struct wr_config *wr_api_config(const struct wr_api *api);
+uv_loop_t *wr_api_loop(const struct wr_api *api);
 struct wr_registry *wr_api_registry(const struct wr_api *api);
 struct wr_tenants *wr_api_tenants(const struct wr_api *api);
 

@@ -409,8 +409,7 @@ static const struct wr_api_operation operations[] = {
      .write = true,
      .prepare = check_mode,
      .work = read_ca,
-     .run = register_ca,
-     .after = wr_api_certificates_changed},
+     .run = register_ca},
     {.name = "DescribeCACertificate",
      .method = "GET",
      .path = "/cacertificate/{caCertificateId}",
@@ -427,15 +426,13 @@ static const struct wr_api_operation operations[] = {
      .in = update_in,
      .write = true,
      .prepare = check_update,
-     .run = update,
-     .after = wr_api_certificates_changed},
+     .run = update},
     {.name = "DeleteCACertificate",
      .method = "DELETE",
      .path = "/cacertificate/{caCertificateId}",
      .in = one_in,
      .write = true,
-     .run = delete_one,
-     .after = wr_api_certificates_changed},
+     .run = delete_one},
 };
 
 void wr_api_add_ca(struct wr_api *api, struct wr_certificates *certificates)

@@ -6,7 +6,10 @@
 #include <stdlib.h>
 
 #include "engine/admin/policies.h"
+#include "engine/admin/tenants.h"
+#include "engine/config.h"
 #include "engine/registry/authority.h"
+#include "engine/registry/escrow.h"
 #include "engine/registry/secret.h"
 
 #include "sql/base/banned.h"
@@ -17,7 +20,8 @@
 // ---- making
 
 struct issue {
-    struct wr_pki_key *key; // CreateKeysAndCertificate
+    struct wr_pki_key *key;  // not of a CSR
+    int64_t escrow_until_ms; // the key is kept until then; 0: it is answered
     struct wr_pki_request request;
     struct wr_pki_cert cert;
 };
@@ -39,8 +43,9 @@ static struct issue *issue_new(struct wr_api_call *c)
     return i;
 }
 
-// Issue, insert, answer. Thread: the registry's. Returns the row; 0: the call has failed.
-static int64_t issue(struct wr_api_call *c, struct wr_db *db, struct issue *i)
+// Issue, insert, answer all but the key. Thread: the registry's. Returns the row; 0: the call has
+// failed.
+static int64_t issue(struct wr_api_call *c, struct wr_db *db, struct issue *i, const char *status)
 {
     struct wr_authority authority;
     struct wr_fault fault = {0};
@@ -57,19 +62,17 @@ static int64_t issue(struct wr_api_call *c, struct wr_db *db, struct issue *i)
                                 .not_before = c->now_ms / 1000 - BEFORE_S,
                                 .not_after = WR_PKI_FOREVER};
     int64_t row = 0;
-    err = wr_pki_issue(&what, &i->cert, &fault);
-    if (err) {
+    if (wr_pki_issue(&what, &i->cert, &fault)) {
         wr_certificate_fail(c, WR_API_INTERNAL_FAILURE, "the certificate", &fault);
     } else {
-        bool active = wr_api_bool(c, "setAsActive", false);
+        struct wr_buf pem = {0};
         row = wr_certificate_insert(c, db,
                                     &(struct wr_certificate_new){
                                         .cert = &i->cert,
-                                        .status = active ? "ACTIVE" : NULL,
+                                        .status = status,
                                         .mode = "DEFAULT",
                                         .authority = authority.id,
                                     });
-        struct wr_buf pem = {0};
         wr_pki_cert_pem(&i->cert, &pem);
         json_object_set_new(c->out, "certificatePem", json_stringn(pem.at, pem.len));
         wr_buf_release(&pem);
@@ -78,9 +81,31 @@ static int64_t issue(struct wr_api_call *c, struct wr_db *db, struct issue *i)
     return row;
 }
 
-static void make_key(struct wr_api_call *c)
+// ---- with a key of weir's making
+
+void wr_certificate_prepare_key(struct wr_api_call *c, bool escrow)
 {
     struct issue *i = issue_new(c);
+    const struct wr_tenant *tenant = wr_tenants_by_id(wr_api_tenants(c->api), c->caller.tenant);
+    wr_str feature = tenant ? wr_tenant_text(tenant, "iot.key_escrow") : (wr_str){0};
+    if (!escrow) {
+        return;
+    }
+    i->escrow_until_ms = c->now_ms + wr_api_config(c->api)->admin_escrow_ttl_s * 1000;
+    if (!wr_certificates_of(c)->escrow) {
+        wr_api_fail(c, WR_API_INVALID_REQUEST,
+                    "keyEscrow: this weir keeps no keys, for it has none to seal them with "
+                    "(admin.escrow_key)");
+    } else if (wr_str_eq(feature, WR_STR("off"))) {
+        wr_api_fail(c, WR_API_INVALID_REQUEST,
+                    "keyEscrow: the tenant %s keeps no keys (iot.key_escrow is off)",
+                    c->caller.tenant_name);
+    }
+}
+
+void wr_certificate_make_key(struct wr_api_call *c)
+{
+    struct issue *i = c->own;
     struct wr_fault fault = {0};
     const char *type = wr_api_text(c, "keyType");
     enum wr_pki_kind kind = type && !strcmp(type, "P-256") ? WR_PKI_P256 : WR_PKI_RSA;
@@ -101,13 +126,59 @@ static void answer_key(struct wr_api_call *c, const struct issue *i)
     wr_buf_release(&public);
 }
 
+static void keep_key(struct wr_api_call *c, struct wr_db *db, const struct issue *i, int64_t row)
+{
+    char generation[64] = "";
+    struct wr_fault fault = {0};
+    struct wr_rows rows =
+        wr_db_query(db, "SELECT generation FROM certificates WHERE id=?", "i", row);
+    if (wr_db_next(&rows)) {
+        snprintf(generation, sizeof generation, "%.*s", WR_STR_ARG(wr_db_str(&rows, 0)));
+    }
+    wr_db_end(&rows);
+    struct wr_escrow_of of = {
+        .row = row, .tenant = c->caller.tenant, .cert_id = i->cert.id, .generation = generation};
+    if (wr_escrow_put(db, wr_certificates_of(c)->escrow, of, i->key, c->now_ms, i->escrow_until_ms,
+                      &fault)) {
+        wr_certificate_fail(c, WR_API_INTERNAL_FAILURE, "keyEscrow", &fault);
+    }
+    json_object_set_new(c->out, "keyEscrowedUntil", wr_api_time(i->escrow_until_ms));
+    wr_api_audit_change(c, "privateKey", NULL, json_string("escrowed"));
+}
+
+const struct wr_pki_cert *wr_certificate_issue(struct wr_api_call *c, struct wr_db *db,
+                                               const char *status)
+{
+    struct issue *i = c->own;
+    int64_t row = issue(c, db, i, status);
+    if (row && i->escrow_until_ms) {
+        keep_key(c, db, i, row);
+    } else if (row) {
+        answer_key(c, i);
+    }
+    return c->error || !row ? NULL : &i->cert;
+}
+
+static const char *status_asked(const struct wr_api_call *c)
+{
+    return wr_api_bool(c, "setAsActive", false) ? "ACTIVE" : "INACTIVE";
+}
+
+// As AWS the answer has the key; with keyEscrow weir keeps it besides, for the device package.
+static void prepare_keys(struct wr_api_call *c)
+{
+    wr_certificate_prepare_key(c, wr_api_bool(c, "keyEscrow", false));
+}
+
 static void create_keys(struct wr_api_call *c, struct wr_db *db)
 {
     struct issue *i = c->own;
-    if (issue(c, db, i)) {
+    if (wr_certificate_issue(c, db, status_asked(c)) && i->escrow_until_ms) {
         answer_key(c, i);
     }
 }
+
+// ---- from a signing request
 
 static void read_csr(struct wr_api_call *c)
 {
@@ -120,7 +191,7 @@ static void read_csr(struct wr_api_call *c)
 
 static void create_from_csr(struct wr_api_call *c, struct wr_db *db)
 {
-    (void)issue(c, db, c->own);
+    (void)issue(c, db, c->own, status_asked(c));
 }
 
 // ---- reading
@@ -266,7 +337,7 @@ static void update(struct wr_api_call *c, struct wr_db *db)
         wr_api_audit_change(c, "status", json_string(certificate.status), json_string(wanted));
     }
     if (!strcmp(wanted, "REVOKED")) { // nobody shall fetch its key any more
-        wr_db_run(db, "DELETE FROM escrow WHERE certificate=?", "i", certificate.row);
+        wr_escrow_drop(db, certificate.row, "REVOKED", c->now_ms);
     }
 }
 
@@ -304,7 +375,9 @@ static void delete_one(struct wr_api_call *c, struct wr_db *db)
 
 static const struct wr_api_member keys_in[] = {
     WR_API_QUERY("setAsActive", BOOL),
-    WR_API_QUERY("keyType", STRING, .one_of = "RSA-2048|P-256"), // weir's own
+    // weir's own:
+    WR_API_QUERY("keyType", STRING, .one_of = "RSA-2048|P-256"),
+    WR_API_QUERY("keyEscrow", BOOL),
     {0},
 };
 static const struct wr_api_member csr_in[] = {
@@ -332,17 +405,16 @@ static const struct wr_api_operation operations[] = {
      .in = keys_in,
      .write = true,
      .secret = true,
-     .work = make_key,
-     .run = create_keys,
-     .after = wr_api_certificates_changed},
+     .prepare = prepare_keys,
+     .work = wr_certificate_make_key,
+     .run = create_keys},
     {.name = "CreateCertificateFromCsr",
      .method = "POST",
      .path = "/certificates",
      .in = csr_in,
      .write = true,
      .work = read_csr,
-     .run = create_from_csr,
-     .after = wr_api_certificates_changed},
+     .run = create_from_csr},
     {.name = "DescribeCertificate",
      .method = "GET",
      .path = "/certificates/{certificateId}",
@@ -364,16 +436,14 @@ static const struct wr_api_operation operations[] = {
      .in = update_in,
      .write = true,
      .synced = true,
-     .run = update,
-     .after = wr_api_certificates_changed},
+     .run = update},
     {.name = "DeleteCertificate",
      .method = "DELETE",
      .path = "/certificates/{certificateId}",
      .in = delete_in,
      .write = true,
      .synced = true,
-     .run = delete_one,
-     .after = wr_api_certificates_changed},
+     .run = delete_one},
 };
 
 void wr_api_add_certificates(struct wr_api *api, struct wr_certificates *certificates)

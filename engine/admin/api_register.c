@@ -201,16 +201,14 @@ static const struct wr_api_operation operations[] = {
      .in = with_in,
      .write = true,
      .work = read_given,
-     .run = register_with_ca,
-     .after = wr_api_certificates_changed},
+     .run = register_with_ca},
     {.name = "RegisterCertificateWithoutCA",
      .method = "POST",
      .path = "/certificate/register-no-ca",
      .in = without_in,
      .write = true,
      .work = read_given,
-     .run = register_without_ca,
-     .after = wr_api_certificates_changed},
+     .run = register_without_ca},
 };
 
 void wr_api_add_register(struct wr_api *api, struct wr_certificates *certificates)

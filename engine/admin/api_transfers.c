@@ -6,6 +6,8 @@
 //                                        └──Cancel (owner) ──> INACTIVE
 #include "engine/admin/certificates.h"
 
+#include "engine/registry/escrow.h"
+
 #include "sql/base/banned.h"
 
 #define MESSAGE_MAX 128 // of AWS's model
@@ -118,7 +120,7 @@ static void accept_transfer(struct wr_api_call *c, struct wr_db *db)
               "target=NULL, status=?, accept_ms=?, modified_ms=?, version=version+1 WHERE id=?",
               "ziii", status, c->now_ms, c->now_ms, certificate.row);
     // The former owner's escrow is not the new one's to fetch.
-    wr_db_run(db, "DELETE FROM escrow WHERE certificate=?", "i", certificate.row);
+    wr_escrow_drop(db, certificate.row, "MOVED", c->now_ms);
     wr_api_audit_change(c, "status", json_string("PENDING_TRANSFER"), json_string(status));
 }
 
@@ -199,10 +201,10 @@ static const struct wr_api_member reject_in[] = {
 static const struct wr_api_member cancel_in[] = {WR_API_CERTIFICATE_ID("certificateId", NULL), {0}};
 static const struct wr_api_member list_in[] = {WR_API_MARKED, {0}};
 
-#define TRANSFER(name_, path_, in_, run_)                                                \
-    {                                                                                    \
-        .name = name_, .method = "PATCH", .path = path_ "/{certificateId}", .in = in_,   \
-        .write = true, .synced = true, .run = run_, .after = wr_api_certificates_changed \
+#define TRANSFER(name_, path_, in_, run_)                                              \
+    {                                                                                  \
+        .name = name_, .method = "PATCH", .path = path_ "/{certificateId}", .in = in_, \
+        .write = true, .synced = true, .run = run_                                     \
     }
 
 static const struct wr_api_operation operations[] = {

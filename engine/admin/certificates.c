@@ -13,15 +13,6 @@ const struct wr_certificates *wr_certificates_of(const struct wr_api_call *c)
     return wr_api_user(c);
 }
 
-void wr_api_certificates_changed(struct wr_api_call *c)
-{
-    const struct wr_certificates *all = wr_certificates_of(c);
-    if (all->changed) {
-        c->later = true;
-        all->changed(all->changed_user, c);
-    }
-}
-
 void wr_certificate_id(const struct wr_api_call *c, const char *name, char id[WR_PKI_ID_LEN + 1])
 {
     wr_str given = wr_api_str(c, name);
@@ -108,12 +99,36 @@ static void fail_exists(struct wr_api_call *c, struct wr_db *db, const char *id)
     }
 }
 
+// iot.quota.certificates of the tenant, all regions together.
+static bool quota_allows(struct wr_api_call *c, struct wr_db *db)
+{
+    int64_t quota = wr_db_one(
+        db, INT64_MAX,
+        "SELECT coalesce(features->>'$.\"iot.quota.certificates\"', 9223372036854775807) FROM "
+        "tenants WHERE id=?",
+        "i", c->caller.tenant);
+    if (quota != INT64_MAX &&
+        wr_db_one(db, 0,
+                  "SELECT count(*) FROM (SELECT 1 FROM realms r CROSS JOIN certificates t ON "
+                  "t.realm=r.id WHERE r.tenant=? LIMIT max(?,0))",
+                  "ii", c->caller.tenant, quota) >= quota) {
+        wr_api_fail(c, WR_API_LIMIT_EXCEEDED,
+                    "The tenant %s has %lld certificates, which is its quota "
+                    "(iot.quota.certificates)",
+                    c->caller.tenant_name, (long long)quota);
+    }
+    return !c->error;
+}
+
 int64_t wr_certificate_insert(struct wr_api_call *c, struct wr_db *db,
                               const struct wr_certificate_new *n)
 {
     const char *id = n->cert->id;
     if (wr_db_one(db, 0, "SELECT 1 FROM certificates WHERE cert_id=?", "z", id)) {
         fail_exists(c, db, id);
+        return 0;
+    }
+    if (!quota_allows(c, db)) {
         return 0;
     }
     char generation[37], arn[512];

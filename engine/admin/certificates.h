@@ -14,10 +14,6 @@
 struct wr_certificates {
     const struct wr_seal_key *seal;   // of the instance
     const struct wr_seal_key *escrow; // the operator's; NULL: escrow is off
-    // Called on the loop after a commit that changed what the broker has to know; the call is then
-    // its own: it ends with wr_api_finish(). NULL: nobody wants to know.
-    void (*changed)(void *user, struct wr_api_call *call);
-    void *changed_user;
 };
 
 // A certificate's id in a path or query: 64 hex digits.
@@ -38,9 +34,7 @@ void wr_api_add_certificates(struct wr_api *api, struct wr_certificates *certifi
 void wr_api_add_register(struct wr_api *api, struct wr_certificates *certificates);
 void wr_api_add_ca(struct wr_api *api, struct wr_certificates *certificates);
 void wr_api_add_transfers(struct wr_api *api, struct wr_certificates *certificates);
-
-// The `after` of whatever changes a certificate: see `changed` above.
-void wr_api_certificates_changed(struct wr_api_call *call);
+void wr_api_add_devices(struct wr_api *api, struct wr_certificates *certificates);
 
 // The rest: thread any, or with `db` the registry's.
 
@@ -81,6 +75,15 @@ int64_t wr_certificate_insert(struct wr_api_call *call, struct wr_db *db,
 // Whether the status may be asked for at creation or by UpdateCertificate: ACTIVE, INACTIVE,
 // REVOKED (control-plane.md 6). False: the call has failed.
 bool wr_certificate_may_ask(struct wr_api_call *call, const char *member, const char *status);
+
+// Making a key and a certificate for it, in the three steps of an operation with the members
+// keyType and keyEscrow; call->own is theirs. `escrow`: the key is kept for a device package, and
+// not answered; the call fails when that is not possible.
+void wr_certificate_prepare_key(struct wr_api_call *call, bool escrow); // loop
+void wr_certificate_make_key(struct wr_api_call *call);                 // the pool's
+// Issue, insert, keep or answer the key. NULL: the call has failed. Borrowed from the call.
+const struct wr_pki_cert *wr_certificate_issue(struct wr_api_call *call, struct wr_db *db,
+                                               const char *status);
 
 // A failure of pki as the API's error.
 void wr_certificate_fail(struct wr_api_call *call, enum wr_api_error error, const char *what,

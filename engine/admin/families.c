@@ -28,4 +28,5 @@ void wr_families_add_certificates(struct wr_api *api, struct wr_certificates *ce
     wr_api_add_register(api, certificates);
     wr_api_add_ca(api, certificates);
     wr_api_add_transfers(api, certificates);
+    wr_api_add_devices(api, certificates);
 }

@@ -8,8 +8,8 @@
 
 void wr_families_add(struct wr_api *api); // all that need nothing but the registry
 
-// api_certificates.c, api_register.c, api_ca.c, api_transfers.c; see certificates.h. `certificates`
-// is lent until the API is closed.
+// api_certificates.c, api_register.c, api_ca.c, api_transfers.c, api_devices.c; see certificates.h.
+// `certificates` is lent until the API is closed.
 struct wr_certificates;
 void wr_families_add_certificates(struct wr_api *api, struct wr_certificates *certificates);
 

@@ -8,6 +8,7 @@
 #include "engine/admin/families.h"
 #include "engine/admin/rule_book.h"
 #include "engine/admin/sessions.h"
+#include "engine/admin/sweep.h"
 #include "engine/admin/tenants.h"
 #include "engine/observe/log.h"
 #include "engine/registry/registry.h"
@@ -45,12 +46,43 @@ static wr_err first(void *user, struct wr_db *db, struct wr_fault *fault)
     return err;
 }
 
+// The operator's key comes from elsewhere: beside what it seals it would protect nothing.
+static wr_err open_escrow(struct wr_daemon *d, struct wr_fault *fault)
+{
+    const char *path = d->config->admin_escrow_key;
+    if (!*path) {
+        return WR_OK;
+    }
+    char *file = realpath(path, NULL), *state = realpath(d->state.path, NULL);
+    size_t len = state ? strlen(state) : 0;
+    bool inside = file && state && !strncmp(file, state, len) && file[len] == '/';
+    free(file);
+    free(state);
+    wr_err err = inside
+                     ? wr_fault_set(fault, WR_ERR_DENIED,
+                                    "%s: lies in the state folder, so that who copies the folder "
+                                    "has the keys too: put it elsewhere",
+                                    path)
+                     : wr_seal_key_read(path, &d->escrow, fault);
+    if (err) {
+        wr_fault_prefix(fault, "admin.escrow_key: ");
+    }
+    d->certificates->escrow = d->escrow;
+    return err;
+}
+
 wr_err wr_daemon_open_registry(struct wr_daemon *d, struct wr_fault *fault)
 {
     struct wr_buf path = {0};
     wr_buf_addf(&path, "%s/secrets.key", d->state.path);
     wr_err err = wr_seal_key_open(wr_buf_terminated(&path), &d->seal, NULL, fault);
     wr_buf_release(&path);
+    if (err) {
+        return err;
+    }
+    d->certificates = wr_zalloc(sizeof *d->certificates);
+    d->certificates->seal = d->seal;
+    err = open_escrow(d, fault);
     if (err) {
         return err;
     }
@@ -71,6 +103,7 @@ wr_err wr_daemon_open_registry(struct wr_daemon *d, struct wr_fault *fault)
     if (!err) {
         d->sessions = wr_sessions_new();
         d->auth = wr_auth_new(d->config, d->tenants, d->registry, d->sessions);
+        d->sweep = wr_sweep_open(&d->loop, d->registry);
     }
     return err;
 }
@@ -94,8 +127,6 @@ void wr_daemon_open_api(struct wr_daemon *d)
                                                   .config = d->config,
                                                   .broker = d->broker});
     wr_families_add(d->api);
-    d->certificates = wr_zalloc(sizeof *d->certificates);
-    d->certificates->seal = d->seal;
     wr_families_add_certificates(d->api, d->certificates);
     d->console = wr_console_new(&(struct wr_console_options){
         .admin = d->admin, .config = d->config, .tenants = d->tenants, .sessions = d->sessions});
@@ -110,6 +141,7 @@ static void on_book_closed(void *user)
     wr_auth_free(d->auth);
     wr_sessions_free(d->sessions);
     wr_tenants_free(d->tenants);
+    wr_seal_key_free(d->escrow);
     free(d->certificates);
     wr_seal_key_free(d->seal);
     d->control_closed(d);
@@ -139,5 +171,6 @@ static void on_api_closed(void *user)
 void wr_daemon_close_control(struct wr_daemon *d, void (*closed)(void *user))
 {
     d->control_closed = closed;
+    wr_sweep_close(d->sweep);
     wr_api_close(d->api, on_api_closed, d);
 }

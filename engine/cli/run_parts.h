@@ -44,6 +44,7 @@ struct wr_registry;
 struct wr_broker;
 struct wr_seal_key;
 struct wr_sessions;
+struct wr_sweep;
 struct wr_tenants;
 struct wr_daemon_dead;    // run_dead.c
 struct wr_daemon_history; // run_history.c
@@ -70,7 +71,9 @@ struct wr_daemon {
     struct wr_daemon_own *own; // sources of tenants' own brokers, by broker (run_own.c)
     struct wr_source *kafka;   // likewise
     struct wr_brokers *brokers;
-    struct wr_seal_key *seal; // of the secrets in the registry
+    struct wr_seal_key *seal;   // of the secrets in the registry
+    struct wr_seal_key *escrow; // the operator's, of device keys; NULL: none are kept
+    struct wr_sweep *sweep;
     struct wr_registry *registry;
     struct wr_broker *broker; // NULL: no broker.dir
     struct wr_tenants *tenants;

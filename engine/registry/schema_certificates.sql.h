@@ -14,7 +14,8 @@
 // signed it, or neither is known. A transfer that is pending has `target`, the realm that may
 // accept it; the rest of the transfer is history.
 //
-// escrow: a device's private key, sealed with the operator's key, until it is fetched or expires.
+// escrow: a device's private key, sealed with the operator's key, until it is FETCHED or EXPIRED or
+// its certificate REVOKED or given away (MOVED); then `key` is NULL. While it is there: KEPT.
 #define WR_SCHEMA_CERTIFICATES                                                                    \
     "CREATE TABLE authorities("                                                                   \
     " id INTEGER PRIMARY KEY AUTOINCREMENT, tenant INTEGER NOT NULL REFERENCES tenants(id),"      \
@@ -46,7 +47,7 @@
     " realm INTEGER PRIMARY KEY REFERENCES realms(id), code TEXT NOT NULL);"                      \
     "CREATE TABLE escrow("                                                                        \
     " certificate INTEGER PRIMARY KEY REFERENCES certificates(id) ON DELETE CASCADE,"             \
-    " key BLOB NOT NULL, expires_ms INTEGER NOT NULL);"                                           \
-    "CREATE INDEX escrow_expires ON escrow(expires_ms);"
+    " state TEXT NOT NULL, key BLOB, expires_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL);"  \
+    "CREATE INDEX escrow_expires ON escrow(expires_ms) WHERE key IS NOT NULL;"
 
 #endif

@@ -20,7 +20,8 @@ class Answer:
     def __init__(self, response):
         self.status = response.status
         self.headers = {k.lower(): v for k, v in response.getheaders()}
-        self.text = response.read().decode()
+        self.body = response.read()
+        self.text = self.body.decode(errors="replace")
 
     @property
     def json(self):

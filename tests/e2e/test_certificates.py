@@ -8,7 +8,7 @@ import os
 import sqlite3
 import time
 
-from control import REGION, access_key, alone, client, pages, refused
+from control import REGION, access_key, alone, client, own, pages, refused
 from pki import Folder, id_of, openssl
 import support
 from support import tap
@@ -448,6 +448,38 @@ def test_delete_conflicts():
         iot.delete_policy(policyName="p")
 
 
+def test_delete_attached():
+    """DeleteCertificate: a thing is in the way, also when it is forced"""
+    with alone() as weir:
+        iot = client(weir)
+        made = iot.create_keys_and_certificate()
+        one, arn = made["certificateId"], made["certificateArn"]
+        iot.create_thing(thingName="t")
+        iot.attach_thing_principal(thingName="t", principal=arn)
+        for force in (False, True):
+            error = refused("DeleteConflictException", 409, iot.delete_certificate, certificateId=one, forceDelete=force)
+            tap.equal(message(error), f"Things must be detached before deletion (arn: {arn})", "the text")
+        iot.detach_thing_principal(thingName="t", principal=arn)
+        iot.delete_certificate(certificateId=one)
+
+
+def test_quota():
+    """iot.quota.certificates: as many as the tenant may have, all regions together"""
+    with alone() as weir:
+        key = access_key(weir)
+        iot = client(weir, key)
+        answer = own(weir, "PUT", "/weir/v1/tenants/default/features/iot.quota.certificates", {"value": 2})
+        tap.equal(answer.status, 200, answer.text)
+        csr = PKI.request("quota")
+        one = iot.create_certificate_from_csr(certificateSigningRequest=csr)["certificateId"]
+        client(weir, key, region="us-east-1").create_certificate_from_csr(certificateSigningRequest=csr)
+        error = refused("LimitExceededException", 410, iot.create_certificate_from_csr, certificateSigningRequest=csr)
+        tap.check("iot.quota.certificates" in message(error), message(error))
+        refused("LimitExceededException", 410, iot.create_keys_and_certificate)
+        iot.delete_certificate(certificateId=one)
+        iot.create_certificate_from_csr(certificateSigningRequest=csr)
+
+
 def two_tenants():
     weir = alone({"admin": {"mode": "open", "auto_tenants": True}})
     return weir, client(weir, ("111111111111", "x")), client(weir, ("222222222222", "x"))
@@ -542,6 +574,11 @@ def test_transfer_refused():
         error = refused("TransferConflictException", 409, a.transfer_certificate, **there)
         tap.check("Policies must be detached" in message(error), message(error))
         a.detach_policy(policyName="p", target=made["certificateArn"])
+        a.create_thing(thingName="t")
+        a.attach_thing_principal(thingName="t", principal=made["certificateArn"])
+        error = refused("TransferConflictException", 409, a.transfer_certificate, **there)
+        tap.check("Things must be detached" in message(error), message(error))
+        a.detach_thing_principal(thingName="t", principal=made["certificateArn"])
         a.transfer_certificate(**there)
 
 

@@ -277,9 +277,10 @@ static wr_err bind_socket(struct wr_broker *b, struct wr_fault *fault)
 
 static wr_err make_folder(const char *path, struct wr_fault *fault)
 {
-    // Not left to the umask; what was there is somebody's decision.
+    // Not left to the umask; what was there is somebody's decision. The group's bit is not to be
+    // had with RestrictSUIDSGID of systemd, where weir's group is the right one anyway.
     bool made = mkdir(path, 0750) == 0;
-    if ((made && chmod(path, 02750) != 0) || (!made && errno != EEXIST)) {
+    if ((made && chmod(path, 02750) != 0 && chmod(path, 0750) != 0) || (!made && errno != EEXIST)) {
         return wr_fault_set(fault, WR_ERR_IO, "%s: %s", path, strerror(errno));
     }
     return WR_OK;

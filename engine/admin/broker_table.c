@@ -65,11 +65,13 @@ static void read_tenants(struct making *m)
     while (wr_db_next(&rows)) {
         json_t *features = wr_db_json(&rows, 4);
         const char *prefix = json_string_value(json_object_get(features, "iot.topic_prefix"));
+        // One with a broker of its own has topics without a prefix there: not on this one.
+        bool elsewhere = json_string_length(json_object_get(features, "iot.broker")) > 0;
         const struct wr_status_tenant t = {
             .name = wr_db_str(&rows, 1),
             .account = wr_db_str(&rows, 2),
             .prefix = wr_str_of(prefix ? prefix : ""),
-            .enabled = wr_str_eq(wr_db_str(&rows, 3), WR_STR("ENABLED")),
+            .enabled = !elsewhere && wr_str_eq(wr_db_str(&rows, 3), WR_STR("ENABLED")),
         };
         add_number(&m->tenants, wr_db_int(&rows, 0), wr_status_add_tenant(m->builder, &t));
         json_decref(features);

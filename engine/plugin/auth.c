@@ -217,6 +217,10 @@ static const char *why_not(struct wr_plugin *p, struct wr_session *s, bool taken
     if (taken) {
         return "a client of another tenant is connected with this client id";
     }
+    wr_str tenant = {s->username, s->tenant_len};
+    if (wr_owners_is_other(&p->owners, s->client_id, tenant, wr_mono_now().us)) {
+        return "a device of another tenant has a session with this client id";
+    }
     struct asking a = {p, s, &s->record, s->has_thing ? &s->thing : NULL};
     if (!allowed(&a, wr_str_of(s->client_id), wr_str_of(s->address), "iot:Connect", "client/",
                  s->client_id)) {
@@ -264,6 +268,7 @@ static int connect_device(struct wr_plugin *p, struct mosquitto *client, const X
         wr_session_free(s);
         return rc;
     }
+    wr_owners_clear(&p->owners, s->client_id);
     session_event(p, s, "connect");
     return MOSQ_ERR_SUCCESS;
 }
@@ -299,6 +304,10 @@ int wr_plugin_on_disconnect(int event, void *data, void *user)
         wr_str unused;
         (void)certificate_value(&a, WR_STR("SerialNumber"), 0, &unused); // while it is there
         session_event(p, s, "disconnect");
+        if (!mosquitto_client_clean_session(s->client)) {
+            wr_owners_set(&p->owners, s->client_id, (wr_str){s->username, s->tenant_len},
+                          wr_mono_now().us);
+        }
         wr_sessions_remove(&p->sessions, s);
         wr_session_free(p->leaving);
         p->leaving = s;
@@ -321,6 +330,32 @@ static bool below(wr_str prefix, const char *topic)
            (topic[prefix.len] == 0 || topic[prefix.len] == '/');
 }
 
+static bool is_root(wr_str prefix)
+{
+    while (prefix.len && prefix.at[prefix.len - 1] == '/') {
+        prefix.len--;
+    }
+    return prefix.len == 0;
+}
+
+// Whether a tenant's device may have anything to do with `topic`, by where it lies. Without a
+// prefix that is everywhere but below the prefix of another tenant. (A filter with wildcards may
+// reach there; what comes by it is asked about one by one.)
+static bool in_place(const struct wr_status *status, uint32_t tenant, const char *topic)
+{
+    wr_str prefix = wr_status_tenant(status, tenant).prefix;
+    if (!is_root(prefix)) {
+        return below(prefix, topic);
+    }
+    for (uint32_t i = 0; i < status->tenants; i++) {
+        wr_str other = wr_status_tenant(status, i).prefix;
+        if (i != tenant && !is_root(other) && below(other, topic)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 // The filter of "$share/GROUP/FILTER".
 static const char *without_share(const char *filter)
 {
@@ -335,18 +370,18 @@ static bool may(struct asking *a, const struct mosquitto_evt_acl_check *acl, wr_
                 wr_str address)
 {
     const struct wr_status *status = &a->plugin->table.status;
-    wr_str prefix = wr_status_tenant(status, a->record->tenant).prefix;
+    uint32_t tenant = a->record->tenant;
     switch (acl->access) {
     case MOSQ_ACL_READ:
-        return below(prefix, acl->topic) &&
+        return in_place(status, tenant, acl->topic) &&
                allowed(a, client_id, address, "iot:Receive", "topic/", acl->topic);
     case MOSQ_ACL_WRITE:
-        return below(prefix, acl->topic) &&
+        return in_place(status, tenant, acl->topic) &&
                allowed(a, client_id, address, "iot:Publish", "topic/", acl->topic) &&
                (!acl->retain ||
                 allowed(a, client_id, address, "iot:RetainPublish", "topic/", acl->topic));
     case MOSQ_ACL_SUBSCRIBE:
-        return below(prefix, without_share(acl->topic)) &&
+        return in_place(status, tenant, without_share(acl->topic)) &&
                allowed(a, client_id, address, "iot:Subscribe", "topicfilter/", acl->topic);
     case MOSQ_ACL_UNSUBSCRIBE:
         return true;

@@ -60,6 +60,7 @@ static const struct {
 static void release(struct wr_plugin *p)
 {
     wr_sessions_release(&p->sessions);
+    wr_owners_release(&p->owners);
     wr_session_free(p->leaving);
     wr_table_release(&p->table);
     wr_events_release(&p->events);

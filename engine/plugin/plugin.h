@@ -16,6 +16,7 @@
 #include <mosquitto.h>
 
 #include "engine/plugin/events.h"
+#include "engine/plugin/owners.h"
 #include "engine/plugin/session.h"
 #include "engine/plugin/setup.h"
 #include "engine/plugin/table.h"
@@ -26,6 +27,7 @@ struct wr_plugin {
     struct wr_setup setup;
     struct wr_table table;
     struct wr_sessions sessions;
+    struct wr_owners owners; // of sessions whose device is away
     struct wr_events events;
     bool has_key;
     struct wr_origin_key key;

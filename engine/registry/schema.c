@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "engine/registry/schema_broker.sql.h"
 #include "engine/registry/schema_certificates.sql.h"
 #include "engine/registry/schema_rules.sql.h"
 #include "engine/registry/schema_tenants.sql.h"
@@ -64,6 +65,7 @@ static const char *const steps[] = {
     WR_SCHEMA_TENANTS,
     WR_SCHEMA_CERTIFICATES,
     WR_SCHEMA_RULES,
+    WR_SCHEMA_BROKER,
 };
 
 int wr_schema_version(void)

@@ -235,6 +235,23 @@ def test_tenants():
             else:
                 wait_for(lambda: "denied" in live.stderr or "not authori" in live.stderr.lower() or not live.alive(), f"the refusal of {f}")
             live.stop()
+        # A tenant without a prefix has the rest.
+        b.tenant("free", account="000000000003")
+        three = b.certificate("three", tenant="free")
+        b.write_table()
+        start = len(sub.lines)
+        for topic in ("acme/x", "acme-two/x", "acme", "acme-twofold/x", "elsewhere"):
+            b.device_pub(three, "three", topic, payload="three")
+        live = b.device_sub(three, "three", "#", "+/x")
+        b.publish("acme/x", "secret")
+        b.publish("elsewhere/x", "open")
+        wait_for(lambda: "elsewhere/x open" in live.lines, "a message")
+        tap.equal(sorted(set(live.lines)), ["elsewhere/x open"], "by a filter with wildcards nothing of the others")
+        tap.equal([m["topic"] for m in b.messages(sub)[start:] if m["payload"] == "three"], ["acme-twofold/x", "elsewhere"], "what it may publish")
+        live.stop()
+        live = b.device_sub(three, "three", "acme/#")
+        wait_for(lambda: "denied" in live.stderr or "not authori" in live.stderr.lower() or not live.alive(), "the refusal")
+        live.stop()
         # The same client id: the one who is there stays.
         live = b.device_sub(one, "shared", "acme/#")
         tap.check(not b.connects(two, "shared"), "another tenant's client id")
@@ -242,6 +259,16 @@ def test_tenants():
         tap.check(live.alive(), "it is still there")
         live.stop()
         tap.check(b.connects(two, "shared"), "when it is free")
+        # A session that waits for its device is not taken over either.
+        for version, keep in ((5, ("-c", "-x", "3600")), (311, ("-c",))):
+            client = f"away-{version}"
+            start = len(b.events.seen)
+            b.device_sub(one, client, "acme/#", version=version, options=("-F", "%t", *keep)).stop()
+            b.events.wait("disconnect", start=start, client=client)
+            tap.check(not b.connects(two, client), f"a session of another tenant, {version}")
+            b.events.wait("refused", start=start, client=client, why="a device of another tenant has a session with this client id")
+            tap.check(b.connects(one, client, version=version), "its own device")  # with a clean session
+            tap.check(b.connects(two, client), "free again")
         # A certificate that goes to another tenant is dropped, and is its device then.
         live = b.device_sub(one, "moved", "acme/#")
         b.rows[one.id]["tenant"] = "acme-two"

@@ -91,6 +91,19 @@ def cases(root, weir):
         yield f"a page shows weir {words}", None if words in seen else ["no page has that section"]
 
 
+PARTS = {"what is sent": r"\*\*Sent\*\*|^## What is sent", "failures": r"\*\*[Ff]ailure\*\*|^## Failures|^## How it fails",
+         "the local form": r"\*\*Local form\*\*|^## The local form", "differences from AWS": r"\*\*Differs from AWS\*\*|^## Differences from AWS"}
+
+
+def parts(root):
+    """Every action of AWS's has a page with the four parts that no table can say."""
+    for path in sorted((root / "docs" / "actions").glob("*.md")):
+        if path.stem not in ("README", "null"):
+            text = path.read_text(encoding="utf-8")
+            missing = [name for name, pattern in PARTS.items() if not re.search(pattern, text, re.M)]
+            yield f"docs/actions/{path.name} has its parts", [f"no {name}" for name in missing] or None
+
+
 def report(results):
     results, bad = list(results), False
     print(f"1..{len(results)}")
@@ -162,6 +175,12 @@ def self_test():
             good = not any(why for _, why in cases(root, weir))
             results.append((f"page {number} is {'' if right else 'not '}in step", None if good == right else [page]))
         old = SELF[1][0]
+        (root / "docs" / "actions").mkdir(parents=True)
+        whole = "**Sent**: a\n**Failure**: b\n**Local form**: c\n**Differs from AWS**: d\n"
+        for text, right in ((whole, True), (whole.replace("**Sent**", "Sent"), False)):
+            (root / "docs" / "actions" / "x.md").write_text(text)
+            good = not any(why for _, why in parts(root))
+            results.append((f"a page of an action {'with' if right else 'without'} its parts", None if good == right else [text]))
         results.append(("--write puts it right", None if rewritten(weir, old) == SELF[0][0] else [rewritten(weir, old)]))
     return report(results)
 
@@ -180,4 +199,4 @@ if __name__ == "__main__":
     if "--self-test" in sys.argv:
         sys.exit(self_test())
     ROOT, WEIR = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
-    sys.exit(write(ROOT, WEIR) if "--write" in sys.argv else report(cases(ROOT, WEIR)))
+    sys.exit(write(ROOT, WEIR) if "--write" in sys.argv else report([*cases(ROOT, WEIR), *parts(ROOT)]))

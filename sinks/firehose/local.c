@@ -106,6 +106,10 @@ static void firehose_close(struct wr_sink *self, void (*done)(struct wr_sink *se
 }
 
 const struct wr_sink_impl wr_sink_firehose = {
-    WR_FIREHOSE_ACTION,        .settings = settings_table, .open = firehose_open,
-    .submit = firehose_submit, .close = firehose_close,
+    WR_FIREHOSE_ACTION,
+    .form = "Files by time and size below local/firehose/STREAM, as the service names objects.",
+    .settings = settings_table,
+    .open = firehose_open,
+    .submit = firehose_submit,
+    .close = firehose_close,
 };

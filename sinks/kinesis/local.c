@@ -270,6 +270,10 @@ static void kinesis_close(struct wr_sink *self, void (*done)(struct wr_sink *sel
 }
 
 const struct wr_sink_impl wr_sink_kinesis = {
-    WR_KINESIS_ACTION,        .settings = settings_table, .open = kinesis_open,
-    .submit = kinesis_submit, .close = kinesis_close,
+    WR_KINESIS_ACTION,
+    .form = "A line of local/kinesis/STREAM/SHARD.ndjson for each record, in the shard of its key.",
+    .settings = settings_table,
+    .open = kinesis_open,
+    .submit = kinesis_submit,
+    .close = kinesis_close,
 };

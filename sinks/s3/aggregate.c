@@ -42,7 +42,7 @@ struct object {
     struct wr_record *records;
     size_t count, bytes;
     struct wr_buf body, path;
-    struct wr_http_header acl;
+    struct wr_s3_headers headers;
     uv_work_t work;
     bool failed; // the worker has: no memory
     bool sent;
@@ -66,7 +66,7 @@ struct wr_s3_aggregate {
     size_t collected;   // of them, in groups
     uint64_t unique, made;
     uv_timer_t timer;
-    bool draining, closing;
+    bool draining, closing, checksum;
     uint64_t grace_end_ms;
     void (*closed)(void *user);
     void *closed_user;
@@ -280,6 +280,9 @@ static void after_work(uv_work_t *request, int status)
     }
     remove_from(&a->busy, o);
     o->call.body = wr_buf_str(&o->body);
+    o->call.headers = o->headers.at;
+    o->call.header_count =
+        wr_s3_headers(&o->headers, o->records->params, o->call.body, a->checksum);
     put(o);
 }
 
@@ -301,11 +304,6 @@ static void begin(struct object *o)
     o->call.path = wr_buf_str(&o->path);
     o->call.content_type =
         o->rule->gzip ? WR_STR("application/gzip") : WR_STR("application/x-ndjson");
-    if (p[WR_S3_ACL].set) {
-        o->acl = (struct wr_http_header){WR_STR("x-amz-acl"), p[WR_S3_ACL].text};
-        o->call.headers = &o->acl;
-        o->call.header_count = 1;
-    }
     o->call.done = on_answer;
     o->tries = 0;
     o->failed = false;
@@ -602,6 +600,7 @@ wr_err wr_s3_aggregate_open(struct wr_sink *sink, struct wr_aws *aws,
     a->sink = sink;
     a->aws = aws;
     a->kind = kind;
+    a->checksum = strcmp(wr_settings_get(settings, "checksum"), "crc32") == 0;
     a->waiting_last = &a->waiting;
     size_t most = sink->host->in_flight;
     a->held_max = most ? most - most / 4 : SIZE_MAX;

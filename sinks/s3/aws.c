@@ -14,12 +14,14 @@
 
 static const struct wr_option settings_table[] = {
     WR_S3_CONTENT_TYPE,
+    WR_S3_CHECKSUM,
     WR_S3_AGGREGATE,
     {0},
 };
 
 struct own {
-    char *content_type;                 // "" unless set
+    char *content_type; // "" unless set
+    bool checksum;
     struct wr_s3_aggregate *aggregate;  // NULL: no bucket is aggregated
     void (*done)(struct wr_sink *self); // while closing
 };
@@ -43,14 +45,12 @@ static wr_str build(const struct wr_aws_form *f, struct wr_record *rec, struct w
     call->path = wr_buf_str(&path);
     call->content_type = wr_s3_content_type(rec, own->content_type);
     call->body = rec->body.at ? rec->body : WR_STR(""); // an object of no bytes is one
-    if (p[WR_S3_ACL].set) {
-        struct wr_http_header *acl = wr_arena_alloc(rec->arena, sizeof *acl);
-        if (acl) {
-            *acl = (struct wr_http_header){WR_STR("x-amz-acl"), p[WR_S3_ACL].text};
-            call->headers = acl;
-            call->header_count = 1;
-        }
+    struct wr_s3_headers *headers = wr_arena_alloc(rec->arena, sizeof *headers);
+    if (!headers) {
+        return WR_STR("The message is over its limit of memory");
     }
+    call->headers = headers->at;
+    call->header_count = wr_s3_headers(headers, p, call->body, own->checksum);
     return (wr_str){0};
 }
 
@@ -81,6 +81,7 @@ static wr_err open_s3(struct wr_sink *self, const struct wr_settings *settings,
 {
     struct own *own = wr_zalloc(sizeof *own);
     own->content_type = wr_strdup(wr_str_of(wr_settings_get(settings, "content_type")));
+    own->checksum = strcmp(wr_settings_get(settings, "checksum"), "crc32") == 0;
     wr_err err = wr_aws_form_open(self, &kind, own, fault);
     if (err) {
         return err;

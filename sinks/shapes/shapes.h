@@ -8,10 +8,10 @@
 
 #include "sinks/sink.h"
 
-#define WR_SHAPE_ROLE                                                   \
-    {                                                                   \
-        "roleArn", WR_OPT_STRING, WR_OPT_REQUIRED | WR_OPT_IGNORED,     \
-            .help = "Role that AWS assumes to do it; checked and kept." \
+#define WR_SHAPE_ROLE                                                           \
+    {                                                                           \
+        "roleArn", WR_OPT_STRING, WR_OPT_REQUIRED | WR_OPT_IGNORED,             \
+            .help = "Role that AWS assumes; here aws.roles says what it means." \
     }
 
 #define WR_SHAPE_TIME_UNITS "SECONDS|MILLISECONDS|MICROSECONDS|NANOSECONDS"

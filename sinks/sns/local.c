@@ -343,6 +343,10 @@ static void sns_close(struct wr_sink *self, void (*done)(struct wr_sink *self))
 }
 
 const struct wr_sink_impl wr_sink_sns = {
-    WR_SNS_ACTION,        .settings = settings_table, .open = sns_open,
-    .submit = sns_submit, .close = sns_close,
+    WR_SNS_ACTION,
+    .form = "A line of local/sns/TOPIC.ndjson for each publication, and copies to local queues.",
+    .settings = settings_table,
+    .open = sns_open,
+    .submit = sns_submit,
+    .close = sns_close,
 };

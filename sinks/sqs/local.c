@@ -92,6 +92,10 @@ static void sqs_close(struct wr_sink *self, void (*done)(struct wr_sink *self))
 }
 
 const struct wr_sink_impl wr_sink_sqs = {
-    WR_SQS_ACTION,        .settings = settings_table, .open = sqs_open,
-    .submit = sqs_submit, .close = sqs_close,
+    WR_SQS_ACTION,
+    .form = "A queue of the SQLite file local/sqs.db, from which any program can receive.",
+    .settings = settings_table,
+    .open = sqs_open,
+    .submit = sqs_submit,
+    .close = sqs_close,
 };

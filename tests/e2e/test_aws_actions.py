@@ -3,8 +3,10 @@
 
     test_aws_actions.py WEIR [test_NAME]...
 """
+import base64
 import json
 import time
+import zlib
 
 import aws
 import support
@@ -77,6 +79,27 @@ def test_s3_failures():
     """s3: through every failure"""
     aws.failures("s3", s3("bucket", "${topic(2)}/${n}"), "s3", lambda r: True, (403, "AccessDenied", "Access Denied"),
                  "Failed to put S3 object", "S3Action", "bucket")
+
+
+def test_s3_checksum():
+    """s3: checksum crc32 is sent, signed, of single and of collected objects; without it none is"""
+    rules = {"all": rule("SELECT * FROM 'a/+'", s3("bucket", "${topic(2)}", cannedAcl="private"), s3("lines", "x")),
+             "raw": rule("SELECT * FROM 'raw/+'", s3("bucket", "${topic(2)}"))}
+    aggregate = {"aggregate": {"lines": {"age": "100ms"}}}
+    for setting in (aggregate, {**aggregate, "checksum": "crc32"}):
+        with Broker() as broker, aws.Stub() as stub, aws.weir(broker, stub, rules, {"sinks": {"s3": setting}}) as weir:
+            broker.publish("a/one", '{"n":1}')
+            broker.publish("raw/bytes", bytes(range(256)))
+            broker.publish("raw/empty", b"")
+            weir.wait_settled(3)
+            seen = stub.seen("s3")
+            tap.equal(len(seen), 4, "objects")
+            for r in seen:
+                body = stub.objects[tuple(r["path"][1:].split("/", 1))][0]
+                want = base64.b64encode(zlib.crc32(body).to_bytes(4, "big")).decode() if "checksum" in setting else None
+                tap.equal(r["headers"].get("x-amz-checksum-crc32"), want, r["path"])
+                tap.equal(r["headers"].get("x-amz-acl"), "private" if r["path"] == "/bucket/one" else None, r["path"])
+            all_signed(stub)
 
 
 def test_s3_keys():

@@ -63,6 +63,8 @@ RULES = [
     ("sinks/kafka*", ["sinks/*", "sql/base/*"], ["uv", "rdkafka", "openssl"]),
     # Aggregated objects may be gzip.
     ("sinks/s3/aggregate.c", ["sinks/*", "sql/base/*"], ["uv", "zlib"]),
+    # Checksums of objects.
+    ("sinks/s3/headers.c", ["sinks/*", "sql/base/*"], ["zlib"]),
     ("sinks/s3*", ["sinks/*", "sql/base/*"], ["uv", "openssl"]),
     ("sinks/*", ["sinks/*", "sql/base/*"], ["uv"]),
     # The broker's plugin shares these with weir: they stand on sql/base alone.

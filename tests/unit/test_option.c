@@ -62,6 +62,14 @@ static void test_tables(void **state)
         }
         CHECK(impl->name, impl->resource_option < count);
     }
+    // Each form says what it does: weir sinks and the pages show it.
+    for (const struct wr_sink_kind *k = wr_sink_kinds; k->local || k->aws; k++) {
+        const struct wr_sink_impl *forms[] = {k->local, k->aws};
+        for (size_t i = 0; i < WR_COUNT(forms); i++) {
+            const char *form = forms[i] ? forms[i]->form : "none.";
+            CHECK(forms[i] ? forms[i]->name : "", form && form[strlen(form) - 1] == '.');
+        }
+    }
     CHECK("unknown", !wr_sink_find(S("S3")) && !wr_sink_find(S("")));
     CHECK_INT("no table", wr_option_find(NULL, S("a")), -1);
 }

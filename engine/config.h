@@ -104,6 +104,8 @@ struct wr_config {
     const char *admin_policy_documents; // admin.policy_documents: "strict" | "lenient"
     // admin.thing_type_delete_wait: default 5 min, in test mode 0
     int64_t admin_thing_type_delete_wait_ms;
+    const char *audit;                                    // audit: "changes", "all"
+    const char *admin_tls_cert_file, *admin_tls_key_file; // admin.tls_…: "" = no TLS
     const char *admin_unknown_rule; // admin.unknown_rule: "not_found" | "unauthorized"
     const char *admin_endpoint;     // admin.endpoint: "" = the host of mqtt.url
     int64_t ring_bytes;             // of the last messages; 0: none are kept

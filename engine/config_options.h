@@ -195,6 +195,11 @@
     X(admin_mode, "admin.mode", CHOICE, RESTART, "verify", "verify|open|token", "",                \
       "Who may use it: verify SigV4 signatures; open checks nothing, the key id picks the "        \
       "tenant; token wants bearer tokens.")                                                        \
+    X(admin_tls_cert_file, "admin.tls_cert_file", PATH, RESTART, "", "", "",                       \
+      "Certificate chain (PEM) of admin.listen, which then speaks TLS; wanted for an address "     \
+      "that is not loopback. SIGHUP reads it again.")                                              \
+    X(admin_tls_key_file, "admin.tls_key_file", PATH, RESTART, "", "", "",                         \
+      "Key of that certificate (PEM, not encrypted).")                                             \
     X(admin_auto_tenants, "admin.auto_tenants", BOOL, RESTART, "false", "", "",                    \
       "Mode open: a key id of 12 digits makes the tenant of that account when there is none.")     \
     X(admin_test, "admin.test", BOOL, RESTART, "false", "", "",                                    \
@@ -210,6 +215,9 @@
     X(admin_unknown_rule, "admin.unknown_rule", CHOICE, RESTART, "not_found",                      \
       "not_found|unauthorized", "",                                                                \
       "What a topic rule that is not there is answered with; AWS says unauthorized.")              \
+    X(audit, "audit", CHOICE, RESTART, "changes", "changes|all", "",                               \
+      "What STATE/audit.log gets: calls that change something, hand out a secret or are refused; " \
+      "or all.")                                                                                   \
     X(admin_endpoint, "admin.endpoint", STRING, RESTART, "", "", "",                               \
       "Host name that DescribeEndpoint gives to devices; without one the broker's.")               \
     X(admin_broker_port, "admin.broker_port", INT, RESTART, "0", "0..65535", "",                   \

@@ -9,6 +9,7 @@
 #include "engine/admin/auth.h"
 #include "engine/admin/roles.h"
 #include "engine/observe/log.h"
+#include "sinks/lib/httpd_tls.h"
 
 #include "sql/base/banned.h"
 
@@ -24,11 +25,13 @@ struct wr_admin {
     struct wr_router *router;
     struct wr_roles roles;
     struct wr_auth *auth;
+    struct wr_audit *audit;
     struct listener socket, metrics, api;
     struct wr_arena arena;
     struct wr_config_listen at, api_at; // the metrics listener's, and admin.listen
     const char *names[5];               // that may be in its requests' Host header
     uint16_t metrics_port, api_port;
+    bool api_tls;
     int closing; // listeners that are not closed yet, and one for the close call itself
     void (*done)(void *user);
     void *user;
@@ -38,6 +41,11 @@ static bool authorize(struct wr_admin_call *call)
 {
     const struct wr_admin *a = call->authority;
     return wr_auth_check(a->auth, call);
+}
+
+static void note(const struct wr_admin_call *call, const char *outcome)
+{
+    wr_api_audit_refused(call, outcome, NULL);
 }
 
 static void on_request(void *user, struct wr_httpd_request *req)
@@ -50,6 +58,8 @@ static void on_request(void *user, struct wr_httpd_request *req)
         wr_auth_take_prefix(&call);
         call.authorize = a->auth ? authorize : NULL;
         call.authority = a;
+        call.audit = a->audit;
+        call.note = note;
     }
     if (l->bit == WR_ON_SOCKET) {
         call.role = wr_roles_of(&a->roles, req);
@@ -211,6 +221,55 @@ static wr_err open_metrics(struct wr_admin *a, const struct wr_admin_options *o,
 
 // ---- admin.listen
 
+// Who may reach it, and with what.
+static wr_err check_reach(const struct wr_config *c, const struct wr_config_listen *at,
+                          struct wr_fault *fault)
+{
+    if (!*c->admin_tls_cert_file != !*c->admin_tls_key_file) {
+        return wr_fault_set(fault, WR_ERR_MISSING,
+                            "admin.tls_cert_file and admin.tls_key_file go together");
+    }
+    if (at->loopback) {
+        return WR_OK;
+    }
+    if (!strcmp(c->admin_mode, "open")) {
+        return wr_fault_set(fault, WR_ERR_DENIED,
+                            "%s is not a loopback address, and admin.mode is open: everybody who "
+                            "reaches it would be administrator",
+                            at->host);
+    }
+    return *c->admin_tls_cert_file
+               ? WR_OK
+               : wr_fault_set(fault, WR_ERR_DENIED,
+                              "%s is not a loopback address: that wants TLS, with "
+                              "admin.tls_cert_file and admin.tls_key_file",
+                              at->host);
+}
+
+static wr_err read_tls(const struct wr_config *c, struct wr_httpd_tls_identity **out,
+                       struct wr_fault *fault)
+{
+    if (!*c->admin_tls_cert_file) {
+        return WR_OK;
+    }
+    return wr_httpd_tls_identity_read(c->admin_tls_cert_file, c->admin_tls_key_file, out, fault);
+}
+
+void wr_admin_reload(struct wr_admin *a, const struct wr_config *c)
+{
+    struct wr_httpd_tls_identity *tls = NULL;
+    struct wr_fault fault = {0};
+    if (!a->api.httpd || !a->api_tls) {
+        return;
+    }
+    if (read_tls(c, &tls, &fault)) {
+        wr_log(WR_LOG_ERROR, "admin", "reload: %s; the certificate from before stays", fault.text);
+    } else if (tls) {
+        wr_httpd_set_tls(a->api.httpd, tls);
+        wr_log(WR_LOG_INFO, "admin", "reload: certificate %s read", c->admin_tls_cert_file);
+    }
+}
+
 static wr_err open_api(struct wr_admin *a, const struct wr_admin_options *o, struct wr_fault *fault)
 {
     const struct wr_config *c = o->config;
@@ -219,13 +278,17 @@ static wr_err open_api(struct wr_admin *a, const struct wr_admin_options *o, str
         return WR_OK;
     }
     wr_err err = wr_config_address(wr_str_of(c->admin_listen), at, fault);
-    if (!err && !at->loopback) {
-        err = wr_fault_set(fault, WR_ERR_DENIED,
-                           "%s is not a loopback address, and there is no TLS for it", at->host);
+    bool open = !strcmp(c->admin_mode, "open");
+    struct wr_httpd_tls_identity *tls = NULL;
+    if (!err) {
+        err = check_reach(c, at, fault);
     }
     if (!err) {
-        bool open = !strcmp(c->admin_mode, "open");
+        err = read_tls(c, &tls, fault);
+    }
+    if (!err) {
         struct wr_httpd_options httpd = {.host = at->host,
+                                         .tls = tls,
                                          .port = at->port,
                                          .hosts = open ? a->names : NULL,
                                          .same_origin = open};
@@ -243,11 +306,12 @@ static wr_err open_api(struct wr_admin *a, const struct wr_admin_options *o, str
         wr_fault_prefix(fault, "admin.listen");
         return err;
     }
+    a->api_tls = tls != NULL;
     a->api_port = wr_httpd_port(a->api.httpd);
     bool six = strchr(at->host, ':') != NULL;
-    wr_log(WR_LOG_INFO, "admin", "control plane: http://%s%s%s:%u (admin.mode %s)", six ? "[" : "",
-           at->host, six ? "]" : "", a->api_port, c->admin_mode);
-    if (!strcmp(c->admin_mode, "open")) {
+    wr_log(WR_LOG_INFO, "admin", "control plane: http%s://%s%s%s:%u (admin.mode %s)",
+           tls ? "s" : "", six ? "[" : "", at->host, six ? "]" : "", a->api_port, c->admin_mode);
+    if (open) {
         wr_log(WR_LOG_WARN, "admin",
                "admin.mode is open: whoever reaches port %u of this machine is administrator of "
                "every tenant; signatures are not checked",
@@ -265,6 +329,7 @@ wr_err wr_admin_open(const struct wr_admin_options *options, struct wr_admin **o
     *out = a;
     a->router = wr_router_new();
     a->auth = options->auth;
+    a->audit = options->audit;
     wr_arena_init(&a->arena, WR_ADMIN_ARENA_MAX);
     wr_err err = open_socket(a, options, fault);
     if (!err) {

@@ -1,7 +1,8 @@
 // The listeners of a running weir (control-plane.md 10), all on its loop:
 //   admin.sock        unix socket, 0660: internal calls under /weir/v1/…, JSON; the caller's role
 //                     comes from the kernel (roles.h)
-//   admin.listen      TCP, default 127.0.0.1:8081: the AWS IoT control plane; who asks says auth.h
+//   admin.listen      TCP, default 127.0.0.1:8081: the AWS IoT control plane; who asks says auth.h.
+//                     Beyond loopback only with TLS
 //   metrics.listen    TCP on loopback: GET of /metrics, /healthz, /readyz; nobody is asked who
 //                     they are, so nothing with payloads or secrets is there
 // Calls are rows of a table (router.h), added by whoever answers them.
@@ -26,7 +27,8 @@ struct wr_admin_options {
     uv_loop_t *loop;
     const struct wr_config *config; // admin.*, metrics.listen; lent until open returns
     const char *state_dir;
-    struct wr_auth *auth; // lent until close
+    struct wr_auth *auth;   // lent until close
+    struct wr_audit *audit; // likewise; NULL: none
 };
 
 // Open them. A socket whose default place cannot be had (its path is too long), and a default
@@ -42,6 +44,10 @@ void wr_admin_add(struct wr_admin *a, const struct wr_admin_route *routes, size_
 // Of the metrics listener, and of admin.listen; 0: there is none.
 uint16_t wr_admin_metrics_port(const struct wr_admin *a);
 uint16_t wr_admin_api_port(const struct wr_admin *a);
+
+// Read the certificate of admin.listen again, from the files that `config` names; what is wrong is
+// said in the log, and then the one from before stays.
+void wr_admin_reload(struct wr_admin *a, const struct wr_config *config);
 
 // Stop listening, cut connections; `done` when all are closed. Handlers that hold a request are
 // told (wr_admin_held) and end it. NULL: `done` is called at once.

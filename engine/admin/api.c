@@ -171,7 +171,7 @@ static void answer(struct wr_api_call *c)
     json_decref(body);
 }
 
-static void end(struct wr_api_call *c)
+static void answer_and_free(struct wr_api_call *c)
 {
     struct wr_api *api = c->api;
     answer(c);
@@ -204,6 +204,24 @@ static void end(struct wr_api_call *c)
         }
         free(api);
         closed(user);
+    }
+}
+
+static void on_logged(void *user, bool written)
+{
+    struct wr_api_call *c = user;
+    if (!written) {
+        // Whoever was to get a secret does not get it, and whoever changed something hears of it.
+        wr_api_fail(c, c->op->rules ? WR_API_INTERNAL : WR_API_INTERNAL_FAILURE,
+                    "it was done, but could not be written to the audit log: see weir's own log");
+    }
+    answer_and_free(c);
+}
+
+static void end(struct wr_api_call *c)
+{
+    if (!wr_api_audit(c, on_logged)) {
+        answer_and_free(c);
     }
 }
 
@@ -263,6 +281,7 @@ static void make_tenant(struct wr_api_call *c, struct wr_db *db)
     if (!c->caller.tenant) {
         c->caller.tenant = wr_tenants_insert(db, wr_str_of(c->caller.tenant_name),
                                              c->caller.account, "ENABLED", c->now_ms);
+        wr_api_audit_change(c, "tenant", NULL, json_string(c->caller.tenant_name));
         c->tenants_ = wr_tenants_read(c->api->options.tenants, db);
     }
 }
@@ -408,6 +427,7 @@ static void on_route(struct wr_admin_call *call)
 {
     struct family *f = call->user;
     const struct wr_api_operation *op = &f->operations[call->route - f->routes];
+    call->operation = op->name;
     if (f->api->closing) {
         wr_api_refuse(call, 503, "ServiceUnavailableException", "weir is stopping");
         return;
@@ -443,7 +463,8 @@ static struct wr_admin_route route_of(const struct wr_api_operation *op)
                                    .pattern = op->path,
                                    .least = op->unsigned_ ? WR_ROLE_NONE : least,
                                    .listeners = WR_ON_SOCKET | WR_ON_API,
-                                   .handle = on_route};
+                                   .handle = on_route,
+                                   .notes = true};
 }
 
 void wr_api_add(struct wr_api *api, const struct wr_api_operation *operations, size_t count,
@@ -496,6 +517,7 @@ void wr_api_refuse(struct wr_admin_call *call, int status, const char *code, con
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     wr_api_make_id(c.request_id);
+    wr_api_audit_refused(call, code, c.request_id);
     size_t count;
     const struct wr_http1_header *common = wr_admin_headers(&count);
     struct wr_http1_header headers[8];
@@ -535,6 +557,16 @@ void wr_api_close(struct wr_api *api, void (*closed)(void *user), void *user)
     // A call that ends frees the last of it; so does one that is made for this and ends at once.
     static const struct wr_api_operation nothing = {.name = "close"};
     end(call_new(api, &nothing, &(struct wr_api_caller){0}));
+}
+
+const char *wr_api_error_code(enum wr_api_error error)
+{
+    return error ? errors[error].code : "OK";
+}
+
+const struct wr_api_options *wr_api_options(const struct wr_api *api)
+{
+    return &api->options;
 }
 
 const struct wr_config *wr_api_config(const struct wr_api *api)

@@ -29,6 +29,7 @@
 #include "engine/registry/registry.h"
 
 struct wr_admin;
+struct wr_audit;
 struct wr_api;
 struct wr_api_call;
 struct wr_config;
@@ -252,6 +253,8 @@ struct wr_api_options {
     struct wr_tenants *tenants;
     const struct wr_config *config;
     struct wr_broker *broker; // NULL: none to keep up to date
+    struct wr_audit *audit;
+    const char *state_dir;
 };
 struct wr_api *wr_api_open(const struct wr_api_options *options);
 // `closed` when the last call has been answered. NULL: at once.
@@ -282,6 +285,17 @@ struct wr_tenants *wr_api_tenants(const struct wr_api *api);
 // An error in AWS's form, for what fails before there is a call.
 void wr_api_refuse(struct wr_admin_call *call, int status, const char *code, const char *format,
                    ...) WR_PRINTF(4, 5);
+
+// ---- api_audit.c
+
+// Write the call's line of the audit log, if it is to have one. True: `done` is called, with what
+// became of it, when the line is on disk; the answer must wait for that.
+bool wr_api_audit(struct wr_api_call *call, void (*done)(void *call, bool written));
+// A call that was refused before it became one. `request_id` is that of the answer.
+void wr_api_audit_refused(const struct wr_admin_call *call, const char *code,
+                          const char *request_id);
+const char *wr_api_error_code(enum wr_api_error error); // "OK" for none
+const struct wr_api_options *wr_api_options(const struct wr_api *api);
 
 // ---- api_input.c
 

@@ -15,6 +15,7 @@
 #include "engine/admin/tenants.h"
 #include "engine/config.h"
 #include "engine/observe/log.h"
+#include "engine/registry/authority.h"
 
 #include "sql/base/banned.h"
 
@@ -162,11 +163,25 @@ static void make_policy(struct wr_api_call *c, struct wr_db *db, const struct ro
     wr_buf_release(&all);
 }
 
+// It cannot be enabled: that stays to be seen, and can be tried again.
+static void give_up(struct wr_api_call *c, struct wr_db *db, struct row *t, const char *why)
+{
+    wr_log(WR_LOG_ERROR, "admin", "the tenant %s cannot be enabled: its CA: %s", t->name, why);
+    wr_db_run(db, "UPDATE tenants SET state='DISABLED', reason=? WHERE id=?", "zi", why, t->id);
+    wr_api_audit_change(c, "state", json_string("ENABLING"), json_string("DISABLED"));
+}
+
 static void run_enable(struct wr_api_call *c, struct wr_db *db)
 {
     struct row t;
+    struct wr_fault fault = {0};
     if (find_named(c, db, c->caller.tenant_name, &t) && !strcmp(t.state, "ENABLING")) {
-        make_policy(c, db, &t);
+        if (wr_authority_ensure(db, wr_tenants_seal(wr_api_tenants(c->api)), t.id, c->now_ms,
+                                &fault)) {
+            give_up(c, db, &t, fault.text);
+        } else {
+            make_policy(c, db, &t);
+        }
     }
     release_row(&t);
     finish_state(c, db, "ENABLING", "ENABLED");
@@ -358,6 +373,23 @@ static void list_tenants(struct wr_api_call *c, struct wr_db *db)
     wr_api_page_end(c, &page);
 }
 
+// The CA that signs the tenant's certificates; the broker must know it.
+static void describe_authority(struct wr_db *db, int64_t tenant, json_t *out)
+{
+    struct wr_rows rows = wr_db_query(db,
+                                      "SELECT cert_id, pem, not_after_s FROM authorities WHERE "
+                                      "tenant=? AND active ORDER BY id DESC LIMIT 1",
+                                      "i", tenant);
+    if (wr_db_next(&rows)) {
+        json_t *ca = json_object();
+        json_object_set_new(ca, "certificateId", wr_db_json_str(&rows, 0));
+        json_object_set_new(ca, "certificatePem", wr_db_json_str(&rows, 1));
+        json_object_set_new(ca, "notAfter", wr_api_time(wr_db_int(&rows, 2) * 1000));
+        json_object_set_new(out, "certificateAuthority", ca);
+    }
+    wr_db_end(&rows);
+}
+
 static void get_tenant(struct wr_api_call *c, struct wr_db *db)
 {
     struct row t;
@@ -371,6 +403,7 @@ static void get_tenant(struct wr_api_call *c, struct wr_db *db)
         }
         wr_db_end(&rows);
         json_object_set_new(c->out, "regions", regions);
+        describe_authority(db, t.id, c->out);
     }
     release_row(&t);
 }

@@ -244,6 +244,8 @@ static bool check_signature(struct wr_auth *a, struct wr_admin_call *call)
     enum wr_aws_check check = wr_aws_claim_read(&req, call->arena, &claim, &fault);
     const struct wr_access_key *key = NULL;
     if (check == WR_AWS_CHECK_VERIFIED) {
+        snprintf(call->claimed, sizeof call->claimed, "key %.*s",
+                 (int)(claim.key_id.len < 32 ? claim.key_id.len : 32), claim.key_id.at);
         key = wr_tenants_key(a->tenants, claim.key_id);
         if (key && key->expires_ms && key->expires_ms <= now_ms) {
             key = NULL;

@@ -7,6 +7,7 @@
 void wr_families_add(struct wr_api *api)
 {
     wr_api_add_account(api);
+    wr_api_add_audit(api);
     wr_api_add_credentials(api);
     wr_api_add_tenants(api);
     wr_api_add_things(api);

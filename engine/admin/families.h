@@ -13,6 +13,7 @@ void wr_families_add(struct wr_api *api); // all that need nothing but the regis
 struct wr_certificates;
 void wr_families_add_certificates(struct wr_api *api, struct wr_certificates *certificates);
 
+void wr_api_add_audit(struct wr_api *api);       // api_audit.c: the audit log
 void wr_api_add_account(struct wr_api *api);     // api_account.c: DescribeEndpoint
 void wr_api_add_credentials(struct wr_api *api); // api_credentials.c: access keys, tokens
 void wr_api_add_things(struct wr_api *api);      // api_things.c

@@ -312,12 +312,18 @@ void wr_router_dispatch(const struct wr_router *r, struct wr_admin_call *call)
     }
     switch (status) {
     case 0:
+        if (call->note && !call->route->notes && strcmp(call->route->method, "GET") != 0) {
+            call->note(call, "BEGUN");
+        }
         call->route->handle(call);
         break;
     case 400:
         wr_admin_reply_error(call, 400, "the path has a broken %% escape");
         break;
     case 403:
+        if (call->note) {
+            call->note(call, "AccessDeniedException");
+        }
         wr_admin_reply_error(call, 403, "this needs the role %s; yours is %s (%s)",
                              wr_role_text(call->route->least), wr_role_text(call->role),
                              call->listener == WR_ON_SOCKET ? "admin.users, admin.groups"

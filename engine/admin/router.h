@@ -36,6 +36,7 @@ const char *wr_role_text(enum wr_role role);
 
 struct wr_admin_call;
 struct wr_api_caller;
+struct wr_audit;
 
 struct wr_admin_route {
     const char *method; // "GET"
@@ -43,6 +44,7 @@ struct wr_admin_route {
     enum wr_role least;
     unsigned listeners;
     void (*handle)(struct wr_admin_call *call);
+    bool notes; // tells the audit log itself
 };
 
 // A request that found its row. The call lives until the handler returns; `req` until it is
@@ -63,6 +65,12 @@ struct wr_admin_call {
     const struct wr_api_caller *caller; // in the arena; NULL: nobody was asked
     bool by_token;                      // the caller showed a bearer token, or has a session
     bool all_tenants;                   // and that is an administrator's of weir as a whole
+    const char *operation;              // of the API, once it is known; NULL
+    char claimed[40];                   // who the caller says it is, believed or not; ""
+    // For the audit log: told of a refusal for lack of a role ("AccessDeniedException") and, before
+    // the handler is, of a call that changes something ("BEGUN"). NULL: nobody is.
+    void (*note)(const struct wr_admin_call *call, const char *outcome);
+    struct wr_audit *audit; // NULL: none
     bool has_peer;
     struct wr_httpd_peer peer;
     wr_str labels[WR_ADMIN_LABELS_MAX]; // decoded, in the order of the pattern

@@ -420,6 +420,28 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  weir console\n"
      "  weir console --no-open --state-dir /var/lib/weir\n",
      false, wr_cli_console},
+    {"audit", "verify|list [FILE] [--after NUMBER] [--tenant NAME] [--json]",
+     "the audit log: who changed what; whether somebody changed the log",
+     "  audit verify         walk the chain: each line holds the SHA-256 of the one before. "
+     "Prints\n"
+     "                       the number and the sum of the last line: note them elsewhere to see\n"
+     "                       later whether lines were cut off\n"
+     "  audit list           the lines, oldest first\n"
+     "\n"
+     "  FILE                 a copy of the log; without it audit.log in the state folder\n"
+     "  --after NUMBER       lines behind this one\n"
+     "  --tenant NAME        lines of this tenant and about it\n"
+     "  --json               list: the lines as they are; verify: for programs\n"
+     "  -c, --config FILE    where to find the state folder; without it ./weir.yaml if there is "
+     "one\n"
+     "  --state-dir FOLDER   the state folder itself\n"
+     "\n"
+     "Exit 0: done, and the chain holds. 1: it does not. 2: wrong usage, or no such file.\n"
+     "\n"
+     "examples:\n"
+     "  weir audit verify\n"
+     "  weir audit list --tenant acme --after 1200\n",
+     false, wr_cli_audit},
     {"thing", WR_CONTROL_USAGE(WR_THING_VERBS), "the things of a tenant: devices and the like",
      WR_CONTROL_DETAILS(WR_THING_VERBS) "\n"
                                         "examples:\n"

@@ -55,6 +55,7 @@ int wr_cli_console(int argc, char **argv);
 int wr_cli_dead(int argc, char **argv);
 int wr_cli_top(int argc, char **argv);
 int wr_cli_trace(int argc, char **argv);
+int wr_cli_audit(int argc, char **argv);
 int wr_cli_thing(int argc, char **argv);
 int wr_cli_help(int argc, char **argv);
 int wr_cli_version(int argc, char **argv);

@@ -108,6 +108,8 @@ int wr_control_table(struct wr_control *c, const char *key, const struct wr_cont
 // One object: a line a column; those that are not there are left out. With --json the answer.
 int wr_control_show(struct wr_control *c, const json_t *object,
                     const struct wr_control_column *columns);
+// One object as a line: its values, with two blanks between them.
+void wr_control_print_line(const json_t *object, const struct wr_control_column *columns);
 // With --json the answer; else the line.
 int wr_control_say(struct wr_control *c, const char *format, ...) WR_PRINTF(2, 3);
 

@@ -192,6 +192,22 @@ int wr_control_show(struct wr_control *c, const json_t *object,
     return WR_EXIT_OK;
 }
 
+void wr_control_print_line(const json_t *object, const struct wr_control_column *columns)
+{
+    struct wr_buf line = {0};
+    for (const struct wr_control_column *k = columns; k->title; k++) {
+        wr_buf_add(&line, line.len ? WR_STR("  ") : WR_STR(""));
+        const json_t *value = wr_control_member(object, k->member);
+        add_value(&line, value, k->form);
+        if (!value) {
+            wr_buf_add_char(&line, '-');
+        }
+    }
+    wr_buf_add_char(&line, '\n');
+    fwrite(line.at, 1, line.len, stdout);
+    wr_buf_release(&line);
+}
+
 int wr_control_say(struct wr_control *c, const char *format, ...)
 {
     if (c->json) {

@@ -143,8 +143,11 @@ static const struct wr_admin_route routes[] = {
 
 wr_err wr_daemon_open_admin(struct wr_daemon *d, struct wr_fault *fault)
 {
-    const struct wr_admin_options options = {
-        .loop = &d->loop, .config = d->config, .state_dir = d->state.path, .auth = d->auth};
+    const struct wr_admin_options options = {.loop = &d->loop,
+                                             .config = d->config,
+                                             .state_dir = d->state.path,
+                                             .auth = d->auth,
+                                             .audit = d->audit};
     wr_err err = wr_admin_open(&options, &d->admin, fault);
     wr_pulse_start(&d->pulse, &d->loop, d->stores.spool);
     if (!err) {

@@ -102,6 +102,9 @@ void wr_daemon_reload(struct wr_daemon *d)
     d->rules_dir = d->config->rules_dir;
     wr_daemon_setup_log(d->config);
     wr_daemon_tune(d);
+    if (d->admin) {
+        wr_admin_reload(d->admin, d->config);
+    }
     if (!read) {
         reload_rules(d);
     }

@@ -1,6 +1,7 @@
 // The control plane of `weir run`: registry, tenants, operations.
 #include "engine/cli/run_parts.h"
 
+#include "engine/admin/audit.h"
 #include "engine/admin/auth.h"
 #include "engine/admin/broker.h"
 #include "engine/admin/certificates.h"
@@ -101,6 +102,9 @@ wr_err wr_daemon_open_registry(struct wr_daemon *d, struct wr_fault *fault)
         err = wr_broker_open(&d->loop, d->config, d->state.path, d->seal, &d->broker, fault);
     }
     if (!err) {
+        err = wr_audit_open(&d->loop, d->state.path, &d->audit, fault);
+    }
+    if (!err) {
         d->sessions = wr_sessions_new();
         d->auth = wr_auth_new(d->config, d->tenants, d->registry, d->sessions);
         d->sweep = wr_sweep_open(&d->loop, d->registry);
@@ -125,7 +129,9 @@ void wr_daemon_open_api(struct wr_daemon *d)
                                                   .registry = d->registry,
                                                   .tenants = d->tenants,
                                                   .config = d->config,
-                                                  .broker = d->broker});
+                                                  .broker = d->broker,
+                                                  .audit = d->audit,
+                                                  .state_dir = d->state.path});
     wr_families_add(d->api);
     wr_families_add_certificates(d->api, d->certificates);
     d->console = wr_console_new(&(struct wr_console_options){
@@ -161,11 +167,18 @@ static void on_broker_closed(void *user)
     wr_registry_close(d->registry, on_registry_closed, d);
 }
 
+static void on_audit_closed(void *user)
+{
+    struct wr_daemon *d = user;
+    d->audit = NULL;
+    wr_broker_close(d->broker, on_broker_closed, d);
+}
+
 static void on_api_closed(void *user)
 {
     struct wr_daemon *d = user;
     d->api = NULL;
-    wr_broker_close(d->broker, on_broker_closed, d);
+    wr_audit_close(d->audit, on_audit_closed, d);
 }
 
 void wr_daemon_close_control(struct wr_daemon *d, void (*closed)(void *user))

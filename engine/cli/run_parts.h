@@ -38,6 +38,7 @@ struct wr_daemon_arguments {
 
 struct wr_api;
 struct wr_certificates;
+struct wr_audit;
 struct wr_auth;
 struct wr_console;
 struct wr_registry;
@@ -82,6 +83,7 @@ struct wr_daemon {
     struct wr_certificates *certificates; // keys of that family; NULL: none
     struct wr_console *console;
     struct wr_rule_book *book; // the rules of `folder` and the API's, as they run
+    struct wr_audit *audit;
     struct wr_api *api;
     void (*control_closed)(void *user);
     struct wr_admin *admin;

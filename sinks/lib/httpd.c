@@ -27,6 +27,8 @@ void wr_httpd_end(struct wr_httpd *h)
     }
     void (*done)(void *user) = h->done;
     void *user = h->done_user;
+    wr_httpd_tls_identity_free(h->o.tls);
+    free(h->scratch);
     free(h);
     if (done) {
         done(user);
@@ -45,6 +47,7 @@ static void conn_free(struct wr_httpd_conn *c)
     wr_buf_release(&c->text);
     wr_buf_release(&c->out);
     wr_buf_release(&c->more);
+    wr_httpd_tls_free(c->tls);
     free(c);
     wr_httpd_end(h);
 }
@@ -100,6 +103,8 @@ static void timer_set(struct wr_httpd_conn *c, uint64_t ms)
     uv_timer_start(&c->timer, on_timer, ms, 0);
 }
 
+static void pump(struct wr_httpd_conn *c);
+
 static void on_timer(uv_timer_t *timer)
 {
     struct wr_httpd_conn *c = timer->data;
@@ -107,7 +112,12 @@ static void on_timer(uv_timer_t *timer)
     case WR_HTTPD_READ_HEAD:
         if (c->kick) {
             c->kick = false;
-            conn_run(c);
+            if (c->tls) {
+                timer_set(c, c->server->o.idle_timeout_ms);
+                pump(c);
+            } else {
+                conn_run(c);
+            }
         } else if (c->in_len > 0) {
             send_status(c, 408);
         } else {
@@ -140,6 +150,10 @@ static void on_timer(uv_timer_t *timer)
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct wr_httpd_conn *c = handle->data;
+    if (c->tls) {
+        *buf = uv_buf_init(c->server->scratch, WR_HTTPD_SCRATCH);
+        return;
+    }
     *buf = uv_buf_init(c->in + c->in_len, (unsigned)(c->in_cap - c->in_len));
 }
 
@@ -167,8 +181,17 @@ static void on_shutdown(uv_shutdown_t *req, int status)
 
 // Close in a way that lets the client read our last reply: a socket that is closed while bytes of
 // the client are unread sends a reset, which may overtake that reply.
+static void send_raw(struct wr_httpd_conn *c);
+
 static void linger(struct wr_httpd_conn *c)
 {
+    if (c->tls) {
+        wr_httpd_tls_finish(c->tls);
+        send_raw(c);
+        if (c->state == WR_HTTPD_CLOSED) {
+            return;
+        }
+    }
     c->state = WR_HTTPD_LINGER;
     c->in_len = c->at = c->head_len = 0;
     if (uv_shutdown(&c->shutdown, &c->io.stream, on_shutdown) != 0) {
@@ -177,6 +200,48 @@ static void linger(struct wr_httpd_conn *c)
     }
     timer_set(c, LINGER_MS);
     reading_set(c, true);
+}
+
+// `n` bytes are in `in`, behind what was there.
+static void take_in(struct wr_httpd_conn *c, size_t n)
+{
+    c->in_len += n;
+    if (c->in_len == c->in_cap && (c->state == WR_HTTPD_HANDLING || c->state == WR_HTTPD_WRITING)) {
+        reading_set(c, false); // the client has to wait for its reply
+    }
+    conn_run(c);
+}
+
+// TLS: decrypt as far as there is room.
+static void pump(struct wr_httpd_conn *c)
+{
+    if (c->pumping) {
+        return;
+    }
+    c->pumping = true;
+    conn_run(c);
+    ssize_t n = WR_HTTPD_TLS_MORE;
+    while (c->state != WR_HTTPD_CLOSED && c->state != WR_HTTPD_LINGER && c->in_len < c->in_cap) {
+        n = wr_httpd_tls_read(c->tls, c->in + c->in_len, c->in_cap - c->in_len);
+        send_raw(c);
+        if (!c->greeted && wr_httpd_tls_is_ready(c->tls)) {
+            c->greeted = true;
+            if (c->state == WR_HTTPD_READ_HEAD && c->in_len == 0) {
+                timer_set(c, c->server->o.idle_timeout_ms);
+            }
+        }
+        if (n <= 0 || c->state == WR_HTTPD_CLOSED) {
+            break;
+        }
+        take_in(c, (size_t)n);
+    }
+    c->pumping = false;
+    if (n == WR_HTTPD_TLS_EOF && c->state == WR_HTTPD_WRITING) {
+        c->keep = false;
+        reading_set(c, false);
+    } else if (n < 0 && c->state != WR_HTTPD_LINGER) {
+        wr_httpd_conn_close(c);
+    }
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
@@ -201,11 +266,15 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         }
         return;
     }
-    c->in_len += (size_t)n;
-    if (c->in_len == c->in_cap && (c->state == WR_HTTPD_HANDLING || c->state == WR_HTTPD_WRITING)) {
-        reading_set(c, false); // the client has to wait for its reply
+    if (!c->tls) {
+        take_in(c, (size_t)n);
+        return;
     }
-    conn_run(c);
+    wr_httpd_tls_feed(c->tls, (wr_str){buf->base, (size_t)n});
+    pump(c);
+    if (c->state != WR_HTTPD_LINGER && c->reading && c->in_len == c->in_cap) {
+        reading_set(c, false); // there is no room to decrypt to: the client has to wait
+    }
 }
 
 // ---- writing
@@ -224,8 +293,13 @@ static void on_write(uv_write_t *req, int status)
         wr_httpd_conn_close(c);
         return;
     }
-    if (c->state !=
-        WR_HTTPD_READ_BODY) { // else it was "100 Continue": the timer goes on for the body
+    if (c->state == WR_HTTPD_READ_HEAD) { // it was a part of a TLS handshake
+        timer_set(c, c->server->o.head_timeout_ms);
+    } else if (c->state == WR_HTTPD_LINGER) { // the end of TLS: the timer is the linger's
+        wr_buf_clear(&c->out);
+        return;
+    } else if (c->state !=
+               WR_HTTPD_READ_BODY) { // else it was "100 Continue": the timer goes on for the body
         uv_timer_stop(&c->timer);
     }
     wr_buf_clear(&c->out);
@@ -251,8 +325,8 @@ static void write_start(struct wr_httpd_conn *c)
     timer_set(c, c->server->o.write_timeout_ms);
 }
 
-// Send the parts: at once as far as the socket takes them, the rest from a copy.
-static void out_send(struct wr_httpd_conn *c, const wr_str *parts, unsigned count)
+// Bytes as they go over the wire.
+static void wire_send(struct wr_httpd_conn *c, const wr_str *parts, unsigned count)
 {
     uv_buf_t bufs[3] = {0};
     wr_assert(count <= WR_COUNT(bufs));
@@ -282,6 +356,36 @@ static void out_send(struct wr_httpd_conn *c, const wr_str *parts, unsigned coun
     }
     if (c->out.len > 0) {
         write_start(c);
+    }
+}
+
+// TLS: what it has to say.
+static void send_raw(struct wr_httpd_conn *c)
+{
+    struct wr_buf raw = {0};
+    wr_httpd_tls_take(c->tls, &raw);
+    wr_str part = wr_buf_str(&raw);
+    if (part.len && c->state != WR_HTTPD_CLOSED) {
+        wire_send(c, &part, 1);
+    }
+    wr_buf_release(&raw);
+}
+
+// Send the parts: at once as far as the socket takes them, the rest from a copy.
+static void out_send(struct wr_httpd_conn *c, const wr_str *parts, unsigned count)
+{
+    if (!c->tls) {
+        wire_send(c, parts, count);
+        return;
+    }
+    bool good = true;
+    for (unsigned i = 0; i < count && good; i++) {
+        good = wr_httpd_tls_write(c->tls, parts[i]);
+    }
+    if (good) {
+        send_raw(c);
+    } else {
+        wr_httpd_conn_close(c);
     }
 }
 
@@ -407,7 +511,8 @@ static void reply_written(struct wr_httpd_conn *c)
     c->late = false;
     c->state = WR_HTTPD_READ_HEAD;
     // The next request's callback must not come from inside the handler's call.
-    c->kick = left > 0 && !c->running;
+    bool waits = left > 0 || (c->tls && !c->pumping && wr_httpd_tls_has_more(c->tls));
+    c->kick = waits && !c->running;
     c->idle_since = uv_now(c->server->loop);
     timer_set(c, c->kick ? 0 : c->server->o.idle_timeout_ms);
     reading_set(c, true);
@@ -464,6 +569,7 @@ static bool read_head(struct wr_httpd_conn *c)
     }
     if (!c->late) {
         c->late = true;
+        c->kick = false;
         timer_set(c, c->server->o.head_timeout_ms);
     }
     int status = 0;
@@ -574,6 +680,7 @@ void wr_httpd_conn_accept(struct wr_httpd *h)
         free(c);
         return;
     }
+    c->tls = h->o.tls ? wr_httpd_tls_new(h->o.tls) : NULL;
     uv_timer_init(h->loop, &c->timer);
     c->io.handle.data = c->timer.data = c;
     c->open_handles = 2;
@@ -591,7 +698,7 @@ void wr_httpd_conn_accept(struct wr_httpd *h)
         uv_tcp_nodelay(&c->io.tcp, 1);
     }
     c->idle_since = uv_now(h->loop);
-    timer_set(c, h->o.idle_timeout_ms);
+    timer_set(c, c->tls ? h->o.head_timeout_ms : h->o.idle_timeout_ms);
     reading_set(c, true);
 }
 

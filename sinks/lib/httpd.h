@@ -1,6 +1,6 @@
-// HTTP/1.1 server on a uv loop: http-parser, TCP or a unix socket, one callback a request. For the
-// Lambda Runtime API and the admin socket; no TLS, no files, no websockets.
-// Thread: loop. The program ignores SIGPIPE: libuv writes to sockets without MSG_NOSIGNAL.
+// HTTP/1.1 server on a uv loop: http-parser, TCP with or without TLS or a unix socket, one callback
+// a request. For the Lambda Runtime API and the admin side; no files, no websockets. Thread: loop.
+// The program ignores SIGPIPE: libuv writes to sockets without MSG_NOSIGNAL.
 //
 // A connection carries one request at a time. Requests that a client sends ahead wait, unread, in
 // one bounded buffer until the reply before them is written. Malformed, smuggled, oversized and
@@ -16,6 +16,7 @@
 #include <uv.h>
 
 struct wr_httpd;
+struct wr_httpd_tls_identity; // httpd_tls.h
 
 #define WR_HTTPD_HEADER_MAX (64u << 10) // http-parser itself gives up at 80 kB
 
@@ -40,6 +41,10 @@ struct wr_httpd_options {
     unsigned path_mode;  // 0: 0600
     bool path_has_group; // the socket's group is `path_group`; refused by the system: WR_ERR_IO
     uint32_t path_group; // a gid
+
+    // TLS with this certificate (httpd_tls.h), taken, also when open fails; NULL: none. The
+    // handshake has the time of a head.
+    struct wr_httpd_tls_identity *tls;
 
     // Zero stands for the default in brackets.
     size_t header_max;           // [16 KiB] bytes of a head, at most WR_HTTPD_HEADER_MAX: else 431
@@ -74,6 +79,9 @@ struct wr_httpd_options {
 // wr_httpd_close().
 wr_err wr_httpd_open(uv_loop_t *loop, const struct wr_httpd_options *options, struct wr_httpd **out,
                      struct wr_fault *fault) WR_MUST_CHECK;
+
+// Another certificate for connections from now on, taken. The server was opened with one.
+void wr_httpd_set_tls(struct wr_httpd *h, struct wr_httpd_tls_identity *tls);
 
 // The TCP port; 0 for a unix socket.
 uint16_t wr_httpd_port(const struct wr_httpd *h);

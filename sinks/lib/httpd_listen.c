@@ -13,7 +13,7 @@
 
 #include "sql/base/banned.h"
 
-#define BACKLOG 128
+#define BACKLOG 1024 // a burst of clients; the kernel cuts it to net.core.somaxconn
 
 static void on_refused_closed(uv_handle_t *handle)
 {
@@ -36,7 +36,7 @@ static void refuse_connection(struct wr_httpd *h)
         free(io);
         return;
     }
-    if (uv_accept(&h->io.stream, &io->stream) == 0) {
+    if (uv_accept(&h->io.stream, &io->stream) == 0 && !h->o.tls) {
         char copy[sizeof text];
         memcpy(copy, text, sizeof text);
         uv_buf_t buf = uv_buf_init(copy, sizeof text - 1);
@@ -180,6 +180,7 @@ wr_err wr_httpd_open(uv_loop_t *loop, const struct wr_httpd_options *options, st
     struct sockaddr_storage address = {0};
     wr_err err = check_options(options, &address, fault);
     if (err != WR_OK) {
+        wr_httpd_tls_identity_free(options->tls);
         return err;
     }
     struct wr_httpd *h = wr_zalloc(sizeof *h);
@@ -188,6 +189,7 @@ wr_err wr_httpd_open(uv_loop_t *loop, const struct wr_httpd_options *options, st
     set_defaults(&h->o);
     int code = h->o.path ? uv_pipe_init(loop, &h->io.pipe, 0) : uv_tcp_init(loop, &h->io.tcp);
     if (code != 0) {
+        wr_httpd_tls_identity_free(h->o.tls);
         free(h);
         return wr_fault_set(fault, WR_ERR_IO, "no socket: %s", uv_strerror(code));
     }
@@ -198,9 +200,17 @@ wr_err wr_httpd_open(uv_loop_t *loop, const struct wr_httpd_options *options, st
         uv_close(&h->io.handle, on_listener_closed);
         return err;
     }
+    h->scratch = h->o.tls ? wr_alloc(WR_HTTPD_SCRATCH) : NULL;
     h->o.host = h->o.path = h->o.path ? "" : NULL; // only borrowed; from now on a mark
     *out = h;
     return WR_OK;
+}
+
+void wr_httpd_set_tls(struct wr_httpd *h, struct wr_httpd_tls_identity *tls)
+{
+    wr_assert(h->o.tls && tls);
+    wr_httpd_tls_identity_free(h->o.tls);
+    h->o.tls = tls;
 }
 
 uint16_t wr_httpd_port(const struct wr_httpd *h)

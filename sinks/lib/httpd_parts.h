@@ -3,10 +3,12 @@
 #define WR_SINKS_LIB_HTTPD_PARTS_H
 
 #include "sinks/lib/httpd.h"
+#include "sinks/lib/httpd_tls.h"
 
 #include <time.h>
 
-#define WR_HTTPD_READ_ROOM 4096u // behind the longest head: for the body and what follows it
+#define WR_HTTPD_SCRATCH   16384u // a record of TLS has at most a little more
+#define WR_HTTPD_READ_ROOM 4096u  // behind the longest head: for the body and what follows it
 
 enum wr_httpd_state {
     WR_HTTPD_READ_HEAD, // nothing, or a part of a head
@@ -40,12 +42,15 @@ struct wr_httpd_conn {
     uint64_t idle_since; // of uv_now(), in READ_HEAD
     size_t waited_for;   // bytes that waited for the client when the timer was set
     size_t lingered;
+    struct wr_httpd_tls *tls; // NULL: none
     struct wr_buf body;
     struct wr_buf text; // the head of a reply, made here
     struct wr_buf out;  // being written
     struct wr_buf more; // to be written after `out`
     int open_handles;
     bool reading;
+    bool greeted;       // TLS: the handshake is done
+    bool pumping;       // TLS: pump() is on the stack
     bool running;       // conn_run() is on the stack
     bool held;          // the handler has the request
     bool writing;       // `write` is under way
@@ -73,6 +78,7 @@ struct wr_httpd {
     bool closing, listener_closed;
     void (*done)(void *user);
     void *done_user;
+    char *scratch; // TLS: what the socket gives, before it is decrypted
     time_t date_s; // the second that `date` says
     char date[40];
 };

@@ -33,10 +33,12 @@ def access_key(weir, tenant="default", role="admin", **more):
     return answer.json["accessKeyId"], answer.json["secretAccessKey"]
 
 
-def client(weir, key=None, region=REGION, prefix="", service="iot"):
-    """A boto3 client; `key` is (id, secret), made for an admin of the default tenant without it."""
+def client(weir, key=None, region=REGION, prefix="", service="iot", tls=None):
+    """A boto3 client; `key` is (id, secret), made for an admin of the default tenant without it. `tls` has the `ca`
+    that is to be trusted."""
     key = key or access_key(weir)
-    return boto3.client(service, region_name=region, endpoint_url=f"http://127.0.0.1:{port(weir)}{prefix}",
+    return boto3.client(service, region_name=region, endpoint_url=f"http{'s' if tls else ''}://127.0.0.1:{port(weir)}{prefix}",
+                        verify=tls.ca[0] if tls else None,
                         aws_access_key_id=key[0], aws_secret_access_key=key[1],
                         config=botocore.config.Config(retries={"max_attempts": 1}, parameter_validation=False,
                                                       connect_timeout=5, read_timeout=20))

@@ -47,6 +47,8 @@ def test_life():
         tap.check(feature(weir, "acme", "iot.enabled", True).json["state"] in ("ENABLING", "ENABLED"), "begins")
         wait_state(weir, "acme", "ENABLED")
         tap.equal(feature(weir, "acme", "iot.enabled", True).json["state"], "ENABLED", "again: nothing happens")
+        ca = tenant(weir, "acme")["certificateAuthority"]
+        tap.check("BEGIN CERTIFICATE" in ca["certificatePem"] and len(ca["certificateId"]) == 64, "a CA of its own")
         policy = iot.get_policy(policyName="WeirDefault")
         statements = json.loads(policy["policyDocument"])["Statement"]
         tap.equal([x["Resource"] for x in statements], ["arn:aws:iot:*:*:client/*", "arn:aws:iot:*:*:topic/acme/*",

@@ -52,6 +52,7 @@ RULES = [
     # MD5: which shard a key belongs to; what SQS says it has taken.
     ("sinks/kinesis/*", ["sinks/*", "sql/base/*"], ["uv", "openssl"]),
     ("sinks/sqs/*", ["sinks/*", "sql/base/*"], ["uv", "openssl"]),
+    ("sinks/lib/httpd_tls*", ["sinks/*", "sql/base/*"], ["openssl"]),
     ("sinks/lib/httpd*", ["sinks/*", "sql/base/*"], ["uv", "http_parser"]),
     ("sinks/lib/http*", ["sinks/*", "sql/base/*"], ["uv", "http_parser", "curl"]),
     # DynamoDB's answers carry a CRC-32.

@@ -12,7 +12,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 import support
-from support import tap
+from support import tap, wait_for
 from weir import Weir
 
 try:
@@ -42,6 +42,19 @@ def weir(broker, stub, rules, config=None, env=None, secret=None, **more):
     full = {"HOME": support.temp_dir("wr-home-"), "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ACCESS_KEY_ID": aws_stub.KEY_ID, "AWS_SECRET_ACCESS_KEY": secret or aws_stub.SECRET, **(env or {})}
     return Weir(broker, rules, whole, env=full, **more)
+
+
+# For together(): a busy machine may need longer than QUICK's time-out until all is there.
+PATIENT = {"aws": {"timeout": "25s"}}
+
+
+def together(stub, weir, records, send, times=1, **which):
+    """`send()` while the next `times` requests that fit are held, until weir has submitted `records` in all since its
+    start: what comes behind those goes together, however slow the machine is."""
+    stub.fail("hold", times=times, **which)
+    send()
+    wait_for(lambda: weir.totals()["records"] >= records, lambda: f"{records} records, there are {weir.totals()['records']}", every=0.1)
+    stub.release()
 
 
 def all_signed(stub):

@@ -259,18 +259,23 @@ def test_dynamodb_batches():
 def test_dynamodb_batch_requests():
     """BatchWriteItem: the exact request; unprocessed items alone go again; not allowed or not valid: one by one"""
     rules = {"put": rule("SELECT n FROM 'in'", v1("tab", hashKeyValue="k${n}", operation="${op}"), error=republish("errors"))}
-    with Broker() as broker, aws.Stub() as stub, broker.subscriber("errors") as errors, aws.weir(broker, stub, rules) as weir:
+    with Broker() as broker, aws.Stub() as stub, broker.subscriber("errors") as errors, \
+            aws.weir(broker, stub, rules, aws.PATIENT) as weir:
         def seen(operation):
             return [json.loads(r["body"]) for r in stub.seen("dynamodb", operation)]
 
         def puts(request):
             return [p["PutRequest"]["Item"]["id"]["S"] for p in request["RequestItems"]["tab"]]
 
-        # 32 lanes: behind a slow first request of its lane the others wait together.
+        # 32 lanes: behind the first request of its lane, which is held, the others wait together.
+        sent = 0
+
         def burst(first, count=400):
-            for _ in range(32):
-                stub.fail("slow", service="dynamodb", operation="PutItem", seconds=0.3)
-            broker.publish_lines("in", [json.dumps({"n": n, "op": "INSERT"}) for n in range(first, first + count)])
+            nonlocal sent
+            sent += count
+            aws.together(stub, weir, sent, lambda: broker.publish_lines(
+                "in", [json.dumps({"n": n, "op": "INSERT"}) for n in range(first, first + count)]),
+                times=32, service="dynamodb", operation="PutItem")
         burst(0)
         weir.wait_settled(400)
         batches = seen("BatchWriteItem")
@@ -341,12 +346,12 @@ def test_dynamodb_v2_keys():
     aws_stub.ANSWERS[("dynamodb", "DescribeTable")] = lambda *_: aws_stub.Answer(200, description)
     try:
         for allowed in (True, False):
-            with Broker() as broker, aws.Stub() as stub, aws.weir(broker, stub, rules) as weir:
+            with Broker() as broker, aws.Stub() as stub, aws.weir(broker, stub, rules, aws.PATIENT) as weir:
                 if not allowed:
                     stub.fail("error", service="dynamodb", operation="DescribeTable", times=-1, status=400, code="AccessDeniedException")
-                for _ in range(32):
-                    stub.fail("slow", service="dynamodb", operation="PutItem", seconds=0.3)
-                broker.publish_lines("a/k", [json.dumps({"n": n}) for n in range(400 if allowed else 30)])
+                count = 400 if allowed else 30
+                aws.together(stub, weir, count, lambda: broker.publish_lines("a/k", [json.dumps({"n": n}) for n in range(count)]),
+                             times=32, service="dynamodb", operation="PutItem")
                 weir.wait_settled(400 if allowed else 30)
                 tap.equal([json.loads(r["body"]) for r in stub.seen("dynamodb", "DescribeTable")], [{"TableName": "tab"}], "asked once")
                 puts = [json.loads(r["body"])["Item"]["n"]["N"] for r in stub.seen("dynamodb", "PutItem")]

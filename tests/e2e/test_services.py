@@ -310,11 +310,15 @@ def test_rounds():
     """cloudwatchLogs: messages that wait together and do not fit into one request: one is refused, the others are there"""
     rules = {"many": rule("SELECT * FROM 'm/+'", act("cloudwatchLogs", logGroupName="there", batchMode=True), error=republish("errors"))}
     now, day = int(time.time() * 1000), 24 * 3600 * 1000
-    with Broker() as broker, aws.Stub() as stub, broker.subscriber("errors") as errors, aws.weir(broker, stub, rules) as weir:
-        stub.fail("hang", service="logs", seconds=0.5, times=1)  # what has not come yet waits together meanwhile
+    with Broker() as broker, aws.Stub() as stub, broker.subscriber("errors") as errors, \
+            aws.weir(broker, stub, rules, aws.PATIENT) as weir:
+        lines = [json.dumps([{"timestamp": now - days * day, "message": name}])
+                 for name, days in (("first", 0), ("a", 0), ("b", 2), ("c", 4), ("d", 4))]
+        stub.fail("hold", service="logs", times=1)  # what has not come yet waits together meanwhile
         stub.fail("error", service="logs", status=400, code="InvalidParameterException", message="not this one", times=1)
-        broker.publish_lines("m/x", (json.dumps([{"timestamp": now - days * day, "message": name}])
-                                     for name, days in (("first", 0), ("a", 0), ("b", 2), ("c", 4), ("d", 4))))
+        broker.publish_lines("m/x", lines)
+        wait_for(lambda: weir.totals()["records"] == 5, "all records")
+        stub.release()
         weir.wait_settled(5)
         sent = [([e["message"] for e in json.loads(r["body"])["logEvents"]], r["status"]) for r in stub.seen("logs")]
         tap.equal([m for messages, _ in sent for m in messages], ["first", "a", "b", "c", "d"], f"each once, in order: {sent}")
@@ -382,10 +386,11 @@ def test_metric_batch_and_the_guilty():
     """cloudwatchMetric: many values in few requests; one that is refused fails alone"""
     rules = {"keep": rule("SELECT n FROM 'b/+'", act("cloudwatchMetric", metricNamespace="plant", metricName="${name}", metricValue="${n}",
                                                      metricUnit="Count"), error=republish("errors"))}
-    with Broker() as broker, aws.Stub() as stub, broker.subscriber("errors") as errors, aws.weir(broker, stub, rules) as weir:
+    with Broker() as broker, aws.Stub() as stub, broker.subscriber("errors") as errors, \
+            aws.weir(broker, stub, rules, aws.PATIENT) as weir:
         stub.bad_names = {"bad"}
-        stub.fail("hang", service="monitoring", seconds=0.5, times=1)  # so that the others wait for company
-        broker.publish_lines("b/x", (json.dumps({"name": "bad" if n == 37 else "good", "n": n}) for n in range(200)))
+        lines = [json.dumps({"name": "bad" if n == 37 else "good", "n": n}) for n in range(200)]
+        aws.together(stub, weir, 200, lambda: broker.publish_lines("b/x", lines), service="monitoring")  # the others wait for company
         weir.wait_settled(200)
         good = [d["Value"] for r in stub.seen("monitoring") if r["status"] == 200 for d in json.loads(r["body"])["MetricData"]]
         tap.equal(sorted(good), [n for n in range(200) if n != 37], "values that are there, once each")

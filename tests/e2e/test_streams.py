@@ -119,10 +119,9 @@ def check_all(kind, stub, count):
 def test_batches():
     """what waits while a request is on its way goes together; each once, in its order; a default key; many topics"""
     count = 300
-    with Broker() as broker, aws.Stub() as stub, aws.weir(broker, stub, rules()) as weir:
-        for k in KINDS:
-            stub.fail("hang", service=k.name, times=1, seconds=0.3)
-            burst(broker, k, count)
+    with Broker() as broker, aws.Stub() as stub, aws.weir(broker, stub, rules(), aws.PATIENT) as weir:
+        for i, k in enumerate(KINDS, 1):
+            aws.together(stub, weir, i * count, lambda k=k: burst(broker, k, count), service=k.name)
         weir.wait_settled(4 * count)
         for k in KINDS:
             check_all(k, stub, count)
@@ -225,12 +224,10 @@ def test_partial():
     throttled = {"kinesis": "ProvisionedThroughputExceededException", "firehose": "ServiceUnavailableException",
                  "sqs": "InternalError", "sns": "InternalError"}
     with Broker() as broker, aws.Stub() as stub, broker.subscriber("errors/#") as errors, \
-            aws.weir(broker, stub, rules()) as weir:
-        for k in KINDS:
-            # While the first request hangs the others come together, so that there is a call of several.
-            stub.fail("hang", service=k.name, times=1, seconds=1)
+            aws.weir(broker, stub, rules(), aws.PATIENT) as weir:
+        for i, k in enumerate(KINDS, 1):
             stub.fail("partial", service=k.name, operation=k.many, times=1, indexes=[1, 3], code=throttled[k.name])
-            burst(broker, k, count)
+            aws.together(stub, weir, i * count, lambda k=k: burst(broker, k, count), service=k.name, operation=k.one)
         weir.wait_settled(4 * count)
         for k in KINDS:
             asked = [json.loads(t)["n"] for r in k.seen(stub) for t in k.texts(r)]
@@ -238,10 +235,9 @@ def test_partial():
             again = [json.loads(t)["n"] for i, t in enumerate(k.texts(partial)) if i in (1, 3)]
             tap.equal(sorted(asked), sorted(list(range(count)) + again), f"{k.name}: only the failed entries went again")
         tap.equal(Broker.messages(errors), [], "no error action")
-        for k in KINDS[:2]:
-            stub.fail("hang", service=k.name, times=1, seconds=0.3)
+        for i, k in enumerate(KINDS[:2], 5):
             stub.fail("partial", service=k.name, operation=k.many, times=1, indexes=[2], code="InvalidParameterValue", sender=True)
-            burst(broker, k, count)
+            aws.together(stub, weir, i * count, lambda k=k: burst(broker, k, count), service=k.name, operation=k.one)
         weir.wait_settled(6 * count)
         for k in KINDS[:2]:
             wait_for(lambda k=k: failures(errors, k), f"the error document of {k.name}")
@@ -268,10 +264,9 @@ def test_divided():
         aws_stub.ANSWERS[("kinesis", "PutRecords")] = refuse(real)
         aws_stub.ANSWERS[("kinesis", "PutRecord")] = refuse(single)
         try:
-            with aws.weir(broker, stub, {"kinesis": rules()["kinesis"]}) as weir:
+            with aws.weir(broker, stub, {"kinesis": rules()["kinesis"]}, aws.PATIENT) as weir:
                 k = BY_NAME["kinesis"]
-                stub.fail("hang", service="kinesis", times=1, seconds=0.3)
-                burst(broker, k, count)
+                aws.together(stub, weir, count, lambda: burst(broker, k, count), service="kinesis")
                 weir.wait_settled(count)
                 wait_for(lambda: failures(errors, k), "the error document")
                 tap.equal(len(failures(errors, k)), 1, "one is refused")

@@ -16,7 +16,7 @@ By hand:  aws_stub.py [--port N] [--cert FILE --key FILE [--client-ca FILE]]   p
     curl -d '{}' 127.0.0.1:PORT/_stub/reset     forgets requests, failures, objects
 
 Kinds of failure (fail(kind, ...), first that fits, `times` each): error (status, code, message), throttle, status
-(status, without a body), hang (seconds), reset (no answer, RST), cut (half of the body), slow (seconds in all),
+(status, without a body), hang (seconds), hold (until release(), 30 s at most), reset (no answer, RST), cut (half of the body), slow (seconds in all),
 partial (indexes of entries of a batch that fail, code), redirect (location), damage (wrong x-amz-crc32).
 `service` and `operation` choose; headers: more headers of the answer.
 
@@ -177,6 +177,7 @@ class Stub:
         self.keys = {KEY_ID: (SECRET, None)}  # id: (secret, token[, expiry in seconds])
         self.requests = []
         self.failures = []
+        self.gate = threading.Event()
         self.objects = {}         # (bucket, key): (body, headers)
         self.items = {}           # table: [item]
         self.bucket_regions = {}  # buckets that are elsewhere
@@ -267,7 +268,13 @@ class Stub:
 
     def fail(self, kind, service=None, operation=None, times=1, **more):
         with self.lock:
-            self.failures.append({"kind": kind, "service": service, "operation": operation, "times": times, **more})
+            self.failures.append({"kind": kind, "service": service, "operation": operation, "times": times, "gate": self.gate, **more})
+
+    def release(self):
+        """What is held goes on; what is held from now on waits for the next call."""
+        with self.lock:
+            self.gate.set()
+            self.gate = threading.Event()
 
     def reset(self):
         with self.lock:
@@ -328,7 +335,7 @@ class Stub:
 
     def answer(self, r):
         failure = self.next_failure(r)
-        if not failure or failure["kind"] in ("partial", "cut", "slow", "damage", "hang"):
+        if not failure or failure["kind"] in ("partial", "cut", "slow", "damage", "hang", "hold"):
             given = self.unsigned(r)
             if given:
                 return given, failure
@@ -459,6 +466,8 @@ class Stub:
         kind = failure["kind"] if failure else None
         if kind == "hang":
             time.sleep(failure.get("seconds", 5))
+        if kind == "hold":
+            failure["gate"].wait(30)
         if kind == "reset":
             h.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             h.close_connection = True

@@ -38,10 +38,11 @@ static void write_kafka(const struct wr_daemon *d, struct wr_buf *out)
     }
     wr_buf_addf(out,
                 ",\"kafka\":{\"assigned\":%zu,\"received\":%llu,\"acknowledged\":%llu,"
-                "\"dropped\":%llu,\"rebalances\":%llu,\"givenUp\":%llu,\"pauses\":%llu}",
+                "\"dropped\":%llu,\"rebalances\":%llu,\"givenUp\":%llu,\"pauses\":%llu,"
+                "\"uncommitted\":%zu}",
                 s.assigned, (unsigned long long)s.received, (unsigned long long)s.acknowledged,
                 (unsigned long long)s.dropped, (unsigned long long)s.rebalances,
-                (unsigned long long)s.given_up, (unsigned long long)s.pauses);
+                (unsigned long long)s.given_up, (unsigned long long)s.pauses, s.uncommitted);
 }
 
 // `,"circuits":[…]`: destinations that failed.

@@ -33,6 +33,7 @@ struct wr_kafka_stats {
     uint64_t given_up;     // not acknowledged when their partition went: another delivers them too
     uint64_t pauses;       // fetching was stopped for more than a second
     size_t assigned;       // partitions now
+    size_t uncommitted;    // of them: more is acknowledged than the group has taken a commit of
 };
 void wr_kafka_source_stats(const struct wr_source *source, struct wr_kafka_stats *out);
 

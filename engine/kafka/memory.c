@@ -33,6 +33,19 @@ int64_t wr_kafka_recall(const struct wr_kafka_memory *m, const char *topic, int3
     return 0;
 }
 
+void wr_kafka_committed(struct wr_kafka_memory *m, const char *topic, int32_t id, int64_t offset)
+{
+    for (struct wr_kafka_place **at = &m->first_; *at;) {
+        struct wr_kafka_place *p = *at;
+        if (p->id == id && p->offset <= offset && strcmp(p->topic, topic) == 0) {
+            *at = p->next;
+            free(p);
+        } else {
+            at = &p->next;
+        }
+    }
+}
+
 void wr_kafka_forget(struct wr_kafka_memory *m)
 {
     while (m->first_) {

@@ -18,6 +18,8 @@ struct wr_kafka_memory {
 void wr_kafka_remember(struct wr_kafka_memory *m, const char *topic, int32_t id, int64_t offset);
 // 0: nothing is known of it.
 int64_t wr_kafka_recall(const struct wr_kafka_memory *m, const char *topic, int32_t id);
+// The group has taken a commit of so far: there it goes on by itself.
+void wr_kafka_committed(struct wr_kafka_memory *m, const char *topic, int32_t id, int64_t offset);
 // Another may have read on meanwhile.
 void wr_kafka_forget(struct wr_kafka_memory *m);
 

@@ -30,10 +30,11 @@ struct partition {
     struct partition *next;
     struct wr_kafka_origin origin;
     int32_t id;
-    bool revoking; // to be given up: nothing more is handed out
-    bool gone;     // not ours any more: nothing is stored
-    bool dirty;    // its frontier has moved since it was stored
-    size_t held;   // messages not settled
+    bool revoking;     // to be given up: nothing more is handed out
+    bool gone;         // not ours any more: nothing is stored
+    bool dirty;        // its frontier has moved since it was stored
+    size_t held;       // messages not settled
+    int64_t committed; // up to here the group has taken a commit of ours
     struct wr_frontier frontier;
     char name[]; // origin's texts
 };
@@ -136,7 +137,7 @@ static void unlink_partition(struct partition **list, const struct partition *p)
 // It is another's from now on.
 static void drop_partition(struct kafka_source *s, struct partition *p, bool lost)
 {
-    if (!lost && p->frontier.committable > 0) {
+    if (!lost && p->frontier.committable > p->committed) {
         wr_kafka_remember(&s->memory, p->name, p->id, p->frontier.committable);
     }
     unlink_partition(&s->partitions, p);
@@ -171,7 +172,12 @@ static void store(struct kafka_source *s)
         }
     }
     if (list) {
-        (void)rd_kafka_offsets_store(s->rk, list); // not ours any more: then another begins there
+        (void)rd_kafka_offsets_store(s->rk, list);
+        for (int i = 0; i < list->cnt; i++) {
+            if (list->elems[i].err) { // not quite ours yet; or no more, then another begins there
+                find(s, list->elems[i].topic, list->elems[i].partition)->dirty = true;
+            }
+        }
         rd_kafka_topic_partition_list_destroy(list);
     }
 }
@@ -300,6 +306,15 @@ static void on_committed(rd_kafka_t *rk, rd_kafka_resp_err_t err,
     struct kafka_source *s = user;
     if (s->ended) {
         return;
+    }
+    for (int i = 0; !err && offsets && i < offsets->cnt; i++) {
+        const rd_kafka_topic_partition_t *e = &offsets->elems[i];
+        struct partition *p = e->err ? NULL : find(s, e->topic, e->partition);
+        if (p) {
+            p->committed = e->offset;
+        } else if (!e->err) {
+            wr_kafka_committed(&s->memory, e->topic, e->partition, e->offset);
+        }
     }
     if (err == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS && !s->held_until_ms && !s->taken) {
         s->held_until_ms = uv_now(s->tick.loop) + (uint64_t)s->config->kafka_session_timeout_ms;
@@ -795,5 +810,9 @@ wr_err wr_kafka_source_open(uv_loop_t *loop, const struct wr_config *config,
 
 void wr_kafka_source_stats(const struct wr_source *source, struct wr_kafka_stats *out)
 {
-    *out = ((const struct kafka_source *)source)->stats;
+    const struct kafka_source *s = (const struct kafka_source *)source;
+    *out = s->stats;
+    for (const struct partition *p = s->partitions; p; p = p->next) {
+        out->uncommitted += p->frontier.committable > p->committed;
+    }
 }

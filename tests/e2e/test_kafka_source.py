@@ -138,7 +138,9 @@ def test_two_share_a_group_eagerly():
         for part, step in enumerate((two.join, one.stop, lambda: None)):
             cluster.produce("in", numbers(1000 * part, 1000))
             wait_all(cluster, 1000 * (part + 1))
-            support.stays(lambda: True, "commits", seconds=0.5)
+            members = ((one,), (one, two), (two,))[part]
+            wait_for(lambda m=members: all(w.kafka()["uncommitted"] == 0 for w in m),
+                     lambda m=members, p=part: f"commits of part {p}: {[w.kafka() for w in m]}", every=0.1)
             step()
             if part == 0:
                 wait_for(lambda: (one.kafka()["assigned"], two.kafka()["assigned"]) == (4, 4),

@@ -19,8 +19,15 @@ static void test_places(void **state)
     assert_int_equal(wr_kafka_recall(&m, "b", 0), 0);
     wr_kafka_remember(&m, "a", 0, 20); // the last word counts
     assert_int_equal(wr_kafka_recall(&m, "a", 0), 20);
-    wr_kafka_forget(&m);
+    wr_kafka_committed(&m, "a", 1, 17);
+    assert_int_equal(wr_kafka_recall(&m, "a", 1), 18); // not so far
+    wr_kafka_committed(&m, "a", 1, 18);
+    assert_int_equal(wr_kafka_recall(&m, "a", 1), 0);
+    wr_kafka_committed(&m, "a", 0, 30); // both places
     assert_int_equal(wr_kafka_recall(&m, "a", 0), 0);
+    assert_int_equal(wr_kafka_recall(&m, "ab", 0), INT64_C(1) << 40);
+    wr_kafka_forget(&m);
+    assert_int_equal(wr_kafka_recall(&m, "ab", 0), 0);
     wr_kafka_forget(&m);
 }
 

@@ -31,7 +31,7 @@ static void on_signal(int number)
 
 struct words {
     const char *rules, *messages, *generate, *seed, *rule_count, *message_count, *rounds, *count,
-        *sink, *top;
+        *sink, *top, *mqtt, *qos;
     bool json;
 };
 
@@ -105,6 +105,14 @@ static int read_options(const struct words *w, struct wr_bench_options *o)
     if (w->sink && strcmp(w->sink, "count") != 0 && strcmp(w->sink, "null") != 0) {
         return wrong("--sink: expected null or count, found ", w->sink);
     }
+    if (w->qos && !w->mqtt) {
+        return wrong("--qos is for --mqtt URL, found ", w->qos);
+    }
+    if (w->qos && strcmp(w->qos, "0") != 0 && strcmp(w->qos, "1") != 0) {
+        return wrong("--qos: expected 0 or 1, found ", w->qos);
+    }
+    o->mqtt = w->mqtt;
+    o->qos = w->qos && w->qos[0] == '0' ? 0 : 1;
     o->sink_counts = w->sink && strcmp(w->sink, "count") == 0;
     return read_numbers(w, o);
 }
@@ -121,7 +129,10 @@ static double clock_ns(clockid_t id)
 static struct wr_bench_round measure(struct wr_bench_engine *e, uint64_t count)
 {
     double cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID), wall = clock_ns(CLOCK_MONOTONIC);
-    for (uint64_t done = 0; done < count && !interrupted;) {
+    if (e->broker) {
+        (void)wr_bench_broker_feed(e->broker, count);
+    }
+    for (uint64_t done = 0; !e->broker && done < count && !interrupted;) {
         uint64_t chunk = count - done < CHUNK ? count - done : CHUNK;
         wr_bench_engine_feed(e, done, chunk);
         done += chunk;
@@ -136,6 +147,11 @@ static double feed_for(struct wr_bench_engine *e, int64_t least_ns)
 {
     int64_t began = wr_mono_ns(), spent = 0;
     uint64_t done = 0;
+    if (e->broker) {
+        done = e->set->count > 2000 ? e->set->count : 2000;
+        (void)wr_bench_broker_feed(e->broker, done);
+        return (double)(wr_mono_ns() - began) / (double)done;
+    }
     while (!interrupted && (spent < least_ns || (done < e->set->count && spent < 2 * least_ns))) {
         wr_bench_engine_feed(e, done, 64);
         done += 64;
@@ -190,6 +206,11 @@ static struct sums all_sums(const struct wr_bench_set *set)
     return all;
 }
 
+static bool stopped(const struct wr_bench_engine *e)
+{
+    return interrupted || (e->broker && wr_bench_broker_why(e->broker)[0]);
+}
+
 static void run_rounds(struct wr_bench_engine *e, const struct wr_bench_options *o,
                        struct wr_bench_result *r)
 {
@@ -198,7 +219,7 @@ static void run_rounds(struct wr_bench_engine *e, const struct wr_bench_options 
     uint64_t hits = m->cache_hits, misses = m->cache_misses, none = m->no_rule;
     uint64_t messages = m->messages;
     uint64_t records = e->records, bytes = e->record_bytes, calls = wr_alloc_calls();
-    for (size_t i = 0; i < r->rounds && !interrupted; i++) {
+    for (size_t i = 0; i < r->rounds && !stopped(e); i++) {
         say_round(o, i);
         r->round[i] = measure(e, r->count);
     }
@@ -261,6 +282,10 @@ static wr_err run(struct wr_bench_set *set, const struct wr_bench_options *o,
     struct wr_bench_engine e;
     bool exact = o->rounds == 1; // no warm-up, so that instructions of two counts can be subtracted
     wr_err err = wr_bench_engine_open(&e, set, o->sink_counts, 0, fault);
+    r->over_mqtt = o->mqtt != NULL;
+    if (!err && o->mqtt) {
+        err = wr_bench_broker_open(&e, o->mqtt, o->qos, &interrupted, &e.broker, fault);
+    }
     if (!err) {
         double ns = exact ? 0 : feed_for(&e, WARM_NS);
         r->count = o->count  ? o->count
@@ -270,7 +295,11 @@ static wr_err run(struct wr_bench_set *set, const struct wr_bench_options *o,
         r->rounds = (size_t)o->rounds;
         r->round = wr_zalloc(r->rounds * sizeof *r->round);
         run_rounds(&e, o, r);
+        if (e.broker && wr_bench_broker_why(e.broker)[0]) {
+            err = wr_fault_set(fault, WR_ERR_IO, "%s: %s", o->mqtt, wr_bench_broker_why(e.broker));
+        }
     }
+    wr_bench_broker_close(e.broker);
     wr_bench_engine_close(&e);
     return err || exact || interrupted ? err : sample(set, r, fault);
 }
@@ -315,6 +344,8 @@ int wr_cli_bench(int argc, char **argv)
         {.name = "--rounds", .value = &w.rounds},
         {.name = "--count", .value = &w.count},
         {.name = "--sink", .value = &w.sink},
+        {.name = "--mqtt", .value = &w.mqtt},
+        {.name = "--qos", .value = &w.qos},
         {.name = "--top", .value = &w.top},
         {.name = "--json", .flag = &w.json},
         {0},

@@ -9,6 +9,8 @@
 #include "engine/cli/arguments.h"
 #include "engine/flow/flow.h"
 
+#include <signal.h>
+
 #define WR_BENCH_ROUNDS_MAX 1000
 #define WR_BENCH_COUNT_MAX  1000000000000
 #define WR_BENCH_RULES_MAX  1000000 // of a generator
@@ -78,6 +80,7 @@ struct wr_bench_engine {
     struct wr_sink_impl *impls;
     uint64_t settled;
     uint64_t records, record_bytes; // what sinks got (--sink count)
+    struct wr_bench_broker *broker; // NULL: in process
 };
 
 // The folder's or generator's rules into a flow. `sample_every` as in struct wr_flow_options.
@@ -86,6 +89,21 @@ wr_err wr_bench_engine_open(struct wr_bench_engine *e, struct wr_bench_set *set,
 void wr_bench_engine_close(struct wr_bench_engine *e);
 // Evaluate `count` messages, cycling through the set from message `from`.
 void wr_bench_engine_feed(struct wr_bench_engine *e, uint64_t from, uint64_t count) WR_HOT;
+
+// ---- through a broker (bench_broker.c)
+
+struct wr_bench_broker;
+// Subscribe at the broker of `url` to everything, and start the process that publishes the engine's
+// messages there at `qos`. Close it in any case. `interrupted` ends what waits.
+wr_err wr_bench_broker_open(struct wr_bench_engine *engine, const char *url, int qos,
+                            const volatile sig_atomic_t *interrupted, struct wr_bench_broker **out,
+                            struct wr_fault *fault) WR_MUST_CHECK;
+// Evaluate `count` messages, cycling through the set from where it was. False: interrupted, or
+// wr_bench_broker_why() says why they do not come.
+bool wr_bench_broker_feed(struct wr_bench_broker *b, uint64_t count);
+const char *wr_bench_broker_why(const struct wr_bench_broker *b); // "": nothing is wrong
+void wr_bench_broker_close(struct wr_bench_broker *b);            // also NULL
+
 // The kinds of action that rules are compiled against: as the shapes, but nothing leaves.
 const struct wr_sink_impl *const *wr_bench_kinds(void);
 

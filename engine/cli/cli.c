@@ -197,16 +197,21 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  --count N            messages of a round, cycling through the file; without it what takes "
      "0.3 s\n"
      "  --sink null|count    null without it: actions do nothing; count: records are counted\n"
+     "  --mqtt URL           through this broker instead of in process: another process publishes "
+     "there\n"
+     "  --qos 0|1            with --mqtt; 1 without it\n"
      "  --top N              rules shown, the dearest first; 10 without it\n"
      "  --json               one JSON object\n"
      "\n"
      "Everything is loaded first and evaluated in process, on one thread, as weir run does it; no\n"
-     "action leaves, look-ups fail. Times are CPU times of that thread.\n"
+     "action leaves, look-ups fail. Times are CPU times of that thread. With --mqtt the messages\n"
+     "are published on their topics: take a broker that nobody else uses.\n"
      "\n"
      "examples:\n"
      "  weir bench\n"
      "  weir bench --rules rules --messages day.jsonl.gz\n"
-     "  weir bench --generate many --generate-rules 10000 --json\n",
+     "  weir bench --generate many --generate-rules 10000 --json\n"
+     "  weir bench --mqtt mqtt://localhost --qos 0\n",
      false, wr_cli_bench},
     {"replay", "FILE... --url URL | --rules FOLDER | --diff FOLDER FOLDER [OPTION]...",
      "message files into a broker, through rules, or through two versions of them",

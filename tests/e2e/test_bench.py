@@ -55,6 +55,29 @@ def test_counts_what_rules_do():
     tap.equal((r["rules"], r["distinct_messages"]), (2, 4), "what was loaded")
 
 
+def test_through_a_broker():
+    """--mqtt: the same messages come through a broker, each once; what goes wrong is said"""
+    with support.Broker() as broker:
+        for qos in "10":
+            r = as_json("--generate", "small", "--rounds", "2", "--count", "3000", "--mqtt", broker.url, "--qos", qos)
+            tap.equal((r["messages"], r["source"]), (6000, "mqtt"), "messages, and where they came from")
+            whole = as_json("--generate", "small", "--rounds", "1", "--count", "1000")
+            tap.equal(r["matches"], 6 * whole["matches"], "matches: the set of 1,000 six times")
+            tap.check(r["ns_per_message"] > 0, "a time")
+        rules, messages = folder({"a": {"sql": "SELECT get_user_properties('k') AS k FROM '#' WHERE get(get_user_properties('k'), 0) = 'v'", "awsIotSqlVersion": "2016-03-23", "actions": []}},
+                                 [{"topic": "a", "payload": {}, "userProperties": [["k", "v"]]}])
+        r = as_json("--rules", rules, "--messages", messages, "--rounds", "1", "--count", "50", "--mqtt", broker.url)
+        tap.equal((r["messages"], r["matches"], r["failures"]), (50, 50, 0), "messages with properties")
+    code, _, err = bench("--mqtt", f"mqtt://127.0.0.1:{support.free_port()}")
+    tap.equal(code, 2, "exit status")
+    tap.check("Connection refused" in err, err)
+    for args, text in ((("--qos", "1"), "--qos is for --mqtt"), (("--mqtt", "mqtt://h", "--qos", "2"), "expected 0 or 1"),
+                       (("--mqtt", "http://h"), "mqtt://host")):
+        code, _, err = bench(*args)
+        tap.equal(code, 2, f"exit status of {args}")
+        tap.check(text in err, f"{text} in {err}")
+
+
 def test_rounds_are_measured_apart():
     """several rounds: sums over all, the median between the fastest and the slowest"""
     r = as_json("--generate", "small", "--rounds", "5", "--count", "2000")

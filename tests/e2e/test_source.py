@@ -624,6 +624,22 @@ def test_unreachable():
             source.quit()
 
 
+def test_name_with_several_addresses():
+    """localhost may mean ::1 first: the address where the broker listens is found, with TLS by that name too"""
+    folder = support.temp_dir()
+    ca = support.make_ca(folder)
+    with Broker() as broker, tls_broker(folder, ca, False) as secure:
+        source = Source(broker, "t", url=f"mqtt://localhost:{broker.port}")
+        broker.publish("t", "1")
+        source.wait_payloads("1")
+        source.quit()
+        source = Source(secure, "t", url=f"mqtts://localhost:{secure.port}", options=("--mqtt-ca-file", ca[0]))
+        secure.client_options = ["--cafile", ca[0]]
+        secure.publish("t", "2")
+        source.wait_payloads("2")
+        source.quit()
+
+
 def test_faults_at_open():
     """what cannot ever work is said at the start"""
     state = support.temp_dir()

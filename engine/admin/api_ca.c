@@ -137,8 +137,8 @@ static bool check_new(struct wr_api_call *c, struct wr_db *db, const struct ca *
     } else if ((!mode || strcmp(mode, "SNI_ONLY") != 0) &&
                wr_db_one(db, 0,
                          "SELECT 1 FROM ca_certificates a JOIN realms r ON r.id=a.realm WHERE "
-                         "a.cert_id=? AND a.mode='DEFAULT' AND r.tenant<>?",
-                         "zi", ca->cert.id, c->caller.tenant)) {
+                         "a.cert_id=? AND a.mode='DEFAULT' AND r.region=? AND r.tenant<>?",
+                         "zzi", ca->cert.id, c->caller.region, c->caller.tenant)) {
         wr_api_fail(c, WR_API_EXISTS,
                     "The CA certificate is registered by another account; certificateMode SNI_ONLY "
                     "allows several");

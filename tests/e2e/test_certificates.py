@@ -485,6 +485,27 @@ def two_tenants():
     return weir, client(weir, ("111111111111", "x")), client(weir, ("222222222222", "x"))
 
 
+def test_ca_of_two():
+    """A CA with DEFAULT mode is one account's in a region; with SNI_ONLY it may be several's"""
+    weir, a, b = two_tenants()
+    with weir:
+        ca_of(a, "shared")
+        pem = PKI.read("shared.pem")
+        code = b.get_registration_code()["registrationCode"]
+        proof = PKI.signed("shared-b", "shared", f"/CN={code}")
+        error = refused("ResourceAlreadyExistsException", 409, b.register_ca_certificate, caCertificate=pem,
+                        verificationCertificate=proof)
+        tap.check("another account" in message(error) and "resourceId" not in error, message(error))
+        refused("RegistrationCodeValidationException", 400, b.register_ca_certificate, caCertificate=PKI.authority("own-b"),
+                verificationCertificate=PKI.signed("own-b-proof", "own-b", f"/CN={a.get_registration_code()['registrationCode']}"))
+        there = client(weir, ("222222222222", "x"), region="us-east-1")
+        code = there.get_registration_code()["registrationCode"]
+        there.register_ca_certificate(caCertificate=pem, verificationCertificate=PKI.signed("shared-c", "shared", f"/CN={code}"))
+        b.register_ca_certificate(caCertificate=pem, certificateMode="SNI_ONLY", setAsActive=True)
+        b.register_certificate(certificatePem=PKI.signed("device-b", "shared"))
+        refused("CertificateConflictException", 409, a.register_certificate, certificatePem=PKI.read("device-b.pem"))
+
+
 def test_transfer():
     """A certificate goes to another tenant: offered, accepted, no longer here"""
     weir, a, b = two_tenants()

@@ -1,32 +1,15 @@
 // What belongs to the account as a whole: its endpoint.
+#include "engine/admin/endpoint.h"
 #include "engine/admin/families.h"
-#include "engine/config.h"
 
 #include "sql/base/banned.h"
 
-// The host of mqtt.url, which is what devices of this weir talk to unless admin.endpoint says
-// otherwise.
-static wr_str host_of(wr_str url)
-{
-    ptrdiff_t at = wr_str_find(url, WR_STR("://"));
-    wr_str rest = at < 0 ? url : wr_str_cut(url, (size_t)at + 3, url.len);
-    if (rest.len && rest.at[0] == '[') {
-        ptrdiff_t end = wr_str_find(rest, WR_STR("]"));
-        return end < 0 ? rest : wr_str_cut(rest, 1, (size_t)end);
-    }
-    size_t len = 0;
-    while (len < rest.len && rest.at[len] != ':' && rest.at[len] != '/') {
-        len++;
-    }
-    return wr_str_cut(rest, 0, len);
-}
-
 static void describe_endpoint(struct wr_api_call *c)
 {
-    const struct wr_config *config = wr_api_config(c->api);
-    wr_str host = *config->admin_endpoint ? wr_str_of(config->admin_endpoint)
-                                          : host_of(wr_str_of(config->mqtt_url));
-    json_object_set_new(c->out, "endpointAddress", json_stringn(host.at, host.len));
+    struct wr_endpoint endpoint;
+    wr_endpoint_of(wr_api_config(c->api),
+                   wr_tenants_by_id(wr_api_tenants(c->api), c->caller.tenant), &endpoint);
+    json_object_set_new(c->out, "endpointAddress", json_string(endpoint.host));
 }
 
 static const struct wr_api_member describe_endpoint_in[] = {

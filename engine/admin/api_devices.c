@@ -13,9 +13,8 @@
 #include <stdlib.h>
 
 #include "engine/admin/device_package.h"
+#include "engine/admin/endpoint.h"
 #include "engine/admin/tenants.h"
-#include "engine/config.h"
-#include "engine/mqtt/url.h"
 #include "engine/registry/authority.h"
 #include "engine/registry/escrow.h"
 #include "engine/registry/secret.h"
@@ -24,12 +23,11 @@
 
 #define ROOT_MAX       65536 // bytes of the file with the broker's CA
 #define PASSPHRASE_MAX 1024
-#define PORT_TLS       8883
 
 struct package {
     uv_work_t work;
-    char endpoint[WR_MQTT_HOST_MAX + 1], prefix[256];
-    uint16_t port;
+    struct wr_endpoint endpoint;
+    char prefix[256];
     bool keep;          // iot.key_escrow is "keep"
     struct wr_buf root; // PEM
     struct wr_buf pem;  // of the certificate
@@ -53,30 +51,13 @@ static void package_free(void *at)
 
 // ---- before: who, where
 
-static const char *root_path(const struct wr_config *config)
-{
-    return *config->admin_broker_ca ? config->admin_broker_ca : config->mqtt_ca_file;
-}
-
-static void find_endpoint(const struct wr_config *config, struct package *p)
-{
-    struct wr_mqtt_url url = {.tls = false};
-    bool known = !wr_mqtt_url_parse(wr_str_of(config->mqtt_url), &url, NULL);
-    snprintf(p->endpoint, sizeof p->endpoint, "%s",
-             *config->admin_endpoint ? config->admin_endpoint : url.host);
-    p->port = (uint16_t)(config->admin_broker_port ? config->admin_broker_port
-                         : known && url.tls        ? url.port
-                                                   : PORT_TLS);
-}
-
 static void prepare_package(struct wr_api_call *c)
 {
-    const struct wr_config *config = wr_api_config(c->api);
     const struct wr_tenant *tenant = wr_tenants_by_id(wr_api_tenants(c->api), c->caller.tenant);
     struct package *p = wr_zalloc(sizeof *p);
     c->own = p;
     c->own_free = package_free;
-    find_endpoint(config, p);
+    wr_endpoint_of(wr_api_config(c->api), tenant, &p->endpoint);
     if (tenant) {
         snprintf(p->prefix, sizeof p->prefix, "%.*s",
                  WR_STR_ARG(wr_tenant_text(tenant, "iot.topic_prefix")));
@@ -86,10 +67,13 @@ static void prepare_package(struct wr_api_call *c)
         wr_api_fail(c, WR_API_ACCESS_DENIED,
                     "%s may not fetch device packages: the roles admin and device-packager may",
                     c->caller.actor);
-    } else if (!*root_path(config)) {
+    } else if (!*p->endpoint.ca_file || !*p->endpoint.host) {
         wr_api_fail(c, WR_API_INVALID_REQUEST,
-                    "which CA signed the broker's certificate is not known, and a device must: set "
-                    "admin.broker_ca");
+                    "%s is not known, and a device must: set %s (of a tenant's own broker: its "
+                    "ca_file and url)",
+                    *p->endpoint.host ? "which CA signed the broker's certificate"
+                                      : "the broker's name",
+                    *p->endpoint.host ? "admin.broker_ca" : "admin.endpoint");
     }
 }
 
@@ -97,7 +81,7 @@ static void prepare_package(struct wr_api_call *c)
 static void read_root(struct wr_api_call *c)
 {
     struct package *p = c->own;
-    const char *path = root_path(wr_api_config(c->api));
+    const char *path = p->endpoint.ca_file;
     FILE *f = fopen(path, "rbe");
     char *to = f ? wr_buf_reserve(&p->root, ROOT_MAX + 1) : NULL;
     p->root.len = to ? fread(to, 1, ROOT_MAX + 1, f) : 0;
@@ -235,8 +219,8 @@ static void make_zip(uv_work_t *work)
                                            .key = p->key,
                                            .passphrase = wr_api_str(c, "passphrase"),
                                            .no_key = wr_str_of(p->no_key),
-                                           .endpoint = wr_str_of(p->endpoint),
-                                           .port = p->port,
+                                           .endpoint = wr_str_of(p->endpoint.host),
+                                           .port = p->endpoint.port,
                                            .topic_prefix = wr_str_of(p->prefix)};
     p->err = wr_device_package_make(&what, &p->zip, &p->fault);
 }

@@ -218,6 +218,30 @@ def test_switched_off():
         tap.equal((answer.status, "/nonexistent: No such file" in answer.message), (500, True), answer.text)
 
 
+def test_own_broker():
+    """A tenant with a broker of its own: its endpoint, port and CA"""
+    own_ca = support.write_file(PKI.path("own-broker.pem"), PKI.authority("own-broker"))
+    config = {"region": "eu-west-1", "admin": {"escrow_key": KEY, "broker_ca": PKI.path("brokers.pem")},
+              "brokers": {"second": {"url": "mqtts://second.example:18883", "ca_file": own_ca}}}
+    with alone(config) as weir:
+        own(weir, "POST", "/weir/v1/tenants", {"name": "acme"})
+        for name, value in (("iot.broker", "second"), ("iot.enabled", True)):
+            answer = own(weir, "PUT", f"/weir/v1/tenants/acme/features/{name}", {"value": value})
+            tap.equal(answer.status, 200, answer.text)
+        wait_for(lambda: own(weir, "GET", "/weir/v1/tenants/acme").json["state"] == "ENABLED", "the tenant")
+        iot = client(weir, access_key(weir, "acme"))
+        tap.equal(iot.describe_endpoint()["endpointAddress"], "second.example", "its endpoint")
+        tap.equal(client(weir).describe_endpoint()["endpointAddress"], "127.0.0.1", "the default tenant's")
+        thing(iot, "acme-a", made(iot, keyEscrow="true"))
+        got = files(ask(sock(weir), "POST", "/t/acme/weir/v1/things/acme-a/device-package"))
+        config = json.loads(got["config.json"])
+        tap.equal((config["endpoint"], config["port"], config["tenant"], config["topicPrefix"]),
+                  ("second.example", 18883, "acme", "acme/"), "config.json")
+        tap.equal(got["root-CA.crt"], PKI.read("own-broker.pem"), "its CA")
+        tap.check("begin with acme/acme-a/" in got["README.txt"], got["README.txt"])
+        tap.equal(package(weir, "acme-a").status, 404, "the default tenant has no such thing")
+
+
 def test_expiry():
     """A key that nobody fetched in time is destroyed, also while nobody calls; so is a revoked certificate's"""
     with running(escrow_ttl="1s") as weir:

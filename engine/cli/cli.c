@@ -453,6 +453,17 @@ const struct wr_cli_command wr_cli_commands[] = {
                                         "  weir thing create lamp1 --attribute room=hall\n"
                                         "  weir thing list --json\n",
      false, wr_cli_thing},
+    {"rule", WR_CONTROL_USAGE(WR_RULE_VERBS), "the topic rules of a tenant",
+     WR_RULE_VERBS(WR_CONTROL_LINE_) WR_RULE_MEMBERS WR_CONTROL_COMMON_HELP
+     "\n"
+     "examples:\n"
+     "  weir rule create hot --sql \"SELECT * FROM 'a/+' WHERE "
+     "temp > 30\" --action "
+     "'{\"republish\": {\"topic\": \"hot\", \"roleArn\": "
+     "\"arn:aws:iam::123456789012:role/r\"}}'\n"
+     "  weir rule create hot --file hot.json\n"
+     "  weir rule edit hot --description 'what is too hot'\n",
+     false, wr_cli_rule},
     {"help",
      "[COMMAND | functions [NAME] | options [NAME] | metrics | sql | completion SHELL | man]",
      "this list, one command, or what SQL and weir.yaml know",

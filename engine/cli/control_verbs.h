@@ -8,4 +8,26 @@
     VERB(show, "NAME", "what is known of a thing")                                   \
     VERB(create, "NAME [--type TYPE] [--attribute NAME=VALUE]...", "a new thing")
 
+#define WR_RULE_VERBS(VERB)                                                                        \
+    VERB(list, "[--topic TOPIC] [--disabled|--enabled]",                                           \
+         "the rules, those of files first; --topic: whose FROM matches it")                        \
+    VERB(show, "NAME", "a rule with its statement and actions")                                    \
+    VERB(create, "NAME [--file FILE] [--sql STATEMENT] [MEMBER]...",                               \
+         "a new rule, of a document, or of a statement and what is said below")                    \
+    VERB(replace, "NAME [--file FILE] [--sql STATEMENT] [MEMBER]...", "another rule in its place") \
+    VERB(edit, "NAME [--sql STATEMENT] [MEMBER]...", "change what is said and no more")            \
+    VERB(enable, "NAME", "let it run")                                                             \
+    VERB(disable, "NAME", "keep it and do not let it run")                                         \
+    VERB(delete, "NAME [--yes]", "take it away")
+#define WR_RULE_MEMBERS                                                                    \
+    "\n"                                                                                   \
+    "  --file FILE          the document, with or without a ruleName; - is the standard "  \
+    "input\n"                                                                              \
+    "  --sql STATEMENT      and the members of a rule, over those of the document:\n"      \
+    "  --sql-version V      2016-03-23 without a document\n"                               \
+    "  --description TEXT\n"                                                               \
+    "  --action JSON        '{\"KIND\": {…}}', or @FILE with it; once for each action\n" \
+    "  --error-action JSON  likewise\n"                                                    \
+    "  --disabled, --enabled\n"
+
 #endif

@@ -42,6 +42,48 @@ def test_thing():
         tap.equal(cli(weir, "thing", "list", "--region", "us-east-1"), "", "another region")
 
 
+def test_rule():
+    """weir rule: made of a file or of options, shown, edited, disabled, enabled, deleted"""
+    with alone({"region": "eu-west-1"}) as weir:
+        action = '{"republish": {"topic": "hot", "roleArn": "arn:aws:iam::123456789012:role/r"}}'
+        cli(weir, "rule", "create", "hot", "--sql", "SELECT * FROM 'a/+' WHERE t > 30", "--action", action,
+            "--description", "hot ones")
+        iot = client(weir)
+        made = iot.get_topic_rule(ruleName="hot")["rule"]
+        del made["createdAt"]
+        tap.equal(made, {"ruleName": "hot", "sql": "SELECT * FROM 'a/+' WHERE t > 30", "actions": [json.loads(action)],
+                         "description": "hot ones", "awsIotSqlVersion": "2016-03-23", "ruleDisabled": False}, "made")
+        shown = cli(weir, "rule", "show", "hot")
+        tap.check("SELECT * FROM 'a/+' WHERE t > 30\n" in shown and "hot ones" in shown, shown)
+        cli(weir, "rule", "edit", "hot", "--description", "warm ones", "--error-action", action, "--disabled")
+        seen = json.loads(cli(weir, "rule", "show", "hot", "--json"))["rule"]
+        tap.equal((seen["description"], seen["errorAction"], seen["ruleDisabled"], seen["sql"]),
+                  ("warm ones", json.loads(action), True, made["sql"]), "edited, the rest as it was")
+        cli(weir, "rule", "enable", "hot")
+        cli(weir, "rule", "disable", "hot")
+        document = weir.dir + "/doc.json"
+        support.write_file(document, json.dumps({"ruleName": "x", "topicRulePayload": {"sql": "SELECT a FROM 'b/#'",
+                                                                                     "actions": []}}))
+        cli(weir, "rule", "create", "filed", "--file", document)
+        weir.write_rule("own", {"sql": "SELECT * FROM 'c'", "actions": []})
+        weir.wait_rules(3)
+        rows = [x.split() for x in cli(weir, "rule", "list").splitlines()]
+        tap.equal([r[:3] for r in rows], [["NAME", "DISABLED", "TOPIC"], ["own", "no", "c"], ["hot", "yes", "a/+"],
+                                          ["filed", "no", "b/#"]], "the table")
+        tap.equal([x["ruleName"] for x in json.loads(cli(weir, "rule", "list", "--topic", "b/1", "--json"))["rules"]],
+                  ["filed"], "whose FROM matches")
+        cli(weir, "rule", "replace", "filed", "--file", document, "--sql", "SELECT b FROM 'b/#'")
+        tap.equal(iot.get_topic_rule(ruleName="filed")["rule"]["sql"], "SELECT b FROM 'b/#'", "the option wins")
+        tap.check("sql:1:" in (text := cli(weir, "rule", "create", "bad", "--sql", "SELECT FROM 'a'", want=2)), text)
+        tap.check("--action" in (text := cli(weir, "rule", "create", "bad", "--sql", "SELECT * FROM 'a'", "--action", "{",
+                                             want=2)), text)
+        tap.check("--sql STATEMENT" in cli(weir, "rule", "create", "bad", want=2), "nothing to make it of")
+        tap.check("read-only" in (text := cli(weir, "rule", "disable", "own", want=2)), text)
+        cli(weir, "rule", "show", "none", want=1)
+        cli(weir, "rule", "delete", "hot", "--yes")
+        cli(weir, "rule", "show", "hot", want=1)
+
+
 def test_refusals():
     """Wrong words end with 2, refusals of weir with 1, and say why; without a weir it says that"""
     with alone() as weir:

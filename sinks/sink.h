@@ -234,6 +234,9 @@ struct wr_sink_host {
     void (*log)(const struct wr_sink_host *host, enum wr_log_level level, const char *format, ...);
     // NULL where there is no broker. `done` may be called from inside.
     void (*publish)(const struct wr_sink_host *host, const struct wr_publish *publish);
+    // Whether rule `rule` may post to `url`: somebody has confirmed it (actions.md 4.11). NULL: all
+    // may.
+    bool (*confirmed)(const struct wr_sink_host *host, wr_str rule, wr_str url);
     // NULL where nobody reads secrets. `done` may be called from inside.
     void (*secret)(const struct wr_sink_host *host, struct wr_secret_ask *ask);
     bool hops_lost;   // messages come without user properties (MQTT 3.1.1): no count of hops

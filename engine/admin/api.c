@@ -297,7 +297,7 @@ static void on_run(struct wr_registry_job *job, struct wr_db *db)
     }
     c->realm = wr_db_one(db, 0, "SELECT id FROM realms WHERE tenant=? AND region=?", "iz",
                          c->caller.tenant, c->caller.region);
-    if (!c->realm && c->op->write) {
+    if (!c->realm && c->op->write && c->caller.tenant) { // without one: unsigned_
         wr_db_run(db, "INSERT INTO realms(tenant, region) VALUES(?,?)", "iz", c->caller.tenant,
                   c->caller.region);
         c->realm = wr_db_last_id(db);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "engine/admin/api_tags.h"
+#include "engine/admin/destinations.h"
 #include "engine/admin/families.h"
 #include "engine/admin/features.h"
 #include "engine/admin/rule_book.h"
@@ -27,12 +28,21 @@ struct own {
     char *payload;
     int64_t quota;
     bool disabled, has_quota, nothing; // nothing: it is so already
+    // What its http actions need confirmed, and which of that is new.
+    size_t url_count;
+    char *urls[WR_RULE_ACTIONS_MAX + 1];
+    struct wr_destination_new destinations[WR_RULE_ACTIONS_MAX + 1];
+    struct wr_destinations_copy *copy;
 };
 
 static void own_free(void *at)
 {
     struct own *own = at;
     wr_rule_unlock(own->rule);
+    wr_destinations_copy_free(own->copy);
+    for (size_t i = 0; i < own->url_count; i++) {
+        free(own->urls[i]);
+    }
     free(own->payload);
     free(own);
 }
@@ -46,6 +56,16 @@ static struct own *own_of(struct wr_api_call *c)
     return c->own;
 }
 
+static const struct wr_api_rules *with_of(const struct wr_api_call *c)
+{
+    return wr_api_user(c);
+}
+
+static struct wr_rule_book *book_of(const struct wr_api_call *c)
+{
+    return with_of(c)->book;
+}
+
 static const char *arn_of(const struct wr_api_call *c, char out[512], wr_str name)
 {
     return wr_api_arn(c, out, "rule/%.*s", WR_STR_ARG(name));
@@ -53,7 +73,7 @@ static const char *arn_of(const struct wr_api_call *c, char out[512], wr_str nam
 
 static const struct wr_book_rule *find(const struct wr_api_call *c)
 {
-    return wr_rule_book_find(wr_api_user(c), c->caller.tenant, c->caller.region,
+    return wr_rule_book_find(book_of(c), c->caller.tenant, c->caller.region,
                              wr_api_str(c, "ruleName"));
 }
 
@@ -72,7 +92,7 @@ static void fail_unknown(struct wr_api_call *c)
 
 static bool is_file(struct wr_api_call *c, struct wr_folder_rule *file)
 {
-    return wr_rule_book_file(wr_api_user(c), c->caller.tenant, c->caller.region,
+    return wr_rule_book_file(book_of(c), c->caller.tenant, c->caller.region,
                              wr_api_str(c, "ruleName"), file);
 }
 
@@ -90,7 +110,7 @@ static const struct wr_book_rule *to_change(struct wr_api_call *c)
     } else if (is_file(c, &file)) {
         wr_api_fail(c, WR_API_INVALID_REQUEST,
                     "the rule %s comes from the file %s/%s and is read-only here: change the file",
-                    wr_api_text(c, "ruleName"), wr_rule_book_dir(wr_api_user(c)), file.file);
+                    wr_api_text(c, "ruleName"), wr_rule_book_dir(book_of(c)), file.file);
     } else {
         fail_unknown(c);
     }
@@ -112,6 +132,53 @@ static void warn_about(struct wr_api_call *c, const struct wr_rule *rule)
     }
 }
 
+// With sinks.http.require_confirmation a rule makes the destinations that its constant URLs need.
+static void note_urls(struct wr_api_call *c)
+{
+    struct own *own = c->own;
+    wr_str urls[WR_RULE_ACTIONS_MAX + 1];
+    struct wr_fault fault = {0};
+    size_t count = with_of(c)->confirm ? wr_destinations_of_rule(own->rule, urls, &fault) : 0;
+    if (count == SIZE_MAX) {
+        wr_api_fail(c, WR_API_INVALID_REQUEST, "%s", fault.text);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        own->urls[own->url_count++] = wr_strdup(urls[i]);
+    }
+}
+
+static void make_destinations(struct wr_api_call *c, struct wr_db *db)
+{
+    struct own *own = c->own;
+    for (size_t i = 0; i < own->url_count; i++) {
+        json_t *settings = json_pack("{s:s}", "confirmationUrl", own->urls[i]);
+        (void)wr_destinations_insert(db, c->realm, "http", settings, own->urls[i], true, c->now_ms,
+                                     &own->destinations[i]);
+        json_decref(settings);
+    }
+    if (own->url_count) {
+        own->copy = wr_destinations_read(db);
+    }
+}
+
+static void ask_destinations(struct wr_api_call *c)
+{
+    struct own *own = c->own;
+    const struct wr_api_rules *with = with_of(c);
+    wr_destinations_take(with->destinations, own->copy);
+    own->copy = NULL;
+    for (size_t i = 0; i < own->url_count; i++) {
+        const struct wr_destination_new *new = &own->destinations[i];
+        char arn[512];
+        if (*new->token) {
+            wr_destinations_ask(with->destinations, wr_api_registry(c->api), with->admin,
+                                wr_api_arn(c, arn, "ruledestination/http/%s", new->id), new->id,
+                                own->urls[i], new->token);
+        }
+    }
+}
+
 // Into own->rule. The tenant may be one that this call makes (admin.auto_tenants).
 static void compile(struct wr_api_call *c, const json_t *payload, bool enabled)
 {
@@ -124,7 +191,7 @@ static void compile(struct wr_api_call *c, const json_t *payload, bool enabled)
         snprintf(new.account, sizeof new.account, "%s", c->caller.account);
     }
     wr_err err =
-        wr_rule_book_compile(wr_api_user(c), known ? known : &new, c->caller.region,
+        wr_rule_book_compile(book_of(c), known ? known : &new, c->caller.region,
                              wr_api_text(c, "ruleName"), payload, enabled, &own->rule, &fault);
     json_decref(new.features);
     own->disabled = !enabled;
@@ -135,6 +202,7 @@ static void compile(struct wr_api_call *c, const json_t *payload, bool enabled)
     }
     own->payload = json_dumps(payload, JSON_COMPACT);
     warn_about(c, own->rule);
+    note_urls(c);
 }
 
 static void compile_payload(struct wr_api_call *c)
@@ -147,6 +215,7 @@ static void compile_payload(struct wr_api_call *c)
 static void put(struct wr_api_call *c)
 {
     struct own *own = c->own;
+    ask_destinations(c);
     struct wr_book_rule r = {.id = own->id,
                              .tenant = c->caller.tenant,
                              .name = wr_strdup(wr_api_str(c, "ruleName")),
@@ -157,8 +226,8 @@ static void put(struct wr_api_call *c)
                              .rule = own->rule};
     own->rule = NULL;
     memcpy(r.region, c->caller.region, sizeof r.region);
-    wr_rule_book_put(wr_api_user(c), &r);
-    wr_rule_book_wait(wr_api_user(c), c);
+    wr_rule_book_put(book_of(c), &r);
+    wr_rule_book_wait(book_of(c), c);
 }
 
 // ---- changes
@@ -225,7 +294,7 @@ static void create_prepare(struct wr_api_call *c)
     if (is_file(c, &file)) {
         char where[320];
         snprintf(where, sizeof where, ": it comes from the file %s/%s",
-                 wr_rule_book_dir(wr_api_user(c)), file.file);
+                 wr_rule_book_dir(book_of(c)), file.file);
         fail_exists(c, where);
     } else if (find(c)) {
         fail_exists(c, "");
@@ -256,6 +325,7 @@ static void create_run(struct wr_api_call *c, struct wr_db *db)
     if (wr_api_json(c, "tags")) {
         (void)wr_api_set_tags_text(c, db, arn_of(c, arn, wr_str_of(name)), wr_api_str(c, "tags"));
     }
+    make_destinations(c, db);
     audit(c);
 }
 
@@ -293,6 +363,7 @@ static void change_run(struct wr_api_call *c, struct wr_db *db)
         return;
     }
     own->version++;
+    make_destinations(c, db);
     audit(c);
 }
 
@@ -347,9 +418,8 @@ static void delete_run(struct wr_api_call *c, struct wr_db *db)
 
 static void delete_after(struct wr_api_call *c)
 {
-    wr_rule_book_remove(wr_api_user(c), c->caller.tenant, c->caller.region,
-                        wr_api_str(c, "ruleName"));
-    wr_rule_book_wait(wr_api_user(c), c);
+    wr_rule_book_remove(book_of(c), c->caller.tenant, c->caller.region, wr_api_str(c, "ruleName"));
+    wr_rule_book_wait(book_of(c), c);
 }
 
 // ---- reading
@@ -400,7 +470,7 @@ static void get_rule(struct wr_api_call *c)
         json_object_set_new(c->out, "rule",
                             rule_json(name, payload, !file.rule->enabled, file.time_ms));
         json_decref(document);
-        wr_api_warn(c, "from the file %s/%s: read-only here", wr_rule_book_dir(wr_api_user(c)),
+        wr_api_warn(c, "from the file %s/%s: read-only here", wr_rule_book_dir(book_of(c)),
                     file.file);
     } else {
         fail_unknown(c);
@@ -420,7 +490,7 @@ struct item {
 // The FROM of a rule that does not compile here is not known.
 static bool next_item(const struct wr_api_call *c, int64_t after, struct item *out)
 {
-    const struct wr_rule_book *book = wr_api_user(c);
+    const struct wr_rule_book *book = book_of(c);
     struct wr_folder_rule file;
     if (after < ROWS_FROM &&
         wr_rule_book_next_file(book, c->caller.tenant, c->caller.region, after, &file)) {
@@ -517,7 +587,7 @@ static const struct wr_api_operation operations[] = {
      .prepare = disable_prepare, .run = change_run, .after = change_after},
 };
 
-void wr_api_add_rules(struct wr_api *api, struct wr_rule_book *book)
+void wr_api_add_rules(struct wr_api *api, const struct wr_api_rules *with)
 {
-    wr_api_add(api, operations, WR_COUNT(operations), book);
+    wr_api_add(api, operations, WR_COUNT(operations), (void *)(uintptr_t)with);
 }

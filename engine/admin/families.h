@@ -29,7 +29,15 @@ void wr_api_add_tags(struct wr_api *api);          // api_tags.c
 void wr_api_add_settings(struct wr_api *api);      // api_settings.c: domains, logging
 void wr_api_add_tenants(struct wr_api *api);       // api_tenants.c: tenants, features
 
-struct wr_rule_book;
-void wr_api_add_rules(struct wr_api *api, struct wr_rule_book *book); // api_rules.c
+// What rules and destinations work with. Lent until the API is closed.
+struct wr_api_rules {
+    struct wr_rule_book *book;
+    struct wr_destinations *destinations;
+    const struct wr_admin *admin; // NULL: nowhere to send confirmations to
+    bool confirm;                 // sinks.http.require_confirmation, as it was at the start
+};
+void wr_api_add_rules(struct wr_api *api, const struct wr_api_rules *with); // api_rules.c
+void wr_api_add_destinations(struct wr_api *api,
+                             const struct wr_api_rules *with); // api_destinations.c
 
 #endif

@@ -464,6 +464,14 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  weir rule create hot --file hot.json\n"
      "  weir rule edit hot --description 'what is too hot'\n",
      false, wr_cli_rule},
+    {"destinations", WR_CONTROL_USAGE(WR_DESTINATIONS_VERBS),
+     "URLs that rules may post to, with sinks.http.require_confirmation",
+     WR_CONTROL_DETAILS(
+         WR_DESTINATIONS_VERBS) "\n"
+                                "examples:\n"
+                                "  weir destinations create https://example.com/hooks\n"
+                                "  weir destinations list\n",
+     false, wr_cli_destinations},
     {"help",
      "[COMMAND | functions [NAME] | options [NAME] | metrics | sql | completion SHELL | man]",
      "this list, one command, or what SQL and weir.yaml know",

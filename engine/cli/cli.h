@@ -58,6 +58,7 @@ int wr_cli_trace(int argc, char **argv);
 int wr_cli_audit(int argc, char **argv);
 int wr_cli_thing(int argc, char **argv);
 int wr_cli_rule(int argc, char **argv);
+int wr_cli_destinations(int argc, char **argv);
 int wr_cli_help(int argc, char **argv);
 int wr_cli_version(int argc, char **argv);
 

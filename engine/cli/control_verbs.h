@@ -30,4 +30,14 @@
     "  --error-action JSON  likewise\n"                                                    \
     "  --disabled, --enabled\n"
 
+#define WR_DESTINATIONS_VERBS(VERB)                                                            \
+    VERB(list, "", "where rules may post to, and what has confirmed it")                       \
+    VERB(show, "ARN", "one of them")                                                           \
+    VERB(create, "URL", "a new one for what is below the URL; it is asked for a confirmation") \
+    VERB(confirm, "TOKEN", "what the endpoint was sent; then enable it")                       \
+    VERB(ask, "ARN", "ask it for its confirmation again, with another token")                  \
+    VERB(enable, "ARN", "let rules post there; once it has confirmed")                         \
+    VERB(disable, "ARN", "let rules post there no more")                                       \
+    VERB(delete, "ARN [--yes]", "take it away")
+
 #endif

@@ -6,6 +6,7 @@
 #include "engine/admin/broker.h"
 #include "engine/admin/certificates.h"
 #include "engine/admin/console.h"
+#include "engine/admin/destinations.h"
 #include "engine/admin/families.h"
 #include "engine/admin/rule_book.h"
 #include "engine/admin/sessions.h"
@@ -42,6 +43,7 @@ static wr_err first(void *user, struct wr_db *db, struct wr_fault *fault)
     wr_err err = wr_tenants_first(d->tenants, db, fault);
     if (!err) {
         wr_rule_book_read(d->book, db);
+        wr_destinations_take(d->destinations, wr_destinations_read(db));
         wr_broker_watch(db);
     }
     return err;
@@ -88,6 +90,7 @@ wr_err wr_daemon_open_registry(struct wr_daemon *d, struct wr_fault *fault)
         return err;
     }
     d->tenants = wr_tenants_new(d->config, d->seal);
+    d->destinations = wr_destinations_new(&d->loop, d->config, d->tenants);
     d->book = wr_rule_book_new(&(struct wr_rule_book_options){.loop = &d->loop,
                                                               .config = d->config,
                                                               .tenants = d->tenants,
@@ -136,13 +139,21 @@ void wr_daemon_open_api(struct wr_daemon *d)
     wr_families_add_certificates(d->api, d->certificates);
     d->console = wr_console_new(&(struct wr_console_options){
         .admin = d->admin, .config = d->config, .tenants = d->tenants, .sessions = d->sessions});
-    wr_api_add_rules(d->api, d->book);
+    d->api_rules = wr_alloc(sizeof *d->api_rules);
+    *d->api_rules = (struct wr_api_rules){.book = d->book,
+                                          .destinations = d->destinations,
+                                          .admin = d->admin,
+                                          .confirm = wr_destinations_confirm(d->destinations)};
+    wr_api_add_rules(d->api, d->api_rules);
+    wr_api_add_destinations(d->api, d->api_rules);
 }
 
 static void on_book_closed(void *user)
 {
     struct wr_daemon *d = user;
     d->book = NULL;
+    wr_destinations_free(d->destinations);
+    free(d->api_rules);
     wr_console_free(d->console);
     wr_auth_free(d->auth);
     wr_sessions_free(d->sessions);
@@ -174,11 +185,17 @@ static void on_audit_closed(void *user)
     wr_broker_close(d->broker, on_broker_closed, d);
 }
 
+static void on_destinations_closed(void *user)
+{
+    struct wr_daemon *d = user;
+    wr_audit_close(d->audit, on_audit_closed, d);
+}
+
 static void on_api_closed(void *user)
 {
     struct wr_daemon *d = user;
     d->api = NULL;
-    wr_audit_close(d->audit, on_audit_closed, d);
+    wr_destinations_close(d->destinations, on_destinations_closed, d);
 }
 
 void wr_daemon_close_control(struct wr_daemon *d, void (*closed)(void *user))

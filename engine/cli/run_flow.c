@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "engine/admin/destinations.h"
 #include "engine/admin/rule_book.h"
 #include "engine/observe/log.h"
 #include "engine/rules/objects.h"
@@ -249,6 +250,12 @@ static struct wr_flow_options flow_options(struct wr_daemon *d)
     };
 }
 
+static bool confirmed(void *user, wr_str rule, wr_str url)
+{
+    const struct wr_daemon *d = user;
+    return wr_destinations_cover(d->destinations, rule, url);
+}
+
 static void read_secret(void *user, struct wr_secret_ask *ask)
 {
     wr_lookups_secret(user, ask);
@@ -263,6 +270,7 @@ void wr_daemon_open_flow(struct wr_daemon *d)
                                            .state_dir = d->state.path,
                                            .publish = publish,
                                            .publish_user = d,
+                                           .confirmed = confirmed,
                                            .hops_lost = strcmp(c->mqtt_version, "5") != 0,
                                            .reads_kafka = strcmp(c->source, "mqtt") != 0,
                                            .aws_limits = strcmp(c->limits, "aws") == 0};

@@ -52,6 +52,8 @@ struct wr_daemon_history; // run_history.c
 struct wr_daemon_own;     // run_own.c
 struct wr_daemon_traces;  // run_trace.c
 struct wr_rule_book;
+struct wr_destinations;
+struct wr_api_rules;
 
 struct wr_daemon {
     uv_loop_t loop;
@@ -82,7 +84,9 @@ struct wr_daemon {
     struct wr_auth *auth;
     struct wr_certificates *certificates; // keys of that family; NULL: none
     struct wr_console *console;
-    struct wr_rule_book *book; // the rules of `folder` and the API's, as they run
+    struct wr_destinations *destinations;
+    struct wr_api_rules *api_rules; // what these two families work with
+    struct wr_rule_book *book;      // the rules of `folder` and the API's, as they run
     struct wr_audit *audit;
     struct wr_api *api;
     void (*control_closed)(void *user);

@@ -121,6 +121,12 @@ static void host_publish(const struct wr_sink_host *host, const struct wr_publis
     }
 }
 
+static bool host_confirmed(const struct wr_sink_host *host, wr_str rule, wr_str url)
+{
+    struct wr_sinks *s = sinks_of(host);
+    return s->options.confirmed(s->options.publish_user, rule, url);
+}
+
 // ---- clients
 
 static void aws_log(void *user, enum wr_aws_level level, const char *line)
@@ -257,6 +263,7 @@ struct wr_sinks *wr_sinks_new(const struct wr_sinks_options *options)
             .http = host_http,
             .log = host_log,
             .publish = options->publish ? host_publish : NULL,
+            .confirmed = options->confirmed ? host_confirmed : NULL,
             .hops_lost = options->hops_lost,
             .reads_kafka = options->reads_kafka,
             .aws_limits = options->aws_limits,

@@ -19,6 +19,8 @@ struct wr_sinks_options {
     // NULL where there is no broker.
     void (*publish)(void *user, const struct wr_publish *p);
     void *publish_user;
+    bool (*confirmed)(void *user, wr_str rule,
+                      wr_str url);           // sink.h; the user of publish. NULL: all
     bool hops_lost, reads_kafka, aws_limits; // as in struct wr_sink_host
 };
 

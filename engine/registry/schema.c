@@ -66,6 +66,7 @@ static const char *const steps[] = {
     WR_SCHEMA_CERTIFICATES,
     WR_SCHEMA_RULES,
     WR_SCHEMA_BROKER,
+    WR_SCHEMA_DESTINATIONS,
 };
 
 int wr_schema_version(void)

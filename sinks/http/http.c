@@ -51,6 +51,7 @@ struct http {
     uint64_t batches; // requests for several that were answered
     size_t closing;   // groups that are not closed yet
     bool ended;       // the poster is being closed
+    bool confirm;     // only where a destination covers the URL
     void (*done)(struct wr_sink *self);
 };
 
@@ -312,6 +313,7 @@ static wr_err open_http(struct wr_sink *self, const struct wr_settings *s, bool 
     struct http *h = wr_zalloc(sizeof *h);
     wr_err err = wr_poster_open_settings(self, s, local, &h->poster, fault);
     h->sink = self;
+    h->confirm = wr_settings_bool(s, "require_confirmation") && self->host->confirmed;
     if (err) {
         free(h);
         return err;
@@ -339,6 +341,12 @@ static void http_submit(struct wr_sink *self, struct wr_record *rec)
     const char *trouble = wr_poster_url_trouble(h->poster, rec->params[WR_HTTP_URL].text);
     if (trouble) {
         refuse(h, rec, wr_str_of(trouble), WR_HTTP_MET_INVALID_URL);
+    } else if (h->confirm &&
+               !self->host->confirmed(self->host, rec->rule_name, rec->params[WR_HTTP_URL].text)) {
+        refuse(h, rec,
+               WR_STR("that no topic rule destination that is ENABLED covers the URL "
+                      "(sinks.http.require_confirmation; see weir destinations)"),
+               WR_HTTP_MET_NOTHING);
     } else if (wr_str_eq(rec->params[WR_HTTP_BATCHING].text, WR_STR("true"))) {
         add_to_batch(h, rec);
     } else {
@@ -376,6 +384,9 @@ static enum wr_batching batching(const struct wr_param *p)
 
 static const struct wr_option settings_table[] = {
     WR_POSTER_SETTINGS,
+    {"require_confirmation", WR_OPT_BOOL, 0, "false",
+     .help = "Post only below a URL that has confirmed that it wants messages, as at AWS: a topic "
+             "rule destination that is ENABLED."},
     {"retry.budget", WR_OPT_INT, 0, "3000", .min = 0, .max = 86400000, .unit = "ms",
      .help = "Longest time for all tries together; AWS's is 3 s."},
     {0},

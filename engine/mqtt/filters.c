@@ -1,5 +1,7 @@
-// Covering sets, disjoint sets, and the choice among copies. Quadratic in the number of filters
-// with wildcards, guarded by a comparison of their literal beginnings; runs when rules change.
+// Covering sets, disjoint sets, and the choice among copies; runs when rules change. Filters meet
+// only where the literal beginning of one is a beginning of the other's, by levels: those are found
+// in a sorted list. (Disjoint sets, for brokers without subscription identifiers, compare all
+// pairs.)
 #include "engine/mqtt/filters.h"
 
 #include <stdlib.h>
@@ -95,22 +97,74 @@ void wr_filters_copy(const wr_str *list, size_t count, struct wr_filters *out)
     free(names);
 }
 
-// A filter with its literal, so that most pairs cost one comparison of bytes.
+// A filter with its literal.
 struct headed {
     wr_str filter, literal;
+    size_t number; // in the caller's list
 };
 
-// Whether filter `index` is covered by another. Of two that cover each other (`#` and `+/#`) the
-// first stays.
-static bool is_covered(const struct headed *list, const size_t *wild, size_t wild_count,
-                       size_t index)
+static int compare_headed(const void *a, const void *b)
 {
-    const struct headed *this = &list[index];
-    for (size_t w = 0; w < wild_count; w++) {
-        const struct headed *other = &list[wild[w]];
-        if (other != this && may_overlap(other->literal, this->literal) &&
-            wr_topic_covers(other->filter, this->filter) &&
-            (other < this || !wr_topic_covers(this->filter, other->filter))) {
+    const struct headed *x = a, *y = b;
+    int order = wr_str_cmp(x->literal, y->literal);
+    return order ? order : (x->number > y->number) - (x->number < y->number);
+}
+
+// Walks the filters of a sorted list whose literal is `of` or the beginning of it, at the end of a
+// level: a literal never ends inside of one.
+struct heads {
+    const struct headed *sorted;
+    size_t count;
+    wr_str of;
+    size_t len; // of the beginning that is looked at
+    size_t at;
+    bool begun;
+};
+
+static size_t find_literal(const struct heads *h, wr_str literal)
+{
+    size_t low = 0, high = h->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (wr_str_cmp(h->sorted[middle].literal, literal) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static const struct headed *next_head(struct heads *h)
+{
+    for (;;) {
+        wr_str beginning = wr_str_cut(h->of, 0, h->len);
+        if (!h->begun) {
+            h->at = find_literal(h, beginning);
+            h->begun = true;
+        }
+        if (h->at < h->count && wr_str_eq(h->sorted[h->at].literal, beginning)) {
+            return &h->sorted[h->at++];
+        }
+        if (h->len >= h->of.len) {
+            return NULL;
+        }
+        const char *from = h->of.at + h->len + 1; // behind the slash that ends this one
+        const char *end = h->of.at + h->of.len;
+        const char *slash = from < end ? memchr(from, '/', (size_t)(end - from)) : NULL;
+        h->len = slash ? (size_t)(slash - h->of.at) : h->of.len;
+        h->begun = false;
+    }
+}
+
+// Whether a filter is covered by another one, whose literal is then a beginning of its own. Of two
+// that cover each other (`#` and `+/#`) the first stays.
+static bool is_covered(const struct headed *wild, size_t wild_count, const struct headed *this)
+{
+    struct heads heads = {.sorted = wild, .count = wild_count, .of = this->literal};
+    for (const struct headed *other; (other = next_head(&heads)) != NULL;) {
+        if (other->number != this->number && wr_topic_covers(other->filter, this->filter) &&
+            (other->number < this->number || !wr_topic_covers(this->filter, other->filter))) {
             return true;
         }
     }
@@ -120,21 +174,23 @@ static bool is_covered(const struct headed *list, const size_t *wild, size_t wil
 void wr_filters_cover(const wr_str *wanted, size_t count, struct wr_filters *out)
 {
     wr_str *names = sorted(wanted, &count);
-    struct headed *list = wr_alloc((count ? count : 1) * sizeof *list);
-    size_t *wild = wr_alloc((count ? count : 1) * sizeof *wild), wild_count = 0;
+    struct headed *wild = wr_alloc((count ? count : 1) * sizeof *wild);
+    size_t wild_count = 0;
     for (size_t i = 0; i < count; i++) {
-        list[i] = (struct headed){names[i], literal(names[i])};
         if (has_wildcard(names[i])) {
-            wild[wild_count++] = i;
+            wild[wild_count++] = (struct headed){names[i], literal(names[i]), i};
         }
     }
+    if (wild_count) {
+        qsort(wild, wild_count, sizeof *wild, compare_headed);
+    }
     for (size_t i = 0; i < count; i++) {
-        if (!is_covered(list, wild, wild_count, i)) {
+        const struct headed this = {names[i], literal(names[i]), i};
+        if (!is_covered(wild, wild_count, &this)) {
             add(out, names[i]);
         }
     }
     free(wild);
-    free(list);
     free(names);
 }
 
@@ -210,6 +266,17 @@ static int compare_ids(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
+// The two overlap: the one with the higher id notes the other.
+static void add_lower(struct wr_copies *c, size_t a, size_t b)
+{
+    struct wr_copy_filter *high = &c->at[a > b ? a : b];
+    size_t count = high->lower_count;
+    if ((count & (count - 1)) == 0) { // grows at powers of two
+        high->lower = wr_realloc(high->lower, (count ? 2 * count : 1) * sizeof *high->lower);
+    }
+    high->lower[high->lower_count++] = (uint32_t)(a > b ? b : a);
+}
+
 void wr_copies_init(struct wr_copies *c, const wr_str *filters, const uint32_t *ids, size_t count)
 {
     *c = (struct wr_copies){.count = count};
@@ -217,28 +284,30 @@ void wr_copies_init(struct wr_copies *c, const wr_str *filters, const uint32_t *
     for (size_t i = 0; i < count; i++) {
         c->at[i] = (struct wr_copy_filter){.id = ids[i], .filter = filters[i]};
     }
-    qsort(c->at, count, sizeof *c->at, compare_ids);
-    wr_str *literals = wr_alloc((count ? count : 1) * sizeof *literals);
-    uint32_t *found = wr_alloc((count ? count : 1) * sizeof *found);
+    struct headed *sorted_list = wr_alloc((count ? count : 1) * sizeof *sorted_list);
+    if (count) {
+        qsort(c->at, count, sizeof *c->at, compare_ids);
+    }
     for (size_t i = 0; i < count; i++) {
-        struct wr_copy_filter *f = &c->at[i];
-        literals[i] = literal(f->filter);
-        bool wild = literals[i].len < f->filter.len;
-        for (size_t j = 0; j < i; j++) {
+        sorted_list[i] = (struct headed){c->at[i].filter, literal(c->at[i].filter), i};
+    }
+    if (count) {
+        qsort(sorted_list, count, sizeof *sorted_list, compare_headed);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct headed *this = &sorted_list[i];
+        struct heads heads = {.sorted = sorted_list, .count = count, .of = this->literal};
+        for (const struct headed *other; (other = next_head(&heads)) != NULL;) {
+            bool once = other->literal.len < this->literal.len || other->number < this->number;
             // Two without a wildcard overlap only when they are equal, which they are not.
-            if ((wild || literals[j].len < c->at[j].filter.len) &&
-                may_overlap(literals[j], literals[i]) &&
-                wr_topic_overlap(c->at[j].filter, f->filter)) {
-                found[f->lower_count++] = (uint32_t)j;
+            bool wild =
+                this->literal.len < this->filter.len || other->literal.len < other->filter.len;
+            if (once && wild && wr_topic_overlap(other->filter, this->filter)) {
+                add_lower(c, this->number, other->number);
             }
         }
-        if (f->lower_count) {
-            f->lower = wr_alloc(f->lower_count * sizeof *f->lower);
-            memcpy(f->lower, found, f->lower_count * sizeof *f->lower);
-        }
     }
-    free(found);
-    free(literals);
+    free(sorted_list);
 }
 
 void wr_copies_release(struct wr_copies *c)

@@ -137,13 +137,16 @@ static void tell_table(struct wr_plugin *p)
     wr_events_begin(&event, "table");
     wr_events_number(&event, "generation", (int64_t)p->table.status.generation);
     wr_events_number(&event, "certificates", p->table.status.certificates);
-    wr_events_send(&p->events, &event);
+    p->told_table = wr_events_send(&p->events, &event, true) || !p->events.path;
 }
 
 void wr_plugin_refresh(struct wr_plugin *p)
 {
     switch (wr_table_refresh(&p->table, wr_mono_now().us)) {
     case WR_TABLE_SAME:
+        if (p->table.have && !p->told_table) {
+            tell_table(p); // weir was not there, or slow: it waits for this one
+        }
         return;
     case WR_TABLE_FAILED:
         mosquitto_log_printf(MOSQ_LOG_ERR, "weir: the status table is not usable: %s",
@@ -179,7 +182,7 @@ static int refuse(struct wr_plugin *p, const struct mosquitto *client, const cha
         wr_events_text(&event, "certificate", wr_str_of(hex));
     }
     wr_events_text(&event, "why", wr_str_of(why));
-    wr_events_send(&p->events, &event);
+    (void)wr_events_send(&p->events, &event, false);
     return MOSQ_ERR_AUTH;
 }
 
@@ -196,7 +199,7 @@ static void session_event(struct wr_plugin *p, const struct wr_session *s, const
     } else {
         wr_buf_addf(&event, ",\"dropped\":%s", s->dropped ? "true" : "false");
     }
-    wr_events_send(&p->events, &event);
+    (void)wr_events_send(&p->events, &event, false);
 }
 
 static bool same_tenant(const struct wr_session *a, const struct wr_session *b)

@@ -63,22 +63,21 @@ static bool open_socket(struct wr_events *e)
     return e->fd_ >= 0;
 }
 
-void wr_events_send(struct wr_events *e, struct wr_buf *event)
+bool wr_events_send(struct wr_events *e, struct wr_buf *event, bool kept)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
-    if (e->path && !event->over && open_socket(e) && strlen(e->path) < sizeof to.sun_path) {
+    bool sent = false;
+    if (e->path && open_socket(e) && strlen(e->path) < sizeof to.sun_path) {
         if (e->lost_ > 0) {
             wr_events_number(event, "lost", (int64_t)e->lost_);
         }
         wr_buf_add_char(event, '}');
         memcpy(to.sun_path, e->path, strlen(e->path) + 1);
         // Connected to nothing: weir may be started again and bind another socket there.
-        ssize_t n = event->over ? -1
-                                : sendto(e->fd_, event->at, event->len, MSG_NOSIGNAL,
-                                         (struct sockaddr *)&to, sizeof to);
-        e->lost_ = n < 0 ? e->lost_ + 1 : 0;
-    } else if (e->path) {
-        e->lost_++;
+        sent = !event->over && sendto(e->fd_, event->at, event->len, MSG_NOSIGNAL,
+                                      (struct sockaddr *)&to, sizeof to) >= 0;
     }
+    e->lost_ = sent ? 0 : e->lost_ + (e->path && !kept);
     wr_buf_release(event);
+    return sent;
 }

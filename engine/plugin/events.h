@@ -18,7 +18,8 @@ void wr_events_release(struct wr_events *e);
 void wr_events_begin(struct wr_buf *event, const char *name);
 void wr_events_text(struct wr_buf *event, const char *member, wr_str text);
 void wr_events_number(struct wr_buf *event, const char *member, int64_t number);
-// Releases `event`.
-void wr_events_send(struct wr_events *e, struct wr_buf *event);
+// Releases `event`. False: nobody took it. One that is `kept` is sent again by the caller; others
+// are counted as lost.
+bool wr_events_send(struct wr_events *e, struct wr_buf *event, bool kept);
 
 #endif

@@ -33,6 +33,7 @@ struct wr_plugin {
     struct wr_origin_key key;
     bool ticking;               // the broker has ticked: it can drop sessions
     bool told_bypass;           // said once
+    bool told_table;            // weir has been told of the table in force
     struct wr_session *leaving; // just gone: the broker sends its Will next
 };
 

@@ -1,6 +1,7 @@
 // What the broker's plugin tells weir, one JSON object in a datagram, on the unix socket that weir
 // binds (`plugin_opt_events_socket`). Sent without waiting: when weir does not listen or is slow,
-// events are lost, and the next one's `lost` says how many.
+// events are lost, and the next one's `lost` says how many; `table` is sent again until it is
+// taken.
 //
 // event       members besides `at` (ms since 1970) and, after losses, `lost`
 // table       generation, certificates: the status table of that generation is in force, and every

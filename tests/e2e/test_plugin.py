@@ -7,7 +7,7 @@ import sys
 import time
 
 import support
-from plugin import ALL, Certificate, PluginBroker, allow, arn
+from plugin import ALL, Certificate, Events, PluginBroker, allow, arn
 from support import tap, wait_for, write_file
 
 PLUGIN, TOOL = sys.argv[1:3]
@@ -446,6 +446,24 @@ def test_bypass():
     wait_for(lambda: sub.lines, "the end")
     tap.equal([m["topic"] for m in b.messages(sub)], ["done"], "nothing came through")
     b.process.wait_line("use_identity_as_username and use_subject_as_username must be false")
+
+
+def test_events():
+    """Events that nobody takes are counted; the table in force is told again until somebody listens"""
+    with broker() as b:
+        c = b.certificate("c")
+        b.write_table()
+        b.events.socket.close()
+        os.unlink(b.socket_path)
+        b.write_table(wait=False)
+        wait_for(lambda: b.connects(c, "dev"), "a connection that nobody hears of")
+        b.events = Events(b.socket_path)
+        b.events.wait("table", generation=b.generation)
+        lost = b.events.seen[0].get("lost", 0)
+        tap.check(lost >= 1, f"lost: {b.events.seen[0]}")
+        tap.check(b.connects(c, "dev"), "another")
+        e = b.events.wait("connect", client="dev")
+        tap.check("lost" not in e, f"none lost since: {e}")
 
 
 def test_options():

@@ -428,6 +428,32 @@ def test_influx():
             tap.check("secret-token" not in weir.log, "the token in the log")
 
 
+def test_influx_slow_and_gone():
+    """influxDB: throttled, hanging and cut off it is asked again; what hangs at every try is the error action's"""
+    token = support.write_file(os.path.join(support.temp_dir(), "token"), "t")
+    with Broker() as broker, Server() as server:
+        config = destinations(server, token)
+        config["sinks"]["influxDB"].update({"timeout": "400ms", "retry": {"attempts": 3, "base": "20ms", "throttled_base": "20ms", "cap": "50ms"}})
+        rules = {"r": rule("SELECT n, timestamp FROM 't/+'", influx("two", "t"), error=LATE)}
+        with Weir(broker, rules, config) as weir:
+            for n, (name, fault) in enumerate((("throttled", {"status": 429}), ("hanging", {"sleep": 3}), ("reset", {"reset": True})), 1):
+                server.say("/api/v2/write", times=1, **fault)
+                before = len(server.requests)
+                broker.publish("t/" + name, json.dumps({"n": n, "timestamp": 1}))
+                weir.wait_settled(n)
+                # libcurl itself sends again what met a reset on a connection that it had kept.
+                tap.check(len(server.requests) - before == 2, f"{name}: {len(server.requests) - before} requests")
+                tap.equal({r.body for r in server.requests[before:]}, {b"t n=%di 1\n" % n}, name)
+            tap.equal(late(weir), {}, "no error action yet")
+            server.say("/api/v2/write", times=3, sleep=3)
+            broker.publish("t/gone", '{"n":9,"timestamp":1}')
+            wait_for(lambda: "gone" in late(weir), "the error action")
+            failure = late(weir)["gone"]
+            tap.equal((failure["failedAction"], server.requests[-1].body), ("InfluxDBAction", b"t n=9i 1\n"), "what failed")
+            c = weir.counters("r")["actions"]["influxDB"]
+            tap.equal((c["success"], c["failure"]), (3, 1), f"counters {c}")
+
+
 def test_influx_answers():
     """influxDB: 503 again, 401 once with the token read anew, others at once; in a batch only the guilty one fails"""
     folder = support.temp_dir()

@@ -610,7 +610,10 @@ static wr_err read_object(struct reader *r, struct table *t, const json_t *objec
     wr_err err = read_members(r, t, object);
     for (size_t i = 0; !err && t->options && t->options[i].name; i++) {
         wr_assert(i < WR_OPTIONS_MAX);
-        if ((t->options[i].flags & WR_OPT_REQUIRED) && !(t->seen & SEEN(i))) {
+        // There is no IAM here: a role that is not needed may be left out (weir check has a note).
+        bool spared =
+            (t->options[i].flags & WR_OPT_IGNORED) && strcmp(t->options[i].name, "roleArn") == 0;
+        if ((t->options[i].flags & WR_OPT_REQUIRED) && !spared && !(t->seen & SEEN(i))) {
             err = missing(r, &t->options[i]);
         }
     }

@@ -18,7 +18,8 @@
 enum { STEP_ROLE, STEP_MACHINE, STEP_PREFIX };
 
 static const struct wr_option step_options[] = {
-    [STEP_ROLE] = WR_SHAPE_ROLE,
+    [STEP_ROLE] = {"roleArn", WR_OPT_STRING, WR_OPT_REQUIRED,
+                   .help = "Role that AWS assumes; the state machine is in its account."},
     [STEP_MACHINE] = {"stateMachineName", WR_OPT_STRING, WR_OPT_REQUIRED | WR_OPT_TEMPLATE,
                       .help = "Name of the state machine, not its ARN."},
     [STEP_PREFIX] = {"executionNamePrefix", WR_OPT_STRING, WR_OPT_TEMPLATE,

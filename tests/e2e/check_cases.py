@@ -84,7 +84,7 @@ CASES = [
     (110, {"r.json": rule('{"s3": {' + ROLE + ', §"bucket": "b", "bucketName": "bbb", "key": "${newuuid()}"}}')}),
     (110, {"r.json": rule(S3, head='§"descripton": "x", ')}),
     (110, {"t.yaml": stack("        §sql: SELECT 1\n" + CFN_ACTIONS)}),
-    (111, {"r.json": rule('{§"s3": {"bucketName": "readings", "key": "${newuuid()}"}}')}),
+    (111, {"r.json": rule('{§"s3": {' + ROLE + ', "key": "${newuuid()}"}}')}),
     (111, {"r.json": '§{"sql": "SELECT 1", "awsIotSqlVersion": "2016-03-23", "errorAction": ' + SQS + "}"}),
     (111, {"r.json": rule(kafka('"bootstrap.servers": "b:9092"').replace('"clientProperties"', '§"clientProperties"'))}),
     (112, {"r.json": rule(republish('"qos": §[1]').replace("§[1]", "[1]").replace('"qos"', '§"qos"'))}),
@@ -184,6 +184,7 @@ CASES = [
     (248, {"r.json": rule(http('"url": "https://e/", §"batchConfig": {"maxBatchSize": 5}'))}),
     (248, {"r.json": rule(S3, error='"errorAction": ' + http('"url": "https://e/", "enableBatching": true, §"batchConfig": {"maxBatchSize": 5}'))}),
     (249, {"r.json": rule('{"dynamoDBv2": {' + ROLE + ', "putItem": {"tableName": §"${table}"}}}')}),
+    (250, {"r.json": rule('{§"s3": {"bucketName": "readings", "key": "${newuuid()}"}}')}),
 ]
 
 # What must not be found: code, files, arguments.

@@ -73,6 +73,20 @@ def test_stop():
             tap.equal({i["id"]["S"] for i in stub.items[table]}, {str(n) for n in range(5)}, table)
 
 
+def test_no_role():
+    """a rule without roleArn is taken, and goes out with the keys that there are; one that needs its account is not"""
+    bare = {"s3": {"bucketName": "bucket", "key": "k"}}
+    queue = {"sqs": {"queueUrl": "https://sqs.us-east-1.amazonaws.com/123456789012/q"}}
+    with Broker() as broker, aws.Stub() as stub, aws.weir(broker, stub, {"r": rule("SELECT n FROM 'a'", bare, queue)}) as weir:
+        broker.publish("a", '{"n":1}')
+        weir.wait_settled(1)
+        tap.equal((stub.objects[("bucket", "k")][0], json.loads(stub.seen("sqs")[0]["body"])["MessageBody"]), (b'{"n":1}', '{"n":1}'), "both")
+        all_signed(stub)
+        weir.write_rule("steps", rule("SELECT n FROM 'a'", {"stepFunctions": {"stateMachineName": "m"}}))
+        code, out, err = weir.run("run", "--check")
+        tap.check(code == 1 and "actions[0].stepFunctions.roleArn: missing" in out + err, f"{code}: {out}{err}")
+
+
 # ---- s3
 
 def test_s3_failures():

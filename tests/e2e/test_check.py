@@ -117,7 +117,7 @@ def test_all_findings_of_a_document():
     tap.equal([x["line"] for x in found], sorted(x["line"] for x in found), "in the order of the file")
     tap.equal(sorted(errors), sorted([
         ("E110", 1, "sqll"), ("E110", 3, "actions[0].s3.bucket"), ("E110", 4, "actions[1].lamda"),
-        ("E111", 3, "actions[0].s3.bucketName"), ("E111", 3, "actions[0].s3.key"), ("E111", 3, "actions[0].s3.roleArn"),
+        ("E111", 3, "actions[0].s3.bucketName"), ("E111", 3, "actions[0].s3.key"),
         ("E112", 5, "errorAction")]), "the errors")
 
 

@@ -136,6 +136,10 @@ static void check_role(const struct wr_check_action *a)
 {
     bool constant;
     const struct wr_param *p = wr_action_param(a, "roleArn", &constant);
+    int at = wr_option_find(a->a->impl->options, WR_STR("roleArn"));
+    if (at >= 0 && (a->a->impl->options[at].flags & WR_OPT_REQUIRED) && !a->a->params[at].set) {
+        wr_action_find(a, WR_CODE_NO_ROLE, "", "no roleArn: AWS refuses the rule, weir does not");
+    }
     if (!p || !constant) {
         return;
     }

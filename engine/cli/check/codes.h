@@ -312,6 +312,10 @@ CODE(249, DEVICE_TARGET, NOTE, "device-target", "a device chooses where its mess
      "The target is a text from the payload: who can publish can name any table, bucket, queue, function or host that the role reaches.",
      "Choose from constants with CASE, take a level of the topic that a policy guards, or narrow the role.",
      "{\"dynamoDBv2\": {\"putItem\": {\"tableName\": \"${table}\"}, …}}")
+CODE(250, NO_ROLE, NOTE, "no-role", "roleArn is missing",
+     "AWS refuses the rule. weir takes it: it has no IAM, and credentials are what the section aws of weir.yaml says.",
+     "Add \"roleArn\", for AWS; aws.roles says what it means here.",
+     "{\"s3\": {\"bucketName\": \"readings\", …}}   without roleArn")
 
 #undef CODE
 // clang-format on

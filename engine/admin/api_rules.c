@@ -17,9 +17,10 @@
 
 #include "sql/base/banned.h"
 
-#define PAGE        10000              // Terraform's older releases read only the first
-#define SQL_VERSION "2015-10-08"       // where none was given
-#define ROWS_FROM   (INT64_C(1) << 40) // page ids: rules of files first, by number, then rows
+#define PAGE          10000              // Terraform's older releases read only the first
+#define RULES_MAX_AWS 1000               // of an account, with limits: aws (actions.md 1.2)
+#define SQL_VERSION   "2015-10-08"       // where none was given
+#define ROWS_FROM     (INT64_C(1) << 40) // page ids: rules of files first, by number, then rows
 
 // What a call carries from one step to the next.
 struct own {
@@ -258,12 +259,11 @@ static bool name_is_good(struct wr_api_call *c)
                     "iot.enforce_prefix)",
                     t->name, WR_STR_ARG(prefix));
     }
-    if (t) {
-        own_of(c)->quota = json_integer_value(
-            json_object_get(t->features, wr_feature_name(WR_FEATURE_QUOTA_RULES)));
-        own_of(c)->has_quota =
-            json_object_get(t->features, wr_feature_name(WR_FEATURE_QUOTA_RULES)) != NULL;
-    }
+    const json_t *quota =
+        t ? json_object_get(t->features, wr_feature_name(WR_FEATURE_QUOTA_RULES)) : NULL;
+    bool aws = !strcmp(wr_api_config(c->api)->limits, "aws");
+    own_of(c)->has_quota = quota || aws;
+    own_of(c)->quota = quota ? json_integer_value(quota) : RULES_MAX_AWS;
     return !c->error;
 }
 
@@ -278,9 +278,10 @@ static bool has_room(struct wr_api_call *c, struct wr_db *db)
                                     "WHERE m.tenant=?",
                                     "i", c->caller.tenant);
     if (own->has_quota && count >= own->quota) {
-        wr_api_fail(c, WR_API_LIMIT_EXCEEDED,
-                    "the tenant %s has %lld rules, and may have %lld (iot.quota.rules)",
-                    c->caller.tenant_name, (long long)count, (long long)own->quota);
+        wr_api_fail(
+            c, WR_API_LIMIT_EXCEEDED,
+            "the tenant %s has %lld rules, and may have %lld (iot.quota.rules; limits: aws)",
+            c->caller.tenant_name, (long long)count, (long long)own->quota);
     }
     return !c->error;
 }

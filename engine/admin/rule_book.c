@@ -136,6 +136,7 @@ static bool rests(const struct wr_rule_book *b, const struct wr_book_rule *r)
 
 static struct wr_rule_set *merge(struct wr_rule_book *b, size_t *republish)
 {
+    static struct wr_log_limit limit;
     const struct wr_tenant *own = wr_tenants_default(b->options.tenants);
     bool files = own && wr_tenants_enabled(b->options.tenants, own->id);
     struct wr_rule_set *from = files ? wr_folder_rules(b->folder) : NULL;
@@ -145,8 +146,15 @@ static struct wr_rule_set *merge(struct wr_rule_book *b, size_t *republish)
         rules[count++] = wr_rule_set_at(from, i);
     }
     for (size_t i = 0; i < b->count; i++) {
-        if (!rests(b, &b->rules[i])) {
-            rules[count++] = b->rules[i].rule;
+        struct wr_book_rule *r = &b->rules[i];
+        // A file may have come while the call that made this one was under way.
+        bool taken = from && r->rule && wr_rule_set_find(from, r->rule->name);
+        if (taken) {
+            wr_log_limited(&limit, WR_LOG_ERROR, "rules",
+                           "the rule %s of the API does not run: a file has its name since",
+                           r->name);
+        } else if (!rests(b, r)) {
+            rules[count++] = r->rule;
         }
     }
     *republish = 0;

@@ -176,7 +176,7 @@ export function table({ caption, columns, rows, actions, empty, tools, size = 25
     h("label", { class: "row", for: per_id }, "Show", h("select", { id: per_id, onchange: (e) => { per = Number(e.target.value); page = 0; draw(); } },
       [10, 25, 50, 100, 250].map((n) => h("option", { value: n, selected: n === per }, n)))), total, h("span", { class: "push row" }, tools));
   draw();
-  const box = h("div", {}, top, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, h("table", {}, h("caption", {}, caption), h("thead", {}, h("tr", {}, heads, actions ? h("th", { scope: "col" }, "Actions") : null)), body)), foot);
+  const box = h("div", {}, top, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, h("table", {}, h("caption", {}, caption), h("thead", {}, h("tr", {}, heads, actions ? h("th", { scope: "col", class: "num" }, "Actions") : null)), body)), foot);
   box.refresh = (next) => { rows = next; draw(); };
   return box;
 }

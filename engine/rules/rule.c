@@ -258,7 +258,7 @@ wr_err wr_rule_action_put(const struct wr_rule_action *a, struct wr_param *param
 
 wr_str wr_rule_plain_name(wr_str name)
 {
-    const char *slash = name.len ? memrchr(name.at, '/', name.len) : NULL;
+    const char *slash = name.at && name.len ? memrchr(name.at, '/', name.len) : NULL;
     return slash ? wr_str_cut(name, (size_t)(slash - name.at) + 1, name.len) : name;
 }
 

@@ -16,6 +16,7 @@ void wr_families_add(struct wr_api *api)
     wr_api_add_groups(api);
     wr_api_add_group_members(api);
     wr_api_add_billing(api);
+    wr_api_add_search(api);
     wr_api_add_policies(api);
     wr_api_add_authorization(api);
     wr_api_add_role_aliases(api);

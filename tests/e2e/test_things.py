@@ -552,6 +552,73 @@ def test_principals():
         refused("ResourceNotFoundException", 404, there.attach_thing_principal, thingName="t1", principal=a)
 
 
+def test_search():
+    """SearchIndex: fields, words, wildcards, ranges, AND OR NOT, pages; queries that are none"""
+    with alone() as weir:
+        iot = client(weir)
+        iot.create_thing_type(thingTypeName="Lamp")
+        for name, parent in (("Berlin", None), ("Mitte", "Berlin")):
+            iot.create_thing_group(thingGroupName=name, **({"parentGroupName": parent} if parent else {}),
+                                   thingGroupProperties={"thingGroupDescription": "where " + name,
+                                                         "attributePayload": {"attributes": {"zip": "10115"}}})
+        for i in range(12):
+            kind = {"thingTypeName": "Lamp"} if i % 2 else {}
+            iot.create_thing(thingName=f"dev:{i}", attributePayload={
+                "attributes": {"watt": str(i * 10), "Color": ("red", "Green", "blue")[i % 3]}}, **kind)
+        iot.add_thing_to_thing_group(thingGroupName="Mitte", thingName="dev:3")
+        iot.add_thing_to_thing_group(thingGroupName="Berlin", thingName="dev:4")
+
+        def found(query, **more):
+            return [int(x["thingName"][4:]) for x in pages(iot.search_index, "things", queryString=query, **more)[0]]
+
+        for query, want in (
+                ("thingName:dev\\:3", [3]), ("thingName:DEV*", list(range(12))), ("thingName:*1", [1, 11]),
+                ("thingName:dev?1*", [1, 10, 11]), ('thingName:"dev:7"', [7]), ("thingName:*", list(range(12))),
+                ("thingTypeName:lamp AND attributes.Color:red", [3, 9]), ("attributes.Color:green", [1, 4, 7, 10]),
+                ("attributes.color:green", []), ("attributes.watt:[30 TO 50]", [3, 4, 5]),
+                ("attributes.watt:{30 TO 50}", [4]), ("attributes.watt:{30 TO 50]", [4, 5]),
+                ("attributes.watt>=100", [10, 11]), ("attributes.watt<20", [0, 1]), ("attributes.watt > 100", [11]),
+                ('attributes.Color:["blue" TO "green"]', [1, 2, 4, 5, 7, 8, 10, 11]),
+                ("attributes.Color:(red OR blue) attributes.watt<40", [0, 2, 3]),
+                ("thingGroupNames:Mitte", [3]), ("thingGroupNames:(mitte OR berlin)", [3, 4]),
+                ("lamp blue", [5, 11]), ("NOT thingTypeName:Lamp AND attributes.watt<50", [0, 2, 4]),
+                ("thingName:(dev* AND -dev\\:1*) attributes.watt<60", [0, 2, 3, 4, 5]),
+                ("thingTypeName:Lamp NOT attributes.Color:red", [1, 5, 7, 11]),
+                ("NOT (thingTypeName:Lamp OR attributes.Color:red)", [2, 4, 8, 10]),
+                ("attributes.Color:* NOT attributes.watt:*0", []), ("attributes.watt:'; DROP", []),
+                ("attributes.x%y:_", []), ("100", [10])):
+            tap.equal(found(query), want, query)
+        things, count = pages(iot.search_index, "things", queryString="lamp", maxResults=4)
+        tap.equal(([x["thingName"] for x in things], count), ([f"dev:{i}" for i in range(1, 12, 2)], 2), "pages")
+        got = iot.search_index(queryString="thingName:dev\\:3")["things"][0]
+        got.pop("thingId")
+        tap.equal(got, {"thingName": "dev:3", "thingTypeName": "Lamp", "thingGroupNames": ["Mitte"],
+                        "attributes": {"watt": "30", "Color": "red"}}, "a thing")
+        groups = iot.search_index(indexName="AWS_ThingGroups", queryString="parentGroupNames:berlin")["thingGroups"]
+        groups[0].pop("thingGroupId")
+        tap.equal(groups, [{"thingGroupName": "Mitte", "thingGroupDescription": "where Mitte",
+                            "parentGroupNames": ["Berlin"], "attributes": {"zip": "10115"}}], "groups")
+        tap.equal(len(iot.search_index(indexName="AWS_ThingGroups", queryString="attributes.zip:101*")["thingGroups"]),
+                  2, "by attribute")
+        for query, text in (("thingName:", "a word is expected"), ("(a", "is not closed"), ("a)", "nothing was opened"),
+                            ("colour:red", "colour is not a field"), ("connectivity.connected:true", "is not a field"),
+                            ("a AND", "a word is expected"), ('"a', "quotes"), ("attributes.a:[1 2]", "TO is expected"),
+                            (" ".join("abcdefghijklm"), "at most 12 terms"), ("(" * 20 + "a" + ")" * 20, "16 deep"),
+                            ("a" * 1001, "at most 1000")):
+            says(refused("InvalidQueryException", 400, iot.search_index, queryString=query), text)
+        refused("ResourceNotFoundException", 404, iot.search_index, indexName="other", queryString="a")
+        tap.equal(iot.describe_index(indexName="AWS_Things")["indexStatus"], "ACTIVE", "the index")
+        refused("ResourceNotFoundException", 404, iot.describe_index, indexName="other")
+        tap.equal(iot.get_indexing_configuration()["thingIndexingConfiguration"]["thingIndexingMode"], "OFF", "off")
+        iot.update_indexing_configuration(thingIndexingConfiguration={"thingIndexingMode": "REGISTRY"})
+        iot.update_indexing_configuration(thingGroupIndexingConfiguration={"thingGroupIndexingMode": "ON"})
+        config = iot.get_indexing_configuration()
+        tap.equal((config["thingIndexingConfiguration"], config["thingGroupIndexingConfiguration"]),
+                  ({"thingIndexingMode": "REGISTRY"}, {"thingGroupIndexingMode": "ON"}), "kept")
+        refused("InvalidRequestException", 400, iot.update_indexing_configuration,
+                thingIndexingConfiguration={"thingIndexingMode": "ALL"})
+
+
 def test_tenant_limits():
     """iot.quota.things and iot.enforce_prefix of a tenant"""
     with alone() as weir:

@@ -16,6 +16,7 @@
 #include "engine/config.h"
 #include "engine/observe/log.h"
 #include "engine/registry/authority.h"
+#include "engine/registry/things.h"
 
 #include "sql/base/banned.h"
 
@@ -163,6 +164,16 @@ static void make_policy(struct wr_api_call *c, struct wr_db *db, const struct ro
     wr_buf_release(&all);
 }
 
+static void make_thing_type(struct wr_api_call *c, struct wr_db *db, const struct row *t)
+{
+    const char *name = json_string_value(json_object_get(t->features, "iot.default_thing_type"));
+    char id[37];
+    if (name) {
+        wr_api_make_id(id);
+        wr_thing_type_ensure(db, c->realm, name, id, c->now_ms);
+    }
+}
+
 // It cannot be enabled: that stays to be seen, and can be tried again.
 static void give_up(struct wr_api_call *c, struct wr_db *db, struct row *t, const char *why)
 {
@@ -181,6 +192,7 @@ static void run_enable(struct wr_api_call *c, struct wr_db *db)
             give_up(c, db, &t, fault.text);
         } else {
             make_policy(c, db, &t);
+            make_thing_type(c, db, &t);
         }
     }
     release_row(&t);

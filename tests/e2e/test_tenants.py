@@ -49,6 +49,8 @@ def test_life():
         tap.equal(feature(weir, "acme", "iot.enabled", True).json["state"], "ENABLED", "again: nothing happens")
         ca = tenant(weir, "acme")["certificateAuthority"]
         tap.check("BEGIN CERTIFICATE" in ca["certificatePem"] and len(ca["certificateId"]) == 64, "a CA of its own")
+        tap.equal([x["thingTypeName"] for x in iot.list_thing_types()["thingTypes"]], ["WeirDefault"],
+                  "the default thing type")
         policy = iot.get_policy(policyName="WeirDefault")
         statements = json.loads(policy["policyDocument"])["Statement"]
         tap.equal([x["Resource"] for x in statements], ["arn:aws:iot:*:*:client/*", "arn:aws:iot:*:*:topic/acme/*",

@@ -43,6 +43,21 @@ static bool check_certificate(struct wr_api_call *c, struct wr_db *db, wr_str id
 
 // ---- attach, detach
 
+// What is on its way to another tenant takes no thing along.
+static bool check_transfer(struct wr_api_call *c, struct wr_db *db, wr_str cert)
+{
+    if (wr_db_one(db, 0,
+                  "SELECT 1 FROM certificates WHERE realm=? AND cert_id=? AND "
+                  "status='PENDING_TRANSFER'",
+                  "is", c->realm, cert)) {
+        wr_api_fail(c, WR_API_INVALID_REQUEST,
+                    "The certificate %.*s is being transferred: accept, reject or cancel the "
+                    "transfer first",
+                    WR_STR_ARG(cert));
+    }
+    return !c->error;
+}
+
 // An attachment to another thing that stands in the way of one to `thing`.
 static bool check_others(struct wr_api_call *c, struct wr_db *db, int64_t thing, wr_str cert,
                          bool exclusive)
@@ -78,7 +93,8 @@ static void attach(struct wr_api_call *c, struct wr_db *db)
     int64_t thing = c->error ? 0 : wr_api_find_thing(c, db, wr_api_str(c, "thingName"));
     const char *type = wr_api_text(c, "thingPrincipalType");
     bool exclusive = type && !strcmp(type, type_text(true));
-    if (!thing || !check_certificate(c, db, cert) || !check_others(c, db, thing, cert, exclusive)) {
+    if (!thing || !check_certificate(c, db, cert) || !check_transfer(c, db, cert) ||
+        !check_others(c, db, thing, cert, exclusive)) {
         return;
     }
     int64_t is =

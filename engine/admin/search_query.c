@@ -276,14 +276,14 @@ static wr_err match(struct parser *p, const struct subject *s, const struct word
         wr_buf_add(p->sql, wr_str_of(s->field->close));
         return WR_OK;
     }
-    wr_buf_add(p->sql, WR_STR("("));
+    // Each SELECT has an index of its own, which OR would not use.
+    wr_buf_add(p->sql, WR_STR("t.id IN ("));
     bool first = true;
     for (size_t i = 0; i < p->field_count; i++) {
-        if (p->fields[i].in_all) {
-            wr_buf_add(p->sql, first ? WR_STR("") : WR_STR(" OR "));
-            wr_buf_add(p->sql, wr_str_of(p->fields[i].open));
+        if (p->fields[i].all) {
+            wr_buf_add(p->sql, first ? WR_STR("") : WR_STR(" UNION ALL "));
+            wr_buf_add(p->sql, wr_str_of(p->fields[i].all));
             write_match(p, p->fields[i].column, w);
-            wr_buf_add(p->sql, wr_str_of(p->fields[i].close));
             first = false;
         }
     }
@@ -315,8 +315,7 @@ static wr_err find_field(struct parser *p, wr_str name, size_t at, struct subjec
     for (size_t i = 0; i < p->field_count; i++) {
         wr_str known = wr_str_of(p->fields[i].name);
         bool dot = known.len && known.at[known.len - 1] == '.';
-        wr_buf_addf(&all, "%s%s%s", all.len && known.len ? ", " : "", p->fields[i].name,
-                    dot ? "NAME" : "");
+        wr_buf_addf(&all, "%s%s%s", all.len ? ", " : "", p->fields[i].name, dot ? "NAME" : "");
     }
     wr_err err = wr_fault_at(p->fault, WR_ERR_UNKNOWN, p->text, at,
                              "%.*s is not a field of this index (%s); a colon of a value is "

@@ -23,12 +23,14 @@
 // One field of an index. Its condition is `open`, a comparison of `column`, `close`.
 struct wr_search_field {
     // "thingName". With a dot at its end ("attributes."): what follows in the query is a name, and
-    // stands for ?A in `open`. "": only for words without a field.
+    // stands for ?A in `open`.
     const char *name;
     const char *open;   // "(", or "t.id IN (SELECT … WHERE … AND "
     const char *column; // "t.name"
     const char *close;
-    bool in_all; // words without a field are looked for in it
+    // For words without a field, which are looked for in it: a SELECT of t.id's, up to the
+    // comparison of `column`. NULL: they are not.
+    const char *all;
 };
 
 // Append a condition for `text` to `sql`. Values stand in `values`, an array, and in the condition

@@ -41,6 +41,7 @@
     " realm INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL COLLATE NOCASE,"         \
     " thing INTEGER NOT NULL, PRIMARY KEY(realm, name, value, thing)) WITHOUT ROWID;"          \
     "CREATE INDEX thing_attributes_name ON thing_attributes(realm, name, thing);"              \
+    "CREATE INDEX thing_attributes_value ON thing_attributes(realm, value, thing);"            \
     "CREATE TABLE thing_groups("                                                               \
     " id INTEGER PRIMARY KEY AUTOINCREMENT, realm INTEGER NOT NULL REFERENCES realms(id),"     \
     " name TEXT NOT NULL, group_id TEXT NOT NULL, parent INTEGER REFERENCES thing_groups(id)," \

@@ -300,14 +300,14 @@ static wr_err find_field(struct parser *p, wr_str name, size_t at, struct subjec
     for (size_t i = 0; i < p->field_count; i++) {
         const struct wr_search_field *f = &p->fields[i];
         wr_str known = wr_str_of(f->name);
-        if (known.len && known.at[known.len - 1] == '.' && name.len > known.len &&
-            wr_str_starts(name, known)) {
+        if (known.at[known.len - 1] != '.') {
+            if (wr_str_eq(name, known)) {
+                *out = (struct subject){f, 0};
+                return WR_OK;
+            }
+        } else if (name.len > known.len && wr_str_starts(name, known)) {
             wr_str rest = wr_str_cut(name, known.len, name.len);
             *out = (struct subject){f, add_value(p, json_stringn(rest.at, rest.len))};
-            return WR_OK;
-        }
-        if (known.len && wr_str_eq(name, known)) {
-            *out = (struct subject){f, 0};
             return WR_OK;
         }
     }

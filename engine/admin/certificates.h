@@ -8,7 +8,7 @@
 #include "engine/registry/pki.h"
 #include "engine/registry/seal.h"
 
-#define WR_CERTIFICATES_PAGE 50 // control-plane.md 13: not documented at AWS
+#define WR_CERTIFICATES_PAGE 25 // as AWS documents for ListCertificates and ListCACertificates
 
 // The `user` of the families.
 struct wr_certificates {

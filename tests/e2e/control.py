@@ -2,12 +2,14 @@
 developers did not write."""
 import json
 import os
+import subprocess
 
 import boto3
 import botocore.config
 import botocore.exceptions
 
 from http_client import ask, get
+import support
 from support import tap
 from weir import Weir
 
@@ -79,3 +81,21 @@ class Running(Weir):
         super().__init__(None, config=config, start=False, **more)
         self.start(wait=False)
         self.process.wait_line("started: pid")
+
+
+AWS = "/usr/bin/aws"  # Debian's: another may come first in PATH
+
+
+def awscli(weir, key, *arguments, region=REGION, fails=None):
+    """`aws iot …`: what it prints, parsed; with `fails` the code of the error that it must end with."""
+    if not os.path.exists(AWS):
+        raise support.Skip("no awscli here")
+    env = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "AWS_ACCESS_KEY_ID": key[0], "AWS_SECRET_ACCESS_KEY": key[1],
+           "AWS_DEFAULT_REGION": region, "AWS_EC2_METADATA_DISABLED": "true", "AWS_MAX_ATTEMPTS": "1", "AWS_PAGER": ""}
+    done = subprocess.run([AWS, "iot", *arguments, "--endpoint-url", f"http://127.0.0.1:{port(weir)}", "--output", "json"],
+                          capture_output=True, text=True, env=env, timeout=60)
+    if fails:
+        tap.check(done.returncode != 0 and f"({fails})" in done.stderr, f"{fails}: {done.stdout}{done.stderr}")
+        return None
+    tap.equal(done.returncode, 0, f"aws iot {' '.join(arguments)[:200]}: {done.stderr}")
+    return json.loads(done.stdout) if done.stdout.strip() else {}

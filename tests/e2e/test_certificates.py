@@ -8,7 +8,7 @@ import os
 import sqlite3
 import time
 
-from control import REGION, access_key, alone, client, own, pages, refused
+from control import REGION, access_key, alone, awscli, client, own, pages, refused
 from pki import Folder, id_of, openssl
 import support
 from support import tap
@@ -380,6 +380,11 @@ def test_list():
         refused("InvalidRequestException", 400, iot.list_certificates, marker="!")
         for size in (0, 251):
             refused("InvalidRequestException", 400, iot.list_certificates, pageSize=size)
+        csr = PKI.request("page")
+        for _ in range(20):
+            iot.create_certificate_from_csr(certificateSigningRequest=csr)
+        tap.equal(len(iot.list_certificates()["certificates"]), 25, "a page unless asked, as AWS documents")
+        tap.equal(len(pages(iot.list_certificates, "certificates", token="marker")[0]), 28, "all")
 
 
 STATUSES = ("ACTIVE", "INACTIVE", "REVOKED", "PENDING_TRANSFER", "REGISTER_INACTIVE", "PENDING_ACTIVATION")
@@ -601,6 +606,54 @@ def test_transfer_refused():
         tap.check("Things must be detached" in message(error), message(error))
         a.detach_thing_principal(thingName="t", principal=made["certificateArn"])
         a.transfer_certificate(**there)
+
+
+def test_awscli():
+    """Every operation with Debian's awscli"""
+    weir = alone({"admin": {"mode": "open", "auto_tenants": True}})
+    with weir:
+        a, b = ("111111111111", "x"), ("222222222222", "x")
+
+        def aws(*arguments, key=a, **more):
+            return awscli(weir, key, *arguments, **more)
+        aws("list-certificates", key=b)
+        made = aws("create-keys-and-certificate", "--set-as-active")
+        one = ("--certificate-id", made["certificateId"])
+        tap.equal(made["keyPair"]["PublicKey"], public_key(made["certificatePem"]), "a pair")
+        aws("delete-certificate", *one, fails="CertificateStateException")
+        aws("update-certificate", *one, "--new-status", "INACTIVE")
+        tap.equal(aws("describe-certificate", *one)["certificateDescription"]["status"], "INACTIVE", "changed")
+        PKI.request("cli", "/CN=cli")
+        second = aws("create-certificate-from-csr", "--certificate-signing-request", f"file://{PKI.path('cli.csr')}")
+        listed = [x["certificateId"] for x in aws("list-certificates")["certificates"]]
+        tap.equal(listed, [second["certificateId"], one[1]], "newest first")
+        tap.check("nextMarker" in aws("list-certificates", "--page-size", "1"), "a page")
+        PKI.authority("cli-ca")
+        code = aws("get-registration-code")["registrationCode"]
+        PKI.signed("cli-proof", "cli-ca", f"/CN={code}")
+        ca = aws("register-ca-certificate", "--ca-certificate", f"file://{PKI.path('cli-ca.pem')}", "--set-as-active",
+                 "--verification-certificate", f"file://{PKI.path('cli-proof.pem')}")["certificateId"]
+        tap.equal(aws("describe-ca-certificate", "--certificate-id", ca)["certificateDescription"]["status"], "ACTIVE", "CA")
+        tap.equal([x["certificateId"] for x in aws("list-ca-certificates")["certificates"]], [ca], "CAs")
+        PKI.signed("cli-device", "cli-ca")
+        device = aws("register-certificate", "--certificate-pem", f"file://{PKI.path('cli-device.pem')}")["certificateId"]
+        tap.equal([x["certificateId"] for x in aws("list-certificates-by-ca", "--ca-certificate-id", ca)["certificates"]],
+                  [device], "by CA")
+        aws("register-certificate-without-ca", "--certificate-pem", f"file://{PKI.path('cli-device.pem')}",
+            fails="ResourceAlreadyExistsException")
+        aws("update-ca-certificate", "--certificate-id", ca, "--new-status", "INACTIVE")
+        aws("delete-ca-certificate", "--certificate-id", ca)
+        aws("delete-registration-code")
+        aws("transfer-certificate", *one, "--target-aws-account", b[0], "--transfer-message", "take it")
+        tap.equal([x["transferredTo"] for x in aws("list-outgoing-certificates")["outgoingCertificates"]], [b[0]], "outgoing")
+        aws("reject-certificate-transfer", *one, "--reject-reason", "no", key=b)
+        aws("transfer-certificate", *one, "--target-aws-account", b[0])
+        aws("cancel-certificate-transfer", *one)
+        aws("transfer-certificate", *one, "--target-aws-account", b[0])
+        aws("accept-certificate-transfer", *one, "--set-as-active", key=b)
+        tap.equal(aws("describe-certificate", *one, key=b)["certificateDescription"]["status"], "ACTIVE", "theirs")
+        aws("describe-certificate", *one, fails="ResourceNotFoundException")
+        aws("delete-certificate", "--certificate-id", device)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def test_seed_flow():
     shared, to = os.path.join(temp_dir("wr-shared-"), "broker"), temp_dir("wr-download-")
     escrow = support.write_file(os.path.join(to, "escrow.key"), os.urandom(32), 0o600)
     broker = PluginBroker(PLUGIN, TOOL, shared=shared)
-    with broker, Weir(broker, {}, {"broker": {"dir": shared}, "admin": {"escrow_key": escrow},
+    with broker, Weir(broker, {}, {"broker": {"dir": shared}, "admin": {"escrow_key": escrow, "broker_ca": broker.server_ca},
                                    "mqtt": {"username": "weir", "password": "secret", "mac_key_file": broker.key_file}}) as weir:
         browse(weir, "tenant")
         tap.equal(own(weir, "GET", "/weir/v1/tenants/acme").json["state"], "ENABLED", "enabled")

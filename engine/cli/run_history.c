@@ -43,6 +43,9 @@ static void take(const struct wr_daemon *d, int64_t uptime_ms, uint64_t s[MEMBER
 void wr_daemon_history_tick(struct wr_daemon *d)
 {
     struct wr_daemon_history *h = d->history;
+    if (d->stopping) {
+        return; // what is counted is taken apart
+    }
     int64_t uptime_ms = wr_mono_since_us(d->started, wr_mono_now()) / 1000;
     if (!h || uptime_ms < h->next_ms) {
         return;

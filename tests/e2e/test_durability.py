@@ -88,7 +88,7 @@ def test_sigterm():
         first = len(each(weir))
         thread.join()
         weir.start()
-        wait_for(lambda: len(each(weir)) == count, "all messages", every=0.2)
+        wait_for(lambda: len(each(weir)) == count, "all messages", 120, every=0.2)
         wait_for(lambda: weir.totals()["live"] == 0, "the last ones to settle")
         tap.note(f"{first} before, {count - first} after")
         check_all(each(weir), count, duplicates=False)
@@ -106,7 +106,7 @@ def test_sigkill():
             weir.start(wait=False)
             weir.process.wait_line("started: pid")
         thread.join()
-        wait_for(lambda: len(each(weir)) == count, "all messages", every=0.3)
+        wait_for(lambda: len(each(weir)) == count, "all messages", 120, every=0.3)  # a busy disk syncs some hundred a second
         wait_for(lambda: weir.totals()["live"] == 0, "the last ones to settle")
         check_all(each(weir), count)
 

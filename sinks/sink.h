@@ -213,6 +213,13 @@ struct wr_secret_ask {
     void (*done)(struct wr_secret_ask *ask, wr_str secret, const char *why);
 };
 
+// A destination of InfluxDB (actions.md 4.22). Its token is a secret.
+struct wr_sink_destination {
+    const char *endpoint; // without a slash at its end
+    const char *secret, *secret_key;
+    bool v3;
+};
+
 // What a sink may ask for; one for each open sink.
 struct wr_sink_host {
     uv_loop_t *loop;
@@ -237,6 +244,10 @@ struct wr_sink_host {
     // Whether rule `rule` may post to `url`: somebody has confirmed it (actions.md 4.11). NULL: all
     // may.
     bool (*confirmed)(const struct wr_sink_host *host, wr_str rule, wr_str url);
+    // The destination with this ARN, made over the API, where rule `rule` may write to. False:
+    // there is none, or not for it now. Texts are lent until the next call. NULL: there are none.
+    bool (*destination)(const struct wr_sink_host *host, wr_str rule, wr_str arn,
+                        struct wr_sink_destination *out);
     // NULL where nobody reads secrets. `done` may be called from inside.
     void (*secret)(const struct wr_sink_host *host, struct wr_secret_ask *ask);
     bool hops_lost;   // messages come without user properties (MQTT 3.1.1): no count of hops

@@ -16,7 +16,8 @@
 struct own {
     struct wr_destinations_copy *copy;
     char arn[512], id[37], token[WR_DESTINATION_TOKEN_LEN + 1];
-    char *url; // to be asked; NULL: nobody is
+    char *url;      // to be asked; NULL: nobody is
+    json_t *influx; // settings of one to be checked; NULL
 };
 
 static void own_free(void *at)
@@ -24,6 +25,7 @@ static void own_free(void *at)
     struct own *own = at;
     wr_destinations_copy_free(own->copy);
     free(own->url);
+    json_decref(own->influx);
     free(own);
 }
 
@@ -91,7 +93,7 @@ static const char *arn_of(const struct wr_api_call *c, char out[512], const stru
 static json_t *describe(const struct wr_api_call *c, const struct row *r, bool summary)
 {
     char arn[512];
-    bool http = !strcmp(r->kind, "http");
+    bool http = !strcmp(r->kind, "http"), vpc = !strcmp(r->kind, "vpc");
     json_t *o = json_object();
     json_object_set_new(o, "arn", json_string(arn_of(c, arn, r)));
     json_object_set_new(o, "status", json_string(r->status));
@@ -102,6 +104,7 @@ static json_t *describe(const struct wr_api_call *c, const struct row *r, bool s
     json_object_set_new(o, "lastUpdatedAt", wr_api_time(r->changed_ms));
     json_object_set(o,
                     http      ? summary ? "httpUrlSummary" : "httpUrlProperties"
+                    : !vpc    ? summary ? "influxDBSummary" : "influxDBProperties"
                     : summary ? "vpcDestinationSummary"
                               : "vpcProperties",
                     r->settings);
@@ -152,37 +155,65 @@ static void check_vpc(struct wr_api_call *c, const json_t *vpc)
     }
 }
 
+static void check_influx(struct wr_api_call *c, const json_t *influx)
+{
+    static const char *const texts[] = {"endpoint", "influxDBVersion", "secretId"};
+    char where[96];
+    for (size_t i = 0; i < WR_COUNT(texts) && !c->error; i++) {
+        snprintf(where, sizeof where, "destinationConfiguration.influxDBConfiguration.%s",
+                 texts[i]);
+        (void)wr_api_check_text(c, where, json_object_get(influx, texts[i]), WR_API_ANY_PATTERN, 1,
+                                2048);
+    }
+    if (c->error) {
+        return;
+    }
+    const char *version = json_string_value(json_object_get(influx, "influxDBVersion"));
+    const json_t *type = json_object_get(influx, "secretType");
+    const json_t *key = json_object_get(influx, "secretKey");
+    if (!url_is_good(wr_str_of(json_string_value(json_object_get(influx, "endpoint"))))) {
+        wr_api_fail(c, WR_API_INVALID_REQUEST,
+                    "endpoint: expected https://HOST:PORT (or http:// on this machine)");
+    } else if (strcmp(version, "V2") != 0 && strcmp(version, "V3") != 0) {
+        wr_api_fail(c, WR_API_INVALID_REQUEST, "influxDBVersion: expected V2 or V3");
+    } else if (type && (!json_is_string(type) || strcmp(json_string_value(type), "SecretString"))) {
+        wr_api_fail(c, WR_API_INVALID_REQUEST, "secretType: weir reads SecretString only");
+    } else if (key && !json_is_string(key)) {
+        wr_api_fail(c, WR_API_INVALID_REQUEST, "secretKey: expected a string");
+    }
+}
+
 static void create_prepare(struct wr_api_call *c)
 {
     const json_t *given = wr_api_json(c, "destinationConfiguration");
     const json_t *http = json_object_get(given, "httpUrlConfiguration");
     const json_t *vpc = json_object_get(given, "vpcConfiguration");
-    if (json_object_get(given, "influxDBConfiguration")) {
+    const json_t *influx = json_object_get(given, "influxDBConfiguration");
+    int members = json_is_object(http) + json_is_object(vpc) + json_is_object(influx);
+    if (members != 1 || json_object_size(given) != 1) {
         wr_api_fail(c, WR_API_INVALID_REQUEST,
-                    "destinations of InfluxDB stand in weir.yaml: "
-                    "sinks.influxDB.destinations.NAME; a rule names one in destinationArn");
-    } else if (!json_is_object(http) == !json_is_object(vpc) || json_object_size(given) != 1) {
-        wr_api_fail(c, WR_API_INVALID_REQUEST,
-                    "destinationConfiguration: expected exactly one member, httpUrlConfiguration "
-                    "or vpcConfiguration");
+                    "destinationConfiguration: expected exactly one member, httpUrlConfiguration, "
+                    "vpcConfiguration or influxDBConfiguration");
     } else if (http) {
         check_http(c, http);
+    } else if (influx) {
+        check_influx(c, influx);
     } else {
         check_vpc(c, vpc);
     }
 }
 
-static bool has_room(struct wr_api_call *c, struct wr_db *db, bool http)
+static bool has_room(struct wr_api_call *c, struct wr_db *db, bool vpc)
 {
-    int64_t count = http ? wr_db_one(db, 0,
+    int64_t count = !vpc ? wr_db_one(db, 0,
                                      "SELECT count(*) FROM destinations d JOIN realms m ON "
-                                     "m.id=d.realm WHERE m.tenant=? AND d.kind='http'",
+                                     "m.id=d.realm WHERE m.tenant=? AND d.kind<>'vpc'",
                                      "i", c->caller.tenant)
                          : wr_db_one(db, 0,
                                      "SELECT count(*) FROM destinations WHERE realm=? AND "
                                      "kind='vpc'",
                                      "i", c->realm);
-    int64_t most = http ? WR_DESTINATION_HTTP_MAX : WR_DESTINATION_VPC_MAX;
+    int64_t most = !vpc ? WR_DESTINATION_HTTP_MAX : WR_DESTINATION_VPC_MAX;
     if (count >= most) {
         wr_api_fail(c, WR_API_LIMIT_EXCEEDED, "at most %lld destinations of this kind",
                     (long long)most);
@@ -230,14 +261,21 @@ static void create_run(struct wr_api_call *c, struct wr_db *db)
     json_t *http = json_object_get(given, "httpUrlConfiguration");
     json_t *vpc = json_object_get(given, "vpcConfiguration");
     const char *url = json_string_value(json_object_get(http, "confirmationUrl"));
+    json_t *influx = json_object_get(given, "influxDBConfiguration");
     bool confirm = http && ((const struct wr_api_rules *)wr_api_user(c))->confirm;
     struct own *own = own_of(c);
     struct wr_destination_new made;
-    if (!has_room(c, db, http != NULL)) {
+    if (!has_room(c, db, vpc != NULL)) {
         return;
     }
-    if (!wr_destinations_insert(db, c->realm, http ? "http" : "vpc", http ? http : vpc, url,
-                                confirm, c->now_ms, &made)) {
+    if (!wr_destinations_insert(db, c->realm,
+                                http  ? "http"
+                                : vpc ? "vpc"
+                                      : "influxdb",
+                                http  ? http
+                                : vpc ? vpc
+                                      : influx,
+                                url, confirm || influx, c->now_ms, &made)) {
         wr_api_fail(c, WR_API_EXISTS, "there is a destination for %s already", url);
         return;
     }
@@ -246,6 +284,7 @@ static void create_run(struct wr_api_call *c, struct wr_db *db)
     memcpy(own->id, made.id, sizeof own->id);
     memcpy(own->token, made.token, sizeof own->token);
     own->url = confirm ? wr_strdup(wr_str_of(url)) : NULL;
+    own->influx = json_incref(influx);
     read_again(c, db);
 }
 
@@ -261,6 +300,9 @@ static void after(struct wr_api_call *c)
         wr_destinations_ask(destinations_of(c), wr_api_registry(c->api),
                             ((const struct wr_api_rules *)wr_api_user(c))->admin, own->arn, own->id,
                             own->url, own->token);
+    }
+    if (own->influx) {
+        wr_destinations_check(destinations_of(c), wr_api_registry(c->api), own->id, own->influx);
     }
 }
 
@@ -336,17 +378,20 @@ static void ask_again(struct wr_api_call *c, struct wr_db *db, const struct row 
     struct own *own = own_of(c);
     bool confirm =
         !strcmp(r->kind, "http") && ((const struct wr_api_rules *)wr_api_user(c))->confirm;
+    bool influx = !strcmp(r->kind, "influxdb");
     if (confirm) {
         wr_destinations_make_token(own->token);
         own->url = wr_strdup(wr_str_of(r->url));
+    } else if (influx) {
+        own->influx = json_incref(r->settings);
     }
     memcpy(own->id, r->id, sizeof own->id);
     arn_of(c, own->arn, r);
     wr_db_run(db,
               "UPDATE destinations SET status=?, token=nullif(?,''), asked=?, changed=?, "
               "reason=NULL WHERE realm=? AND uuid=?",
-              "zziiiz", confirm ? "IN_PROGRESS" : "ENABLED", own->token, c->now_ms, c->now_ms,
-              c->realm, r->id);
+              "zziiiz", confirm || influx ? "IN_PROGRESS" : "ENABLED", own->token, c->now_ms,
+              c->now_ms, c->realm, r->id);
 }
 
 static void update_destination(struct wr_api_call *c, struct wr_db *db)

@@ -22,10 +22,22 @@ struct enabled {
     char *url;
 };
 
+// Likewise, of InfluxDB.
+struct influx {
+    int64_t tenant;
+    char region[32], id[37];
+    char *endpoint, *secret, *key;
+    bool v3;
+};
+
 struct wr_destinations_copy {
     struct enabled *at;
     size_t count;
+    struct influx *influx;
+    size_t influx_count;
 };
+
+struct check;
 
 struct wr_destinations {
     uv_loop_t *loop;
@@ -34,6 +46,9 @@ struct wr_destinations {
     struct wr_tenants_watch watch;
     struct wr_destinations_copy *copy;
     struct wr_http *http; // opened when somebody is asked
+    struct check *checks; // under way
+    void (*read_secret)(void *user, struct wr_secret_ask *ask);
+    void *secrets;
     bool closing;
 };
 
@@ -45,10 +60,61 @@ void wr_destinations_copy_free(void *at)
     for (size_t i = 0; copy && i < copy->count; i++) {
         free(copy->at[i].url);
     }
+    for (size_t i = 0; copy && i < copy->influx_count; i++) {
+        free(copy->influx[i].endpoint);
+        free(copy->influx[i].secret);
+        free(copy->influx[i].key);
+    }
     if (copy) {
         free(copy->at);
+        free(copy->influx);
         free(copy);
     }
+}
+
+static char *text_member(const json_t *settings, const char *name)
+{
+    const char *text = json_string_value(json_object_get(settings, name));
+    return wr_strdup(wr_str_of(text ? text : ""));
+}
+
+// Without slashes at its end.
+static char *endpoint_member(const json_t *settings)
+{
+    char *endpoint = text_member(settings, "endpoint");
+    for (size_t len = strlen(endpoint); len && endpoint[len - 1] == '/';) {
+        endpoint[--len] = '\0';
+    }
+    return endpoint;
+}
+
+static bool is_v3(const json_t *settings)
+{
+    const char *version = json_string_value(json_object_get(settings, "influxDBVersion"));
+    return version && !strcmp(version, "V3");
+}
+
+static void read_influx(struct wr_destinations_copy *copy, struct wr_db *db)
+{
+    struct wr_rows rows =
+        wr_db_query(db,
+                    "SELECT m.tenant, m.region, d.uuid, d.settings FROM destinations d JOIN realms "
+                    "m ON m.id=d.realm WHERE d.kind='influxdb' AND d.status='ENABLED'",
+                    "");
+    while (wr_db_next(&rows)) {
+        copy->influx = wr_realloc(copy->influx, (copy->influx_count + 1) * sizeof *copy->influx);
+        struct influx *i = &copy->influx[copy->influx_count++];
+        json_t *settings = wr_db_json(&rows, 3);
+        *i = (struct influx){.tenant = wr_db_int(&rows, 0),
+                             .endpoint = endpoint_member(settings),
+                             .secret = text_member(settings, "secretId"),
+                             .key = text_member(settings, "secretKey"),
+                             .v3 = is_v3(settings)};
+        snprintf(i->region, sizeof i->region, "%.*s", WR_STR_ARG(wr_db_str(&rows, 1)));
+        snprintf(i->id, sizeof i->id, "%.*s", WR_STR_ARG(wr_db_str(&rows, 2)));
+        json_decref(settings);
+    }
+    wr_db_end(&rows);
 }
 
 struct wr_destinations_copy *wr_destinations_read(struct wr_db *db)
@@ -66,6 +132,7 @@ struct wr_destinations_copy *wr_destinations_read(struct wr_db *db)
         snprintf(e->region, sizeof e->region, "%.*s", WR_STR_ARG(wr_db_str(&rows, 1)));
     }
     wr_db_end(&rows);
+    read_influx(copy, db);
     if (wr_db_failure(db)) {
         wr_destinations_copy_free(copy);
         return NULL;
@@ -94,6 +161,11 @@ static void on_emptied(void *user, int64_t tenant)
     }
     if (d->copy) {
         d->copy->count = kept;
+    }
+    for (size_t i = 0; d->copy && i < d->copy->influx_count; i++) {
+        if (d->copy->influx[i].tenant == tenant) {
+            d->copy->influx[i].tenant = 0; // nobody's
+        }
     }
 }
 
@@ -157,6 +229,26 @@ bool wr_destinations_cover(const struct wr_destinations *d, wr_str rule, wr_str 
     return false;
 }
 
+bool wr_destinations_influx(const struct wr_destinations *d, wr_str rule, wr_str arn,
+                            struct wr_sink_destination *out)
+{
+    wr_str region;
+    const struct wr_tenant *tenant = owner_of(d, rule, &region);
+    for (size_t i = 0; tenant && d->copy && i < d->copy->influx_count; i++) {
+        const struct influx *x = &d->copy->influx[i];
+        char full[256];
+        snprintf(full, sizeof full, "arn:aws:iot:%s:%s:ruledestination/influxdb/%s", x->region,
+                 tenant->account, x->id);
+        if (x->tenant == tenant->id && wr_str_eq(wr_str_of(x->region), region) &&
+            wr_str_eq(arn, wr_str_of(full))) {
+            *out = (struct wr_sink_destination){
+                .endpoint = x->endpoint, .secret = x->secret, .secret_key = x->key, .v3 = x->v3};
+            return true;
+        }
+    }
+    return false;
+}
+
 // ---- rows
 
 void wr_destinations_make_token(char token[WR_DESTINATION_TOKEN_LEN + 1])
@@ -176,7 +268,7 @@ bool wr_destinations_insert(struct wr_db *db, int64_t realm, const char *kind,
         return false;
     }
     wr_api_make_id(out->id);
-    if (confirm) {
+    if (confirm && !strcmp(kind, "http")) {
         wr_destinations_make_token(out->token);
     }
     wr_db_run(db,
@@ -270,13 +362,8 @@ static char *body_of(const struct wr_destinations *d, const struct wr_admin *adm
     return text;
 }
 
-void wr_destinations_ask(struct wr_destinations *d, struct wr_registry *registry,
-                         const struct wr_admin *admin, const char *arn, const char *id,
-                         const char *url, const char *token)
+static void open_http(struct wr_destinations *d)
 {
-    if (d->closing) {
-        return;
-    }
     if (!d->http) {
         const struct wr_sink_impl *http = http_kind(d->config);
         const char *ca = http ? wr_settings_get(wr_config_sink(d->config, http), "ca_file") : "";
@@ -284,6 +371,16 @@ void wr_destinations_ask(struct wr_destinations *d, struct wr_registry *registry
                                                                  .response_max = ANSWER_MAX,
                                                                  .ca_file = ca && *ca ? ca : NULL});
     }
+}
+
+void wr_destinations_ask(struct wr_destinations *d, struct wr_registry *registry,
+                         const struct wr_admin *admin, const char *arn, const char *id,
+                         const char *url, const char *token)
+{
+    if (d->closing) {
+        return;
+    }
+    open_http(d);
     struct ask *a = wr_zalloc(sizeof *a);
     a->d = d;
     a->registry = registry;
@@ -306,6 +403,152 @@ void wr_destinations_ask(struct wr_destinations *d, struct wr_registry *registry
                                           .done = on_answered};
     wr_http_send(d->http, &a->request);
     wr_buf_release(&target);
+}
+
+// ---- InfluxDB: does it take the token?
+
+struct check {
+    struct wr_registry_job job; // first
+    struct wr_secret_ask ask;
+    struct wr_http_request request;
+    struct wr_destinations *d; // NULL: closed meanwhile
+    struct check *next;
+    struct wr_registry *registry;
+    struct wr_destinations_copy *copy;
+    char id[37];
+    char *endpoint, *secret, *key;
+    bool v3;
+    struct wr_buf bearer;
+    char reason[256]; // "": it does
+};
+
+static void check_free(struct check *c)
+{
+    for (struct check **at = c->d ? &c->d->checks : NULL; at && *at; at = &(*at)->next) {
+        if (*at == c) {
+            *at = c->next;
+            break;
+        }
+    }
+    wr_destinations_copy_free(c->copy);
+    wr_secret_release(&c->bearer);
+    free(c->endpoint);
+    free(c->secret);
+    free(c->key);
+    free(c);
+}
+
+// Thread: the registry's.
+static void note_check(struct wr_registry_job *job, struct wr_db *db)
+{
+    struct check *c = (struct check *)job;
+    wr_db_run(db,
+              "UPDATE destinations SET status=?, reason=nullif(?,'') WHERE uuid=? AND "
+              "status='IN_PROGRESS'",
+              "zzz", *c->reason ? "ERROR" : "ENABLED", c->reason, c->id);
+    c->copy = wr_destinations_read(db);
+}
+
+static void on_check_noted(struct wr_registry_job *job)
+{
+    struct check *c = (struct check *)job;
+    if (c->d && !job->failed) {
+        wr_destinations_take(c->d, c->copy);
+        c->copy = NULL;
+    }
+    check_free(c);
+}
+
+static void end_check(struct check *c)
+{
+    if (*c->reason) {
+        wr_log(WR_LOG_WARN, "admin", "destination %s: %s", c->id, c->reason);
+    }
+    c->job.write = true;
+    c->job.run = note_check;
+    c->job.done = on_check_noted;
+    wr_registry_submit(c->registry, &c->job);
+}
+
+static void on_checked(struct wr_http_request *request, const struct wr_http_response *r)
+{
+    struct check *c = WR_CONTAINER(request, struct check, request);
+    if (r->outcome == WR_HTTP_CANCELLED || !c->d) {
+        check_free(c);
+        return;
+    }
+    if (r->outcome != WR_HTTP_ANSWERED) {
+        snprintf(c->reason, sizeof c->reason, "InfluxDB cannot be asked: %s", r->why);
+    } else if (r->status / 100 != 2) {
+        snprintf(c->reason, sizeof c->reason, "InfluxDB answered with status %d", r->status);
+    }
+    end_check(c);
+}
+
+static void on_token(struct wr_secret_ask *ask, wr_str secret, const char *why)
+{
+    struct check *c = WR_CONTAINER(ask, struct check, ask);
+    if (!c->d) {
+        check_free(c);
+        return;
+    }
+    if (!secret.at || !secret.len || memchr(secret.at, '\n', secret.len)) {
+        snprintf(c->reason, sizeof c->reason, "the token is not known: %s",
+                 why ? why : "the secret is no token");
+        end_check(c);
+        return;
+    }
+    wr_buf_add(&c->bearer, c->v3 ? WR_STR("Bearer ") : WR_STR("Token "));
+    wr_buf_add(&c->bearer, secret);
+    struct wr_buf url = {0};
+    wr_buf_addf(&url, "%s%s", c->endpoint,
+                c->v3 ? "/api/v3/configure/database?format=json" : "/api/v2/me");
+    const struct wr_http_header headers[] = {
+        {WR_STR("Authorization"), wr_buf_str(&c->bearer)},
+    };
+    c->request = (struct wr_http_request){.method = "GET",
+                                          .url = wr_buf_str(&url),
+                                          .headers = headers,
+                                          .header_count = WR_COUNT(headers),
+                                          .secret = true,
+                                          .done = on_checked};
+    open_http(c->d);
+    wr_http_send(c->d->http, &c->request);
+    wr_buf_release(&url);
+}
+
+void wr_destinations_set_secrets(struct wr_destinations *d,
+                                 void (*read)(void *user, struct wr_secret_ask *ask), void *user)
+{
+    if (d) {
+        d->read_secret = read;
+        d->secrets = user;
+    }
+}
+
+void wr_destinations_check(struct wr_destinations *d, struct wr_registry *registry, const char *id,
+                           const json_t *settings)
+{
+    if (d->closing) {
+        return;
+    }
+    struct check *c = wr_zalloc(sizeof *c);
+    c->d = d;
+    c->registry = registry;
+    c->next = d->checks;
+    d->checks = c;
+    snprintf(c->id, sizeof c->id, "%s", id);
+    c->endpoint = endpoint_member(settings);
+    c->secret = text_member(settings, "secretId");
+    c->key = text_member(settings, "secretKey");
+    c->v3 = is_v3(settings);
+    c->ask = (struct wr_secret_ask){
+        .id = wr_str_of(c->secret), .key = wr_str_of(c->key), .anew = true, .done = on_token};
+    if (d->read_secret) {
+        d->read_secret(d->secrets, &c->ask);
+    } else {
+        on_token(&c->ask, (wr_str){0}, "there are no secrets here");
+    }
 }
 
 // ---- rules
@@ -383,8 +626,14 @@ void wr_destinations_free(struct wr_destinations *d)
 
 void wr_destinations_close(struct wr_destinations *d, void (*done)(void *user), void *user)
 {
-    if (d && d->http) {
+    for (struct check *c = d ? d->checks : NULL; c; c = c->next) {
+        c->d = NULL; // whatever it waits for, it ends without us
+    }
+    if (d) {
+        d->checks = NULL;
         d->closing = true;
+    }
+    if (d && d->http) {
         wr_http_close(d->http, done, user);
     } else {
         done(user);

@@ -41,14 +41,22 @@ bool wr_destinations_confirm(const struct wr_destinations *d);
 // that is ENABLED covers it, or none has to.
 bool wr_destinations_cover(const struct wr_destinations *d, wr_str rule, wr_str url);
 
+// The InfluxDB of this ARN, if a rule of this name may write there: wr_sinks_options.destination.
+bool wr_destinations_influx(const struct wr_destinations *d, wr_str rule, wr_str arn,
+                            struct wr_sink_destination *out);
+
+// Who reads secrets; lent until close. NULL is accepted for `d`.
+void wr_destinations_set_secrets(struct wr_destinations *d,
+                                 void (*read)(void *user, struct wr_secret_ask *ask), void *user);
+
 // Whoever changes the table reads it anew in the same transaction, and has it taken after the
 // commit. Give; NULL after a failure of the database. Thread: the registry's.
 struct wr_destinations_copy *wr_destinations_read(struct wr_db *db);
 void wr_destinations_copy_free(void *copy);
 void wr_destinations_take(struct wr_destinations *d, struct wr_destinations_copy *copy);
 
-// A new one, for http. Writes its id and, when it has to be confirmed, its token; else that is "".
-// False: there is one for this URL already. Thread: the registry's.
+// A new one. Writes its id and, when it is http and has to be confirmed, its token; else that is
+// "". False: there is one for this URL already. Thread: the registry's.
 struct wr_destination_new {
     char id[37];
     char token[WR_DESTINATION_TOKEN_LEN + 1];
@@ -62,6 +70,11 @@ void wr_destinations_make_token(char token[WR_DESTINATION_TOKEN_LEN + 1]);
 void wr_destinations_ask(struct wr_destinations *d, struct wr_registry *registry,
                          const struct wr_admin *admin, const char *arn, const char *id,
                          const char *url, const char *token);
+
+// Ask an InfluxDB whether it takes the token; `settings` are those of its row. It is ENABLED or in
+// ERROR then (actions.md 4.22).
+void wr_destinations_check(struct wr_destinations *d, struct wr_registry *registry, const char *id,
+                           const json_t *settings);
 
 // What a rule's http actions need confirmed: each URL once, in `urls` (room for
 // WR_RULE_ACTIONS_MAX + 1), borrowed from the rule. SIZE_MAX with a fault: a URL with templates and

@@ -256,6 +256,12 @@ static bool confirmed(void *user, wr_str rule, wr_str url)
     return wr_destinations_cover(d->destinations, rule, url);
 }
 
+static bool destination(void *user, wr_str rule, wr_str arn, struct wr_sink_destination *out)
+{
+    const struct wr_daemon *d = user;
+    return wr_destinations_influx(d->destinations, rule, arn, out);
+}
+
 static void read_secret(void *user, struct wr_secret_ask *ask)
 {
     wr_lookups_secret(user, ask);
@@ -271,6 +277,7 @@ void wr_daemon_open_flow(struct wr_daemon *d)
                                            .publish = publish,
                                            .publish_user = d,
                                            .confirmed = confirmed,
+                                           .destination = destination,
                                            .hops_lost = strcmp(c->mqtt_version, "5") != 0,
                                            .reads_kafka = strcmp(c->source, "mqtt") != 0,
                                            .aws_limits = strcmp(c->limits, "aws") == 0};
@@ -282,6 +289,7 @@ void wr_daemon_open_flow(struct wr_daemon *d)
     const struct wr_lookups_options lookups = lookups_options(d);
     d->lookups = wr_lookups_new(&lookups);
     wr_sinks_set_secrets(d->sinks, read_secret, d->lookups);
+    wr_destinations_set_secrets(d->destinations, read_secret, d->lookups);
     d->ring = c->ring_bytes ? wr_ring_new((size_t)c->ring_bytes) : NULL;
     const struct wr_flow_options flow = flow_options(d);
     d->flow = wr_flow_new(&flow);

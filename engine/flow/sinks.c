@@ -127,6 +127,13 @@ static bool host_confirmed(const struct wr_sink_host *host, wr_str rule, wr_str 
     return s->options.confirmed(s->options.publish_user, rule, url);
 }
 
+static bool host_destination(const struct wr_sink_host *host, wr_str rule, wr_str arn,
+                             struct wr_sink_destination *out)
+{
+    struct wr_sinks *s = sinks_of(host);
+    return s->options.destination(s->options.publish_user, rule, arn, out);
+}
+
 // ---- clients
 
 static void aws_log(void *user, enum wr_aws_level level, const char *line)
@@ -264,6 +271,7 @@ struct wr_sinks *wr_sinks_new(const struct wr_sinks_options *options)
             .log = host_log,
             .publish = options->publish ? host_publish : NULL,
             .confirmed = options->confirmed ? host_confirmed : NULL,
+            .destination = options->destination ? host_destination : NULL,
             .hops_lost = options->hops_lost,
             .reads_kafka = options->reads_kafka,
             .aws_limits = options->aws_limits,

@@ -20,8 +20,10 @@ struct wr_sinks_options {
     void (*publish)(void *user, const struct wr_publish *p);
     void *publish_user;
     bool (*confirmed)(void *user, wr_str rule,
-                      wr_str url);           // sink.h; the user of publish. NULL: all
-    bool hops_lost, reads_kafka, aws_limits; // as in struct wr_sink_host
+                      wr_str url); // sink.h; the user of publish. NULL: all
+    bool (*destination)(void *user, wr_str rule, wr_str arn,
+                        struct wr_sink_destination *out); // likewise. NULL: none
+    bool hops_lost, reads_kafka, aws_limits;              // as in struct wr_sink_host
 };
 
 // Give: wr_sinks_free() it once all are closed.

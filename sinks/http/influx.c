@@ -459,11 +459,27 @@ static wr_err open_files(struct influx *s, const struct wr_settings *settings,
     return err;
 }
 
+// Of weir.yaml, or made over the API: then whether the rule may have it is asked each time. NULL.
+static const struct wr_influx_destination *destination_of(struct influx *s,
+                                                          const struct wr_record *rec)
+{
+    const struct wr_sink_host *host = s->sink->host;
+    wr_str arn = rec->params[WR_INFLUX_DESTINATION].text;
+    struct wr_influx_destination *d = wr_influx_destination_find(s->destinations, arn);
+    struct wr_sink_destination made;
+    if (d && !d->made) {
+        return d;
+    }
+    if (!host->destination || !host->destination(host, rec->rule_name, arn, &made)) {
+        return NULL;
+    }
+    return d ? d : wr_influx_destination_add(&s->destinations, arn, &made);
+}
+
 static void submit(struct wr_sink *self, struct wr_record *rec)
 {
     struct influx *s = self->state;
-    const struct wr_influx_destination *d =
-        wr_influx_destination_find(s->destinations, rec->params[WR_INFLUX_DESTINATION].text);
+    const struct wr_influx_destination *d = destination_of(s, rec);
     bool to_file = s->files && !(d && wr_url_is_loopback(wr_str_of(d->endpoint)));
     struct item *item = wr_arena_alloc(rec->arena, sizeof *item);
     struct wr_buf lines;
@@ -472,7 +488,8 @@ static void submit(struct wr_sink *self, struct wr_record *rec)
     s->held++;
     const char *trouble =
         !d && !to_file
-            ? "that weir.yaml does not have this destination (sinks.influxDB.destinations)"
+            ? "that weir.yaml does not have this destination (sinks.influxDB.destinations), and "
+              "there is no topic rule destination that is ENABLED"
         : !rec->body_json ? "a result that is no JSON"
         : !item           ? "that the message is over its limit of memory"
         : d && *d->secret && !to_file && !self->host->secret

@@ -107,15 +107,46 @@ void wr_influx_destinations_free(struct wr_influx_destination *first)
         }
         wr_buf_release(&d->bearer);
         free(d->endpoint);
+        free(d->made);
         free(d);
     }
+}
+
+static wr_str name_of(wr_str arn)
+{
+    const char *slash = arn.at ? memrchr(arn.at, '/', arn.len) : NULL;
+    return slash ? wr_str_cut(arn, (size_t)(slash + 1 - arn.at), arn.len) : arn;
+}
+
+struct wr_influx_destination *wr_influx_destination_add(struct wr_influx_destination **first,
+                                                        wr_str arn,
+                                                        const struct wr_sink_destination *from)
+{
+    wr_str name = name_of(arn);
+    size_t secret = strlen(from->secret) + 1, key = strlen(from->secret_key) + 1;
+    struct wr_influx_destination *d = wr_zalloc(sizeof *d);
+    d->made = wr_alloc(name.len + 1 + secret + key);
+    memcpy(d->made, name.at, name.len);
+    d->made[name.len] = '\0';
+    memcpy(d->made + name.len + 1, from->secret, secret);
+    memcpy(d->made + name.len + 1 + secret, from->secret_key, key);
+    d->name = d->made;
+    d->secret = d->made + name.len + 1;
+    d->secret_key = d->secret + secret;
+    d->token_file = "";
+    d->endpoint = wr_strdup(wr_str_of(from->endpoint));
+    d->v3 = from->v3;
+    while (*first) {
+        first = &(*first)->next;
+    }
+    *first = d;
+    return d;
 }
 
 struct wr_influx_destination *wr_influx_destination_find(struct wr_influx_destination *first,
                                                          wr_str arn)
 {
-    const char *slash = arn.at ? memrchr(arn.at, '/', arn.len) : NULL;
-    wr_str name = slash ? wr_str_cut(arn, (size_t)(slash + 1 - arn.at), arn.len) : arn;
+    wr_str name = name_of(arn);
     struct wr_influx_destination *d = first;
     while (d && !wr_str_eq(wr_str_of(d->name), name)) {
         d = d->next;

@@ -39,6 +39,7 @@ struct wr_influx_destination {
     const char *token_file;          // "": none
     const char *secret, *secret_key; // "": none
     struct wr_buf bearer;            // of token_file: "Token …"; empty: none
+    char *made;                      // made over the API: its texts; NULL: of the settings
     struct wr_influx_destination *next;
 };
 
@@ -52,6 +53,11 @@ void wr_influx_destinations_free(struct wr_influx_destination *first);
 // By the last part of …:ruledestination/influxdb/NAME; NULL.
 struct wr_influx_destination *wr_influx_destination_find(struct wr_influx_destination *first,
                                                          wr_str arn);
+
+// One that was made over the API, behind the others. Its texts are copied.
+struct wr_influx_destination *wr_influx_destination_add(struct wr_influx_destination **first,
+                                                        wr_str arn,
+                                                        const struct wr_sink_destination *from);
 
 // Read the token of token_file, again. Blocks for a small file.
 wr_err wr_influx_token_read(struct wr_influx_destination *d, struct wr_fault *fault) WR_MUST_CHECK;

@@ -5,12 +5,13 @@ usage: test_destinations.py BUILD/weir [test_NAME]...
 """
 import json
 
-from control import alone, client, pages, port, refused
-from http_client import get
+from control import alone, client, pages, port, refused, sock
+from http_client import ask, get
 from http_server import Server
 import support
 from support import Broker, tap, wait_for
 from test_control_cli import cli
+from test_http import put_secret
 from weir import ROLE, Weir, rule, s3
 
 HERE = {"region": "eu-west-1"}
@@ -182,6 +183,62 @@ def test_without():
         wait_for(lambda: server.seen("/to"), "the request")
         tap.equal(server.seen("/hook/"), [], "nobody was asked")
         tap.equal(len(iot.list_topic_rule_destinations()["destinationSummaries"]), 1, "none was made")
+
+
+def test_influx():
+    """influxDB: checked with its token; ENABLED or ERROR; rules of its tenant and region write there, no others"""
+    config = {**HERE, "sinks": {"influxDB": {"mode": "aws"}}}
+    with Server() as server, Broker() as broker, Weir(broker, config=config) as weir:
+        put_secret(weir, "token", json.dumps({"influx": "hush-1"}))
+
+        def create(endpoint=server.url, **more):
+            return ask(sock(weir), "POST", "/destinations", body=json.dumps({"destinationConfiguration": {
+                "influxDBConfiguration": {"endpoint": endpoint, "influxDBVersion": "V2", "secretId": "token",
+                                          "secretKey": "influx", **more}}}))
+
+        def shown(arn):
+            return ask(sock(weir), "GET", "/destinations/" + arn).json["topicRuleDestination"]
+
+        made = create().json["topicRuleDestination"]
+        tap.equal((made["status"], made["influxDBProperties"]["endpoint"]), ("IN_PROGRESS", server.url), "made")
+        tap.check(":ruledestination/influxdb/" in made["arn"], made["arn"])
+        wait_for(lambda: shown(made["arn"])["status"] == "ENABLED", "the check")
+        request = server.seen("/api/v2/me")[0]
+        tap.equal((request.method, request.headers["Authorization"]), ("GET", "Token hush-1"), "version 2")
+        three = create(influxDBVersion="V3").json["topicRuleDestination"]
+        wait_for(lambda: shown(three["arn"])["status"] == "ENABLED", "the check")
+        tap.equal(server.seen("/api/v3/configure/database")[0].headers["Authorization"], "Bearer hush-1", "version 3")
+
+        def write(arn):
+            return rule("SELECT * FROM 'a/+'", {"influxDB": {"destinationArn": arn, "roleArn": ROLE, "databaseName": "db",
+                                                             "tableName": "t", "organization": "o"}},
+                        error=s3("late", "${topic(2)}"))
+        here, there = (client(weir, region=r) for r in ("eu-west-1", "us-east-1"))
+        for region in ("eu-west-1", "us-east-1"):
+            answer = ask(sock(weir), "POST", "/rules/w", body=json.dumps(write(made["arn"])),
+                         headers={"X-Weir-Region": region})
+            tap.equal(answer.status, 200, answer.text)
+        broker.publish("a/1", '{"timestamp": 7, "n": 1.5}')
+        wait_for(lambda: server.seen("/api/v2/write"), "the points")
+        points = server.seen("/api/v2/write")
+        tap.equal((points[0].body, points[0].headers["Authorization"]), (b"t n=1.5 7\n", "Token hush-1"), "written")
+        failure = json.loads(wait_for(lambda: weir.objects("late").get("1"), "the other region's failure"))
+        tap.check("destination" in failure["failures"][0]["errorMessage"], failure["failures"][0]["errorMessage"])
+        here.update_topic_rule_destination(arn=made["arn"], status="DISABLED")
+        there.delete_topic_rule(ruleName="w")
+        broker.publish("a/2", '{"timestamp": 8, "n": 1.5}')
+        wait_for(lambda: "2" in weir.objects("late"), "a disabled one takes nothing")
+        tap.equal(len(server.seen("/api/v2/write")), 1, "nothing was written")
+        server.say("/api/v2/me", 401)
+        here.update_topic_rule_destination(arn=made["arn"], status="IN_PROGRESS")
+        wait_for(lambda: shown(made["arn"])["status"] == "ERROR", "the check")
+        tap.check("status 401" in shown(made["arn"])["statusReason"], "the reason")
+        lost = create(secretId="nosuch").json["topicRuleDestination"]
+        wait_for(lambda: "token is not known" in shown(lost["arn"]).get("statusReason", ""), "the reason")
+        for more in ({"endpoint": "http://example.com"}, {"influxDBVersion": "V4"}, {"secretId": ""},
+                     {"secretType": "SecretBinary"}):
+            tap.equal(create(**more).status, 400, more)
+        tap.check("hush" not in weir.log, "the token in the log")
 
 
 if __name__ == "__main__":

@@ -64,7 +64,8 @@ static json_t *arns_of(const struct wr_api_call *c)
         json_object_foreach((json_t *)(uintptr_t)from[i], name, value)
         {
             const char *text = json_string_value(value);
-            if (text && !strncmp(text, "arn:", 4)) {
+            // A pass phrase may be any text.
+            if (text && !strncmp(text, "arn:", 4) && strcmp(name, "passphrase") != 0) {
                 add_arn(arns, text);
             }
         }

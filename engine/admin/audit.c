@@ -30,6 +30,7 @@ struct wr_audit {
     uv_thread_t thread;
     struct wr_letter end;
     atomic_uint_fast64_t lines, failures, counted;
+    atomic_bool failing;
     void (*closed)(void *user);
     void *user;
 
@@ -164,8 +165,8 @@ static bool write_out(struct wr_audit *a)
 
 static bool sync_out(struct wr_audit *a)
 {
-    a->dirty = false;
-    return fdatasync(a->fd) == 0;
+    a->dirty = fdatasync(a->fd) != 0; // tried again in a moment
+    return !a->dirty;
 }
 
 static void complain(struct wr_audit *a)
@@ -241,6 +242,7 @@ static bool take(struct wr_audit *a, struct wr_letter *letters)
         }
     }
     atomic_fetch_add(&a->lines, good ? lines : 0);
+    atomic_store(&a->failing, !good);
     give_back(a, letters, good);
     return ended;
 }
@@ -367,7 +369,8 @@ void wr_audit_stats(const struct wr_audit *a, struct wr_audit_stats *out)
 {
     *out = (struct wr_audit_stats){.lines = atomic_load(&a->lines),
                                    .failures = atomic_load(&a->failures),
-                                   .counted = atomic_load(&a->counted)};
+                                   .counted = atomic_load(&a->counted),
+                                   .failing = atomic_load(&a->failing)};
 }
 
 void wr_audit_close(struct wr_audit *a, void (*closed)(void *user), void *user)

@@ -53,6 +53,7 @@ void wr_audit_write(struct wr_audit *a, const struct wr_audit_entry *entry,
 
 struct wr_audit_stats {
     uint64_t lines, failures, counted; // counted: refused calls without a line of their own
+    bool failing;                      // the last attempt to write failed
 };
 void wr_audit_stats(const struct wr_audit *a, struct wr_audit_stats *out);
 

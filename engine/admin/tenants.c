@@ -393,8 +393,12 @@ const struct wr_token *wr_tenants_token(const struct wr_tenants *t, const unsign
 bool wr_tenants_note_use(struct wr_tenants *t, const char *key, int64_t token, int64_t now_ms)
 {
     int64_t *used = NULL;
-    for (size_t i = 0; key && i < t->copy->key_count && !used; i++) {
-        used = strcmp(t->copy->keys[i].id, key) ? NULL : &t->copy->keys[i].used_ms;
+    if (key && t->copy->key_count) {
+        struct wr_access_key wanted;
+        copy_text(wanted.id, sizeof wanted.id, wr_str_of(key));
+        struct wr_access_key *found =
+            bsearch(&wanted, t->copy->keys, t->copy->key_count, sizeof wanted, by_id);
+        used = found ? &found->used_ms : NULL;
     }
     for (size_t i = 0; !key && i < t->copy->token_count && !used; i++) {
         used = t->copy->tokens[i].id != token ? NULL : &t->copy->tokens[i].used_ms;

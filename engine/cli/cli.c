@@ -391,8 +391,8 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  weir trace --rule alerts --why\n"
      "  weir trace --rule alerts --topic 'site/kiln/#' --sample 100 --json\n",
      false, wr_cli_trace},
-    {"admin", "[METHOD] /PATH [BODY] [--socket FILE] [--follow]",
-     "one call to the admin socket of a running weir",
+    {"admin", "[METHOD] /PATH [BODY] [--socket FILE] [--follow] | backup FILE",
+     "one call to the admin socket of a running weir; a backup of the registry",
      "  METHOD               without it GET, with a BODY POST\n"
      "  /PATH                such as /weir/v1/status, /metrics, /readyz\n"
      "  --socket FILE        the socket; without it admin.socket, or admin.sock in the state "
@@ -401,12 +401,18 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  -c, --config FILE    where to find the socket; without it ./weir.yaml if there is one\n"
      "  --state-dir FOLDER   the state folder itself\n"
      "\n"
+     "  backup FILE          copy the registry (tenants, things, certificates, rules of the API)\n"
+     "                       of the state folder, also while weir runs, and check the copy. To\n"
+     "                       restore: stop weir, put it in the place of registry.db, remove\n"
+     "                       registry.db-wal and registry.db-shm\n"
+     "\n"
      "Prints the answer. Who may do what: admin.users, admin.groups.\n"
      "Exit 0: done. 1: no weir runs here, or it refused. 2: wrong usage.\n"
      "\n"
      "examples:\n"
      "  weir admin /weir/v1/status\n"
-     "  weir admin /metrics --state-dir /var/lib/weir\n",
+     "  weir admin /metrics --state-dir /var/lib/weir\n"
+     "  weir admin backup /backup/registry-$(date +%F).db\n",
      false, wr_cli_admin},
     {"console", "[--no-open] [--tenant NAME] [--socket FILE]",
      "the console in a browser: prints a link that logs in, and opens it",
@@ -447,11 +453,27 @@ const struct wr_cli_command wr_cli_commands[] = {
      "  weir audit verify\n"
      "  weir audit list --tenant acme --after 1200\n",
      false, wr_cli_audit},
+    {"tenant", WR_CONTROL_USAGE(WR_TENANT_VERBS),
+     "tenants: their features, their access keys and tokens",
+     WR_CONTROL_DETAILS(
+         WR_TENANT_VERBS) "\n"
+                          "examples:\n"
+                          "  weir tenant create acme --enable\n"
+                          "  weir tenant feature acme iot.topic_prefix plant/7/\n"
+                          "  export $(weir tenant key create acme --role operator --ttl 1h)\n",
+     false, wr_cli_tenant},
     {"thing", WR_CONTROL_USAGE(WR_THING_VERBS), "the things of a tenant: devices and the like",
      WR_CONTROL_DETAILS(WR_THING_VERBS) "\n"
+                                        "CERTIFICATE is an id, the begin of one, or an ARN. "
+                                        "package: --cert is wanted when\n"
+                                        "several are attached; without --out the file is NAME.zip; "
+                                        "with --passphrase-file (its\n"
+                                        "first line) the key in it is encrypted.\n"
+                                        "\n"
                                         "examples:\n"
                                         "  weir thing create lamp1 --attribute room=hall\n"
-                                        "  weir thing list --json\n",
+                                        "  weir thing list --json\n"
+                                        "  weir thing package lamp1 --out lamp1.zip\n",
      false, wr_cli_thing},
     {"rule", WR_CONTROL_USAGE(WR_RULE_VERBS), "the topic rules of a tenant",
      WR_RULE_VERBS(WR_CONTROL_LINE_) WR_RULE_MEMBERS WR_CONTROL_COMMON_HELP
@@ -472,6 +494,33 @@ const struct wr_cli_command wr_cli_commands[] = {
                                 "  weir destinations create https://example.com/hooks\n"
                                 "  weir destinations list\n",
      false, wr_cli_destinations},
+    {"cert", WR_CONTROL_USAGE(WR_CERT_VERBS), "the certificates of a tenant",
+     WR_CONTROL_DETAILS(
+         WR_CERT_VERBS) "\n"
+                        "  --active             create: it may connect at once\n"
+                        "  --escrow             create: weir keeps the key too, sealed, for one "
+                        "device package\n"
+                        "  --csr FILE           create: a signing request (PEM); the key stays "
+                        "where it is\n"
+                        "  --key-type TYPE      create: RSA-2048, as AWS, or P-256\n"
+                        "  --out FOLDER         create: where ID.private.key, ID.public.key and "
+                        "ID.cert.pem go; "
+                        "without\n"
+                        "                       it the current folder\n"
+                        "\n"
+                        "CERTIFICATE is an id, the begin of one, or an ARN.\n"
+                        "\n"
+                        "examples:\n"
+                        "  weir cert create --active --out keys\n"
+                        "  weir cert deactivate 3f2a91\n",
+     false, wr_cli_cert},
+    {"policy", WR_CONTROL_USAGE(WR_POLICY_VERBS),
+     "the policies of a tenant: what certificates may do",
+     WR_CONTROL_DETAILS(WR_POLICY_VERBS) "\n"
+                                         "examples:\n"
+                                         "  weir policy create telemetry telemetry.json\n"
+                                         "  weir policy attach telemetry 3f2a91\n",
+     false, wr_cli_policy},
     {"help",
      "[COMMAND | functions [NAME] | options [NAME] | metrics | sql | completion SHELL | man]",
      "this list, one command, or what SQL and weir.yaml know",

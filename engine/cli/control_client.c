@@ -149,21 +149,27 @@ int wr_control_fetch(struct wr_control *c, const char *method, json_t *body, str
     return code;
 }
 
+// Release `answer` into c->answer.
+static int take_answer(struct wr_control *c, struct wr_buf *answer, int code)
+{
+    json_decref(c->answer);
+    c->answer = NULL;
+    if (code == WR_EXIT_OK) {
+        c->answer = json_loadb(answer->at ? answer->at : "", answer->len, 0, NULL);
+        if (!json_is_object(c->answer)) {
+            code = wr_control_complain(c, WR_EXIT_NO, "the answer is not a JSON object");
+        }
+    }
+    wr_buf_release(answer);
+    return code;
+}
+
 static int call(struct wr_control *c, const char *method, json_t *body, const char *path,
                 va_list args)
 {
     struct wr_buf answer = {0};
     int code = fetch(c, method, body, &answer, path, args);
-    json_decref(c->answer);
-    c->answer = NULL;
-    if (code == WR_EXIT_OK) {
-        c->answer = json_loadb(answer.at ? answer.at : "", answer.len, 0, NULL);
-        if (!json_is_object(c->answer)) {
-            code = wr_control_complain(c, WR_EXIT_NO, "the answer is not a JSON object");
-        }
-    }
-    wr_buf_release(&answer);
-    return code;
+    return take_answer(c, &answer, code);
 }
 
 int wr_control_call(struct wr_control *c, const char *method, json_t *body, const char *path, ...)
@@ -173,6 +179,19 @@ int wr_control_call(struct wr_control *c, const char *method, json_t *body, cons
     int code = call(c, method, body, path, args);
     va_end(args);
     return code;
+}
+
+int wr_control_call_of(struct wr_control *c, const char *method, json_t *body, const char *path,
+                       const struct wr_buf *query)
+{
+    struct wr_buf answer = {0}, target = {0};
+    wr_buf_addf(&target, "%s%.*s", path, WR_STR_ARG(wr_buf_str(query)));
+    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    int code = ask(c, method, text ? wr_str_of(text) : (wr_str){0}, &target, &answer);
+    free(text);
+    json_decref(body);
+    wr_buf_release(&target);
+    return take_answer(c, &answer, code);
 }
 
 static int pages(struct wr_control *c, const char *key, struct wr_buf *base)

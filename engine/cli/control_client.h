@@ -73,13 +73,15 @@ int wr_control_main(const char *command, const struct wr_control_verb *verbs,
 // One call; 0, and c->answer is what came (an object); else it has said what is wrong and this is
 // the exit status. `body` is taken; NULL: none. In `path` every %s is percent-encoded, %% is a
 // percent sign, there is nothing else. Warnings of the answer are shown on stderr.
-int wr_control_call(struct wr_control *c, const char *method, json_t *body, const char *path, ...)
-    WR_PRINTF(4, 5);
+int wr_control_call(struct wr_control *c, const char *method, json_t *body, const char *path, ...);
+// The same with a query.
+int wr_control_call_of(struct wr_control *c, const char *method, json_t *body, const char *path,
+                       const struct wr_buf *query);
 // The same for an answer that is not JSON, appended to `out`.
 int wr_control_fetch(struct wr_control *c, const char *method, json_t *body, struct wr_buf *out,
-                     const char *path, ...) WR_PRINTF(5, 6);
+                     const char *path, ...);
 // All pages of a listing, into one answer whose `key` has all items. The path may have a query.
-int wr_control_pages(struct wr_control *c, const char *key, const char *path, ...) WR_PRINTF(3, 4);
+int wr_control_pages(struct wr_control *c, const char *key, const char *path, ...);
 // A query, "?a=b&c=d": another parameter, percent-encoded, unless `value` is NULL.
 void wr_control_query(struct wr_buf *query, const char *name, const char *value);
 // The same with a query.

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/admin/admin.h"
+#include "engine/admin/audit.h"
 #include "engine/admin/page.h"
 #include "engine/observe/prometheus.h"
 #include "sql/base/json.h"
@@ -89,6 +90,13 @@ static void reasons(void *user, struct wr_buf *out)
     }
     if (spool.full) {
         wr_buf_add(out, WR_STR("the spool takes nothing more: no room (spool.max, or the disk)\n"));
+    }
+    struct wr_audit_stats audit;
+    wr_audit_stats(d->audit, &audit);
+    if (audit.failing) {
+        wr_buf_add(out,
+                   WR_STR("the audit log cannot be written: secrets are not handed out, and who "
+                          "changes something is told\n"));
     }
     if (d->stores.dead_full) {
         wr_buf_add(out, WR_STR("the dead-letter store takes nothing more: no room (dead.max, or "

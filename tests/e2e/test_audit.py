@@ -10,7 +10,7 @@ import re
 import stat
 import threading
 
-from control import access_key, alone, client, own, port, refused
+from control import access_key, alone, client, own, port, refused, sock
 from http_client import ask, get
 import support
 from support import tap, wait_for
@@ -221,6 +221,32 @@ def test_api():
         tap.equal((code, out.split()[0]), (0, "2"), out + err)
 
 
+def test_long():
+    """A log of 20,000 lines: the chain is walked, any place in it is found"""
+    with alone() as weir:
+        weir.stop()
+        path, previous, count = os.path.join(weir.dir, "long.log"), "0" * 64, 20000
+        with open(path, "wb") as f:
+            for n in range(1, count + 1):
+                line = (f'{{"seq":{n},"time":"2026-01-01T00:00:00.000Z","tenant":"{"acme" if n % 3 else "beta"}",'
+                        f'"operation":"CreateThing","outcome":"OK","pad":"{"x" * (n % 700)}","previous":"{previous}"}}').encode()
+                previous = hashlib.sha256(line).hexdigest()
+                f.write(line + b"\n")
+        tap.equal(verify(weir, 0, path), f"{count} lines, the chain holds; last: {count}, SHA-256 {previous}\n", "verify")
+        for after in (0, 1, 2, 99, 7777, 12345, 19998, 19999, 20000, 30000):
+            code, out, _ = weir.run("audit", "list", path, "--after", str(after), "--json", timeout=30)
+            seen = [json.loads(x)["seq"] for x in out.splitlines()]
+            tap.equal((code, seen == list(range(after + 1, count + 1))), (0, True), f"after {after}: {seen[:3]}…")
+        code, out, _ = weir.run("audit", "list", path, "--after", "19000", "--tenant", "beta", "--json")
+        tap.equal([json.loads(x)["seq"] for x in out.splitlines()], list(range(19002, count + 1, 3)), "of a tenant")
+        # It is also what a weir that starts goes on from.
+        os.replace(path, log_file(weir))
+        weir.start(wait=False)
+        weir.process.wait_line("started: pid")
+        access_key(weir)
+        tap.equal(json.loads(verify(weir, 0, "--json"))["last"], count + 1, "the next line")
+
+
 def test_no_disk():
     """A log that cannot be synced: the secret is not handed out and weir says so; afterwards it goes on"""
     library = os.environ.get("WR_BREAK_SYNC")
@@ -235,9 +261,11 @@ def test_no_disk():
         tap.equal((answer.status, "secretAccessKey" in answer.text), (500, False), answer.text)
         tap.check("audit log" in answer.message, answer.message)
         weir.process.wait_line("audit.log cannot be written: Input/output error")
+        tap.check("the audit log cannot be written" in get(sock(weir), "/readyz").text, "weir is not ready")
         client(weir, key).list_things()
         os.remove(broken)
         access_key(weir)
+        tap.check("audit log" not in get(sock(weir), "/readyz").text, "all is well again")
         verify(weir)
 
 

@@ -47,6 +47,8 @@ def test_life():
         tap.check(feature(weir, "acme", "iot.enabled", True).json["state"] in ("ENABLING", "ENABLED"), "begins")
         wait_state(weir, "acme", "ENABLED")
         tap.equal(feature(weir, "acme", "iot.enabled", True).json["state"], "ENABLED", "again: nothing happens")
+        tap.equal(iot.describe_thing_type(thingTypeName="WeirDefault")["thingTypeMetadata"]["deprecated"], False,
+                  "the default thing type")
         ca = tenant(weir, "acme")["certificateAuthority"]
         tap.check("BEGIN CERTIFICATE" in ca["certificatePem"] and len(ca["certificateId"]) == 64, "a CA of its own")
         tap.equal([x["thingTypeName"] for x in iot.list_thing_types()["thingTypes"]], ["WeirDefault"],

@@ -203,12 +203,19 @@ static uint32_t path_of(struct compiler *c, const struct wr_node *n, int len)
     return path_index(c, (struct wr_path){keys, (size_t)len});
 }
 
-// A path whose value is passed on as it stands, or only asked whether it is there.
+// A path whose value is passed on as it stands, or only asked whether it is there; a member of
+// something else likewise.
 static struct operand source(struct compiler *c, const struct wr_node *n, uint32_t to)
 {
     int len = path_length(c, n);
     if (len < 0) {
-        return expression(c, n, to);
+        uint32_t begin = here(c);
+        struct operand o = expression(c, n, to);
+        struct wr_ins *last = here(c) > begin ? &c->p->code.at[here(c) - 1] : NULL;
+        if (last && last->op == WR_OPC_MEMBER && last->a == to) {
+            last->op = WR_OPC_MEMBER_SOURCE;
+        }
+        return o;
     }
     const struct wr_node *outer = c->node;
     c->node = n;
@@ -631,6 +638,8 @@ static struct operand query_rows(struct compiler *c, const struct wr_query *q, u
     if (q->where) {
         into(c, q->where, work);
         emit(c, WR_OPC_JUMP_NOT_TRUE, work, 0, loop);
+        bool test = here(c) == loop + 1 + WR_ROW_TEST_LEN && wr_program_row_test(c->p, loop);
+        c->p->code.at[loop].op = test ? WR_OPC_NEXT_WHERE : WR_OPC_NEXT;
     }
     select_list(c, q, work);
     emit(c, WR_OPC_ARRAY_PUSH, to, work, 0);

@@ -276,6 +276,7 @@ static bool step(struct reading *r, const struct wr_ins *ins)
     case WR_OPC_LOAD_VAR: // what may fail, suspend, go on elsewhere, or belongs to the result
     case WR_OPC_STORE_VAR:
     case WR_OPC_MEMBER:
+    case WR_OPC_MEMBER_SOURCE:
     case WR_OPC_INDEX:
     case WR_OPC_ADD:
     case WR_OPC_SUB:
@@ -302,6 +303,7 @@ static bool step(struct reading *r, const struct wr_ins *ins)
     case WR_OPC_OBJECT_DONE:
     case WR_OPC_ROWS:
     case WR_OPC_NEXT:
+    case WR_OPC_NEXT_WHERE:
     case WR_OPC_EXISTS:
     case WR_OPC_RESULT:
     case WR_OPC_RESULT_PAYLOAD:

@@ -29,6 +29,9 @@ HELP("$a := $b.")
 OP(MOVE, REG, REG, NONE)
 HELP("$a := member $c of $b; Undefined unless $b is an Object that has it.")
 OP(MEMBER, REG, REG, CONST)
+HELP("$a := member $c of $b, as MEMBER; texts, Arrays and Objects, and numbers that are written as "
+     "they stand, are left as they stand in the message.")
+OP(MEMBER_SOURCE, REG, REG, CONST)
 HELP("$a := get($b, $c).")
 OP(INDEX, REG, REG, REG)
 HELP("$a := $b AND $c, strictly: both sides must be Booleans or Boolean texts.")
@@ -117,6 +120,10 @@ HELP(
 OP(ROWS, REG, REG, JUMP)
 HELP("$a := the next row of $b; none left: go on at $c.")
 OP(NEXT, REG, REG, JUMP)
+HELP("$a := the next row of $b that the condition may hold for; none left: go on at $c. The "
+     "condition "
+     "is the four instructions that follow, which are left out when it is known to hold.")
+OP(NEXT_WHERE, REG, REG, JUMP)
 HELP("$a := whether the Array $b has an item.")
 OP(EXISTS, REG, REG, NONE)
 HELP(

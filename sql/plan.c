@@ -182,6 +182,28 @@ static struct wr_path *all_paths(const struct wr_program *const *programs, size_
     return paths;
 }
 
+// Whether what instruction `i` loads is looked into as an Array.
+static bool looked_into(const struct wr_program *p, uint32_t i)
+{
+    for (uint32_t k = i + 1; k < p->code.len && k <= i + 2; k++) {
+        const struct wr_ins *ins = &p->code.at[k];
+        if ((ins->op == WR_OPC_ROWS || ins->op == WR_OPC_INDEX) && ins->b == p->code.at[i].a) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void want_trees(const struct wr_plan *plan, const struct wr_program *p)
+{
+    for (uint32_t i = 0; i < p->code.len; i++) {
+        if (p->code.at[i].op == WR_OPC_LOAD_PATH && looked_into(p, i)) {
+            uint32_t slot = wr_paths_slot(plan->reader->paths, &p->paths.at[p->code.at[i].b]);
+            wr_shapes_want_tree(plan->reader->shapes, slot);
+        }
+    }
+}
+
 static uint32_t *map_new(struct wr_plan *plan, const struct wr_program *p)
 {
     uint32_t *map = wr_alloc((p->paths.len + 1) * sizeof *map);
@@ -219,6 +241,7 @@ struct wr_plan *wr_plan_new_in(struct wr_readers *pool, const struct wr_program 
     for (size_t i = 0; i < count; i++) {
         plan->programs[i] = programs[i];
         plan->maps[i] = map_new(plan, programs[i]);
+        want_trees(plan, programs[i]);
     }
     return plan;
 }
@@ -247,12 +270,16 @@ wr_err wr_sql_message_read(struct wr_sql_message *m, const struct wr_plan *plan,
 {
     m->plan = plan;
     m->arena = arena;
-    m->slots = wr_arena_alloc(arena, (plan->slot_count + 1) * sizeof *m->slots);
+    bool trees = wr_shapes_wants_trees(plan->reader->shapes);
+    size_t count = plan->slot_count + (trees ? plan->path_count : 0);
+    m->slots = wr_arena_alloc(arena, (count + 1) * sizeof *m->slots);
     if (!m->slots) {
         return WR_ERR_LIMIT;
     }
+    m->trees = trees ? m->slots + plan->slot_count + 1 : NULL;
+    const struct wr_shapes_trees made = {arena, m->trees};
     m->json = wr_shapes_read(plan->reader->shapes, m->payload, m->padded ? 32 : 0, m->slots,
-                             &m->malformed_at) == WR_JSON_VALID;
+                             trees ? &made : NULL, &m->malformed_at) == WR_JSON_VALID;
     if (!m->json) {
         memset(m->slots, 0, plan->path_count * sizeof *m->slots);
         if (plan->root_slot >= 0) {

@@ -160,6 +160,7 @@ static bool constant_fits(const struct wr_program *p, const struct wr_ins *ins)
     const wr_value *k;
     switch (ins->op) {
     case WR_OPC_MEMBER:
+    case WR_OPC_MEMBER_SOURCE:
         return p->consts.at[ins->c].type == WR_STRING;
     case WR_OPC_OBJECT_PUT:
     case WR_OPC_OBJECT_SET:
@@ -196,7 +197,23 @@ static bool call_fits(const struct wr_program *p, const struct wr_ins *ins)
 // Whoever goes back goes to a NEXT, which takes fuel: every loop ends.
 static bool jump_fits(const struct wr_program *p, uint32_t from, uint32_t to)
 {
-    return to < p->code.len && (to > from || p->code.at[to].op == WR_OPC_NEXT);
+    return to < p->code.len && (to > from || p->code.at[to].op == WR_OPC_NEXT ||
+                                p->code.at[to].op == WR_OPC_NEXT_WHERE);
+}
+
+bool wr_program_row_test(const struct wr_program *p, uint32_t next)
+{
+    if (p->code.len - next <= WR_ROW_TEST_LEN) {
+        return false;
+    }
+    const struct wr_ins *row = &p->code.at[next], *member = row + 1, *load = row + 2,
+                        *compare = row + 3, *jump = row + 4;
+    bool comparison = compare->op >= WR_OPC_EQ && compare->op <= WR_OPC_GE;
+    return member->op == WR_OPC_MEMBER && member->b == row->a && load->op == WR_OPC_LOAD_CONST &&
+           comparison && jump->op == WR_OPC_JUMP_NOT_TRUE && jump->c == next &&
+           compare->b == member->a && compare->c == load->a && load->a != member->a &&
+           compare->a == jump->a && load->b < p->consts.len &&
+           p->consts.at[load->b].type == WR_NUMBER && !wr_value_is_lazy(&p->consts.at[load->b]);
 }
 
 static bool operand_fits(const struct wr_program *p, uint32_t at, enum wr_operand_kind kind,
@@ -232,7 +249,8 @@ static bool instruction_fits(const struct wr_program *p, uint32_t at)
     }
     const enum wr_operand_kind *kinds = wr_op_table[ins->op].kinds;
     return operand_fits(p, at, kinds[0], ins->a) && operand_fits(p, at, kinds[1], ins->b) &&
-           operand_fits(p, at, kinds[2], ins->c) && constant_fits(p, ins) && call_fits(p, ins);
+           operand_fits(p, at, kinds[2], ins->c) && constant_fits(p, ins) && call_fits(p, ins) &&
+           (ins->op != WR_OPC_NEXT_WHERE || wr_program_row_test(p, at));
 }
 
 wr_err wr_program_seal(struct wr_program *p, struct wr_fault *fault)

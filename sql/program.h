@@ -94,6 +94,11 @@ struct wr_op_info {
 };
 extern const struct wr_op_info wr_op_table[WR_OPC_COUNT];
 
+// Whether the instructions behind instruction `next` are the condition that NEXT_WHERE knows: a
+// member of the row compared with a number, and the way back to `next` unless that is true.
+#define WR_ROW_TEST_LEN 4
+bool wr_program_row_test(const struct wr_program *p, uint32_t next);
+
 // `SELECT value - 1`, `SELECT value[0]`: written like the use of a field, but VALUE is the keyword.
 bool wr_program_value_like_field(const struct wr_statement *s);
 

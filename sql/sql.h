@@ -117,6 +117,8 @@ struct wr_sql_message {
     struct wr_arena *arena;
     const struct wr_plan *plan;
     wr_value *slots;     // one a path of the plan, memoised as they are decoded
+    wr_value *trees;     // NULL, or one a path: the lazy Array or Object of the slot, decoded, or
+                         // Undefined while nobody has asked
     bool json;           // false: Raw
     size_t malformed_at; // where the payload stops being JSON, when it is not
 };

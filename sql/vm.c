@@ -1,8 +1,10 @@
 // Runs programs: the instruction loop, look-ups that suspend, guards, results. One register file of
-// values; operators and functions are elsewhere, only their fast cases are here.
+// values; operators and functions are elsewhere, only their fast cases are here. Long, because what
+// the loop calls most is in one file with it, to be put in line.
 #include "sql/convert.h"
 #include "sql/operator.h"
 #include "sql/program.h"
+#include "sql/rows.h"
 
 #include "sql/base/banned.h"
 
@@ -10,6 +12,7 @@
 // program is entered and by loops; what walks values pays for itself (wr_arena_spend).
 #define STEPS_ROW    10
 #define STEPS_CALL   10
+#define OUTPUT_USUAL 250   // bytes of a result; most are shorter
 #define STEPS_LOOKUP 10000 // so that an evaluation makes a bounded number of them
 
 // A register with this flag holds work in progress: to all instructions but those of its kind it is
@@ -29,10 +32,18 @@ struct work {
         struct wr_buf text;
         struct {
             wr_value source;
-            uint32_t next;
+            struct wr_row_cursor at;
         } rows;
     } as;
 };
+
+// Where a member stood last time. Rows that the reader made share the texts of their keys.
+struct hint {
+    const char *key; // in the object; NULL: nothing is known
+    uint16_t name;   // constant
+    uint16_t at;     // among its members
+};
+#define HINTS 4 // of a run, by the name; a power of two
 
 // What the run loop keeps beside its registers.
 struct run {
@@ -40,6 +51,7 @@ struct run {
     const struct wr_program *p;
     struct wr_num_context num;
     uint32_t stars; // of STAR_ARGS
+    struct hint hints[HINTS];
     enum wr_eval_state end;
 };
 
@@ -73,28 +85,32 @@ static bool fail(struct run *r, enum wr_eval_why why, const char *text)
     return false;
 }
 
-static bool spend(struct run *r, uint64_t steps)
+static WR_NOINLINE bool no_fuel(struct run *r)
 {
-    if (WR_UNLIKELY(!wr_arena_spend(r->num.arena, steps))) {
-        return fail(r, WR_WHY_FUEL, "the evaluation took more steps than its limit (fuel)");
+    return fail(r, WR_WHY_FUEL, "the evaluation took more steps than its limit (fuel)");
+}
+
+static inline bool spend(struct run *r, uint64_t steps)
+{
+    return WR_LIKELY(wr_arena_spend(r->num.arena, steps)) || no_fuel(r);
+}
+
+static WR_NOINLINE bool limit_met(struct run *r)
+{
+    if (r->num.arena->spent) {
+        return spend(r, 1);
     }
-    return true;
+    return fail(r, WR_WHY_MEMORY,
+                "the evaluation took more memory than its limit (message_memory)");
 }
 
 // Whatever a limit cut short is Undefined somewhere: it must not decide anything.
-static bool limits_ok(struct run *r)
+static inline bool limits_ok(struct run *r)
 {
-    if (WR_UNLIKELY(r->num.arena->spent)) {
-        return spend(r, 1);
-    }
-    if (WR_UNLIKELY(r->num.arena->over)) {
-        return fail(r, WR_WHY_MEMORY,
-                    "the evaluation took more memory than its limit (message_memory)");
-    }
-    return true;
+    return WR_LIKELY(!(r->num.arena->spent | r->num.arena->over)) || limit_met(r);
 }
 
-static void force(struct run *r, wr_value *v)
+static inline void force(struct run *r, wr_value *v)
 {
     if (WR_UNLIKELY(v->flags & WR_V_LAZY)) {
         wr_value_force(v, r->num.arena, r->num.dialect);
@@ -106,8 +122,18 @@ static bool is_true(struct run *r, wr_value *v)
     return v->type == WR_BOOLEAN ? v->as.truth : wr_operator_truth(v, &r->num) == 1;
 }
 
+static WR_NOINLINE int compare_any(struct run *r, enum wr_operator op, wr_value *a, wr_value *b)
+{
+    uint64_t steps = 0;
+    wr_value v = wr_operator_binary(&r->num, op, a, b, &steps);
+    if (!spend(r, steps)) {
+        return 2;
+    }
+    return v.type == WR_BOOLEAN ? v.as.truth : 2;
+}
+
 // The comparison `op` as 0, 1 or 2 (Undefined).
-static inline int compare(struct run *r, enum wr_operator op, wr_value *a, wr_value *b)
+static WR_ALWAYS_INLINE int compare(struct run *r, enum wr_operator op, wr_value *a, wr_value *b)
 {
     int order;
     if (WR_LIKELY(a->type == WR_NUMBER && b->type == WR_NUMBER && wr_num_cmp_small(a, b, &order))) {
@@ -118,12 +144,48 @@ static inline int compare(struct run *r, enum wr_operator op, wr_value *a, wr_va
                : op == WR_OP_GT ? order > 0
                                 : order >= 0;
     }
-    uint64_t steps = 0;
-    wr_value v = wr_operator_binary(&r->num, op, a, b, &steps);
-    if (!spend(r, steps)) {
-        return 2;
+    return compare_any(r, op, a, b);
+}
+
+static inline bool same_key(wr_str a, wr_str b)
+{
+    return a.len == b.len && *a.at == *b.at &&
+           (a.len == 1 || memcmp(a.at + 1, b.at + 1, a.len - 1) == 0);
+}
+
+static WR_NOINLINE wr_value search_member(struct run *r, wr_value *v, uint16_t name)
+{
+    wr_str key = wr_value_text(&r->p->consts.at[name]);
+    if (v->type != WR_OBJECT || (v->flags & WR_V_LAZY) || key.len == 0 || v->len > UINT16_MAX) {
+        return wr_operator_member(&r->num, v, key);
     }
-    return v.type == WR_BOOLEAN ? v.as.truth : 2;
+    if (!wr_arena_spend(r->num.arena, v->len)) {
+        return wr_undefined();
+    }
+    struct hint *hint = &r->hints[name & (HINTS - 1)];
+    const struct wr_member *m = v->as.members;
+    uint32_t i =
+        hint->name == name && hint->at < v->len && same_key(m[hint->at].key, key) ? hint->at : 0;
+    while (i < v->len && !same_key(m[i].key, key)) {
+        i++;
+    }
+    if (i == v->len) {
+        return wr_undefined();
+    }
+    *hint = (struct hint){m[i].key.at, name, (uint16_t)i};
+    return m[i].value;
+}
+
+// As wr_operator_member(), with the usual cases in line: rows of one query are alike.
+static inline wr_value member(struct run *r, wr_value *v, uint16_t name)
+{
+    const struct hint *hint = &r->hints[name & (HINTS - 1)];
+    if (WR_LIKELY(v->type == WR_OBJECT && !(v->flags & WR_V_LAZY) && hint->name == name &&
+                  hint->at < v->len && v->as.members[hint->at].key.at == hint->key) &&
+        WR_LIKELY(wr_arena_spend(r->num.arena, v->len))) {
+        return v->as.members[hint->at].value;
+    }
+    return search_member(r, v, name);
 }
 
 static wr_value truth_value(int t)
@@ -133,23 +195,63 @@ static wr_value truth_value(int t)
 
 static bool binary(struct run *r, enum wr_operator op, wr_value *to, wr_value *a, wr_value *b)
 {
+    if (WR_LIKELY(a->type == WR_NUMBER && b->type == WR_NUMBER) &&
+        WR_LIKELY(!((a->flags | b->flags) & (WR_V_LAZY | WR_V_BIG)))) { // as wr_operator_binary()
+        if (op == WR_OP_ADD) {
+            *to = wr_num_add(&r->num, a, b);
+            return true;
+        }
+        if (op == WR_OP_MUL) {
+            *to = wr_num_mul(&r->num, a, b);
+            return true;
+        }
+    }
     uint64_t steps = 0;
     wr_value v = wr_operator_binary(&r->num, op, a, b, &steps);
     *to = v;
     return spend(r, steps);
 }
 
-static void load_path(struct run *r, wr_value *to, uint16_t path, bool all)
+// An Array or Object that is looked into is decoded once for all rules, and stays text for those
+// that hand it on.
+static WR_NOINLINE void load_tree(struct run *r, wr_value *to, uint32_t slot)
 {
-    wr_value *slot = &r->e->message->slots[r->e->map_[path]];
-    *to = *slot;
-    // A number that may be out of range is looked at here, so that it is Undefined in time.
-    bool number = to->type == WR_NUMBER && !(to->flags & WR_V_CANON);
-    if ((to->flags & WR_V_LAZY) && (all || number)) {
+    const struct wr_sql_message *m = r->e->message;
+    wr_value *tree = &m->trees[slot < m->plan->path_count ? slot : slot - m->plan->path_count];
+    if (tree->type == WR_UNDEFINED) {
         wr_value_force(to, r->num.arena, r->num.dialect);
         if (WR_LIKELY(!r->num.arena->spent)) { // other rules may have more fuel
-            *slot = *to;
+            *tree = *to;
         }
+    } else {
+        *to = *tree;
+    }
+}
+
+static void load_path(struct run *r, wr_value *to, uint16_t path, bool all)
+{
+    uint32_t at = r->e->map_[path];
+    wr_value *slot = &r->e->message->slots[at];
+    *to = *slot;
+    if (!(to->flags & WR_V_LAZY)) {
+        return;
+    }
+    // A number that may be out of range is looked at here, so that it is Undefined in time.
+    bool number = to->type == WR_NUMBER && !(to->flags & WR_V_CANON);
+    if (!all && !number) {
+        return;
+    }
+    if (to->type >= WR_ARRAY && r->e->message->trees) {
+        load_tree(r, to, at);
+        return;
+    }
+    if (wr_value_force_small(to, r->num.arena)) {
+        *slot = *to;
+        return;
+    }
+    wr_value_force(to, r->num.arena, r->num.dialect);
+    if (WR_LIKELY(!r->num.arena->spent)) {
+        *slot = *to;
     }
 }
 
@@ -330,6 +432,15 @@ static void put(struct run *r, struct wr_object_builder *o, wr_str key, const wr
     }
 }
 
+static inline void push(struct run *r, struct wr_array_builder *a, const wr_value *v)
+{
+    if (WR_LIKELY(a->len < a->cap_)) {
+        a->items[a->len++] = *v;
+    } else {
+        wr_array_push(a, r->num.arena, *v);
+    }
+}
+
 static bool rows_new(struct run *r, wr_value *to, wr_value *from)
 {
     wr_value source = *from;
@@ -354,14 +465,43 @@ static bool next_row(struct run *r, wr_value *to, wr_value *rows)
     const wr_value *source = &w->as.rows.source;
     if (source->type == WR_OBJECT) {
         *to = *source;
-        return w->as.rows.next++ == 0;
+        return w->as.rows.at.next++ == 0;
     }
-    if (w->as.rows.next >= source->len) {
+    if (w->as.rows.at.next >= source->len) {
         return false;
     }
-    *to = source->as.items[w->as.rows.next++];
+    *to = source->as.items[w->as.rows.at.next++];
     force(r, to);
     return true;
+}
+
+// The next row that passes, or may: *pc is then where it is to be looked at.
+static WR_NOINLINE bool next_where(struct run *r, const struct wr_ins *ins, wr_value *to,
+                                   wr_value *rows, uint32_t *pc)
+{
+    static const uint8_t passes[] = {WR_ROW_EQ, WR_ROW_LT | WR_ROW_GT,
+                                     WR_ROW_LT, WR_ROW_LT | WR_ROW_EQ,
+                                     WR_ROW_GT, WR_ROW_GT | WR_ROW_EQ};
+    struct work *w = work_of(rows, WORK_ROWS);
+    if (!w || w->as.rows.source.type != WR_ARRAY) {
+        return next_row(r, to, rows);
+    }
+    const struct wr_row_test test = {wr_value_text(&r->p->consts.at[ins[1].c]),
+                                     passes[ins[3].op - WR_OPC_EQ], &r->p->consts.at[ins[2].b]};
+    switch (wr_rows_next(&w->as.rows.source, &w->as.rows.at, &test, &r->num,
+                         STEPS_ROW + WR_ROW_TEST_LEN + 1, to)) {
+    case WR_ROW_NONE:
+        return false;
+    case WR_ROW_PASSES: // what it was tested by is often selected too
+        r->hints[ins[1].c & (HINTS - 1)] =
+            (struct hint){w->as.rows.at.key, ins[1].c, (uint16_t)w->as.rows.at.member};
+        *pc += WR_ROW_TEST_LEN;
+        return true;
+    case WR_ROW_UNKNOWN:
+        force(r, to);
+        return true;
+    }
+    return false;
 }
 
 // ---- calls
@@ -397,7 +537,11 @@ static enum called call(struct run *r, const struct wr_ins *ins, wr_value *args,
                         uint32_t *next)
 {
     const struct wr_function *f = wr_function_at(ins->b);
-    struct wr_call c = {.num = r->num, .eval = r->e};
+    struct wr_call c; // its fault is large, and set only together with `failed`
+    c.num = r->num;
+    c.eval = r->e;
+    c.failed = false;
+    c.steps = 0;
     wr_value v = f->body(&c, args, ins->c, r->stars);
     r->stars = 0;
     if (!spend(r, c.steps + STEPS_CALL) || !limits_ok(r)) {
@@ -574,8 +718,13 @@ WR_HOT static void run(struct run *r, uint32_t pc)
         CASE(STORE_VAR) : STOP_UNLESS(store_var(r, ins->a, B)) NEXT();
         CASE(MOVE) : *A = *B;
         NEXT();
-        CASE(MEMBER) : *A = wr_operator_member(&r->num, B, wr_value_text(&consts[ins->c]));
+        CASE(MEMBER) : *A = member(r, B, ins->c);
         force(r, A);
+        NEXT();
+        CASE(MEMBER_SOURCE) : *A = member(r, B, ins->c);
+        if (A->type == WR_NUMBER && !(A->flags & WR_V_CANON)) { // it may be out of range
+            force(r, A);
+        }
         NEXT();
         CASE(INDEX) : *A = wr_operator_index(&r->num, B, C);
         force(r, A);
@@ -638,7 +787,7 @@ WR_HOT static void run(struct run *r, uint32_t pc)
         {
             struct work *w = work_of(A, WORK_ARRAY);
             if (w && B->type != WR_UNDEFINED) {
-                wr_array_push(&w->as.array, r->num.arena, *B);
+                push(r, &w->as.array, B);
             }
         }
         NEXT();
@@ -695,6 +844,9 @@ WR_HOT static void run(struct run *r, uint32_t pc)
         CASE(NEXT)
             : STOP_UNLESS(spend(r, STEPS_ROW) &&
                           limits_ok(r)) if (!next_row(r, A, B)){GOTO(ins->c)} NEXT();
+        CASE(NEXT_WHERE)
+            : STOP_UNLESS(spend(r, STEPS_ROW) &&
+                          limits_ok(r)) if (!next_where(r, ins, A, B, &pc)){GOTO(ins->c)} NEXT();
         CASE(EXISTS) : *A = wr_boolean(B->type == WR_ARRAY && B->len > 0);
         NEXT();
         CASE(RESULT) : result(r, A, ins->b);
@@ -781,6 +933,19 @@ static void fuel_out(struct wr_eval *e)
     e->message->arena->spent = false;
 }
 
+static inline void start(struct run *r, struct wr_eval *e)
+{
+    r->e = e;
+    r->p = e->program;
+    r->num = (struct wr_num_context){e->message->arena, e->program->dialect};
+    r->stars = 0;
+    r->end = WR_EVAL_READY;
+    for (size_t i = 0; i < HINTS; i++) {
+        r->hints[i].key = NULL;
+        r->hints[i].name = r->hints[i].at = 0;
+    }
+}
+
 enum wr_eval_state wr_eval_run(struct wr_eval *e)
 {
     if (e->state != WR_EVAL_READY && e->state != WR_EVAL_SUSPENDED) {
@@ -789,8 +954,8 @@ enum wr_eval_state wr_eval_run(struct wr_eval *e)
     if (e->state == WR_EVAL_SUSPENDED && !e->lookup->answered) {
         return e->state;
     }
-    struct run r = {.e = e, .p = e->program, .num = {e->message->arena, e->program->dialect}};
-    r.end = WR_EVAL_READY;
+    struct run r;
+    start(&r, e);
     fuel_in(e);
     if (!e->regs_) {
         limits_ok(&r);
@@ -815,9 +980,11 @@ wr_err wr_eval_output(struct wr_eval *e, wr_str *bytes, bool *json)
         *json = true;
         return WR_OK;
     }
-    struct run r = {.e = e, .num = {e->message->arena, e->program->dialect}};
+    struct run r;
+    start(&r, e);
     struct wr_buf b;
     wr_buf_init_arena(&b, e->message->arena);
+    (void)!wr_buf_reserve(&b, OUTPUT_USUAL); // spares growing step by step; `over` tells if not
     fuel_in(e);
     wr_json_write(&b, &e->result, e->message->arena, e->program->dialect);
     r.num.arena->over |= b.over && !r.num.arena->spent;

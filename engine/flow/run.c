@@ -285,11 +285,15 @@ void wr_run_start(struct wr_flow *f, struct wr_message *m, struct wr_rule_set *s
             rule->counters->failed[WR_WHY_MEMORY]++;
             return;
         }
-        // All but the fault's text: it is more than half of the run and read only after a failure.
+        // All but the fault's text and variables: more than half of the run, and read only when
+        // they have been set.
         size_t fault = offsetof(struct wr_run, eval.fault);
         size_t behind = fault + sizeof r->eval.fault;
+        size_t vars = offsetof(struct wr_run, eval.vars_);
+        size_t rest = vars + sizeof r->eval.vars_;
         memset(r, 0, fault);
-        memset((char *)r + behind, 0, sizeof *r - behind);
+        memset((char *)r + behind, 0, vars - behind);
+        memset((char *)r + rest, 0, sizeof *r - rest);
         r->flow = f;
         r->message = m;
         r->rule_set = set;

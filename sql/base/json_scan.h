@@ -40,6 +40,21 @@ static inline const char *wr_json_scan(const char *p, const char *end, unsigned 
 }
 
 #ifdef __SSE2__
+// A number of `len` bytes at p, of which `fraction` stand behind the point.
+static WR_ALWAYS_INLINE const char *
+wr_json_scanned_number(const char *p, unsigned len, unsigned fraction, bool canonical, wr_value *v)
+{
+    if (WR_UNLIKELY((p[len] | 0x20) == 'e')) {
+        return NULL;
+    }
+    if (v) {
+        unsigned flags = fraction ? WR_V_LAZY | WR_V_DECIMAL : WR_V_LAZY;
+        flags |= canonical ? WR_V_CANON : 0;
+        *v = (wr_value){.type = WR_NUMBER, .flags = (uint8_t)flags, .len = len, .as.text = p};
+    }
+    return p + len;
+}
+
 // The number at p, of which 16 bytes may be read, if it is one of the many that are short and have
 // no exponent: returns what is behind it. NULL: anything else, malformed numbers too; ask the
 // general scanner. With `v` it is filled, and WR_V_CANON tells how the number is spelt.
@@ -48,35 +63,40 @@ static WR_ALWAYS_INLINE const char *wr_json_scan_number(const char *p, wr_value 
     __m128i text = _mm_loadu_si128((const __m128i *)(const void *)p);
     __m128i digit = _mm_sub_epi8(text, _mm_set1_epi8('0'));
     __m128i is_digit = _mm_cmpeq_epi8(_mm_min_epu8(digit, _mm_set1_epi8(9)), digit);
-    unsigned digits = (unsigned)_mm_movemask_epi8(is_digit);
+    unsigned others = ~(unsigned)_mm_movemask_epi8(is_digit); // the bits from 16 on are set
+    if (WR_LIKELY((unsigned char)(*p - '1') < 9)) {
+        unsigned whole = (unsigned)__builtin_ctz(others);
+        if (WR_UNLIKELY(whole >= 15)) {
+            return NULL;
+        }
+        if (p[whole] != '.') {
+            return wr_json_scanned_number(p, whole, 0, true, v);
+        }
+        unsigned fraction = (unsigned)__builtin_ctz(others >> (whole + 1));
+        unsigned len = whole + 1 + fraction;
+        if (WR_UNLIKELY(fraction == 0 || len >= 16)) {
+            return NULL;
+        }
+        return wr_json_scanned_number(p, len, fraction, p[len - 1] != '0', v);
+    }
     unsigned minus = *p == '-';
-    unsigned whole = (unsigned)__builtin_ctz(~(digits >> minus));
+    unsigned whole = (unsigned)__builtin_ctz(others >> minus);
     unsigned len = minus + whole;
     bool zero = p[minus] == '0';
     if (WR_UNLIKELY(whole == 0 || len >= 15 || (zero && whole > 1))) {
         return NULL;
     }
     unsigned fraction = 0;
-    char next = p[len];
-    if (next == '.') {
-        fraction = (unsigned)__builtin_ctz(~(digits >> (len + 1)));
+    if (p[len] == '.') {
+        fraction = (unsigned)__builtin_ctz(others >> (len + 1));
         len += 1 + fraction;
         if (WR_UNLIKELY(fraction == 0 || len >= 16)) {
             return NULL;
         }
-        next = p[len];
     }
-    if (WR_UNLIKELY((next | 0x20) == 'e')) {
-        return NULL;
-    }
-    if (v) {
-        // -0 is 0; a last 0 is dropped; less than 0.000001 is written with an exponent.
-        bool canonical = fraction ? p[len - 1] != '0' && !(zero && fraction > 6) : !(zero & minus);
-        unsigned flags = fraction ? WR_V_LAZY | WR_V_DECIMAL : WR_V_LAZY;
-        flags |= canonical ? WR_V_CANON : 0;
-        *v = (wr_value){.type = WR_NUMBER, .flags = (uint8_t)flags, .len = len, .as.text = p};
-    }
-    return p + len;
+    // -0 is 0; a last 0 is dropped; less than 0.000001 is written with an exponent.
+    bool canonical = fraction ? p[len - 1] != '0' && !(zero && fraction > 6) : !(zero & minus);
+    return wr_json_scanned_number(p, len, fraction, canonical, v);
 }
 #endif
 

@@ -1,21 +1,19 @@
-// Learning shapes from payloads, and reading payloads by them.
-//
-//   ops  literal before a hole, then the hole; … END; those of elements of arrays, each with an END
+// Reading payloads by shapes, and which shapes. How they are learned: json_shape_learn.c.
 #include "sql/base/json_shape.h"
 
 #include <stdlib.h>
 
 #include "sql/base/compiler.h"
 #include "sql/base/err.h"
-#include "sql/base/json_paths.h"
 #include "sql/base/json_scan.h"
+#include "sql/base/json_shape_parts.h"
 #include "sql/base/json_text.h"
 
 #include "sql/base/banned.h"
 
-#define SHAPES_MAX 8    // tried one after the other, the latest hit first
-#define OPS_MAX    4096 // a payload with more holes is not worth it
-#define KEYS_MAX   1024 // of one object: each is compared with all before it
+#define SHAPES_MAX 8 // tried one after the other, the latest hit first
+#define LEVELS     8 // arrays of objects within each other; deeper ones are read without ops
+#define TREE_MAX   (256u << 10) // bytes of the rows of one array
 
 // Where shapes do not help, their cost is bounded: learning backs off while what is learned is not
 // used, and after a window with few hits they are left alone for a while.
@@ -25,41 +23,9 @@
 #define WINDOW_HITS 32
 #define PAUSE       8192
 
-enum op_kind {
-    OP_STRING, // holes by what they held when the shape was learned; each takes any scalar
-    OP_NUMBER,
-    OP_WORD,
-    OP_SKIP_STRING, // nobody wants them, nor what they are part of
-    OP_SKIP_NUMBER,
-    OP_ARRAY,
-    OP_TEXT,  // no hole: more of the literal follows
-    OP_OPEN,  // an object that is wanted as a whole begins
-    OP_CLOSE, // and ends
-    OP_END,   // of the payload, or of an array's element
-};
-
-#define LITERAL 16 // bytes of one op's literal: a load
-#define LEVELS  8  // arrays of objects within each other; deeper ones are read without ops
-
-struct op {
-    uint8_t kind;
-    uint8_t len;      // of the literal
-    uint16_t mask;    // a bit for each of its bytes
-    uint16_t depth;   // containers around the hole
-    uint32_t slot;    // or WR_PATHS_NO_SLOT
-    uint32_t element; // ARRAY: the ops of an element that is an object; 0: none
-    char literal[LITERAL];
-};
-
-struct shape {
-    struct op *ops;
-    uint32_t op_count, op_cap;
-    bool tidy; // the literals: no blanks
-    uint64_t hits;
-};
-
 struct wr_shapes {
     const struct wr_paths *paths;
+    bool *trees;                  // by slot: wanted; NULL: none is
     struct shape *at[SHAPES_MAX]; // in the order in which they are tried
     unsigned count;
     struct shape *spare;        // memory for the next one, or NULL
@@ -79,7 +45,11 @@ struct reading {
     const struct shape *s;
     const char *end;
     const char *limit; // bytes before it may be read; at or behind `end`
+    uintptr_t whole;   // up to this address 16 bytes may be read
     wr_value *values;
+    const bool *wanted;     // trees, by slot
+    wr_value *trees;        // by slot; NULL: none
+    struct wr_arena *arena; // for them
     unsigned odd; // values so far that are not spelt canonically; UNTIDY: blanks, unknown keys
 };
 
@@ -117,9 +87,10 @@ static inline struct marks marks_at(const char *p)
                           (unsigned)_mm_movemask_epi8(_mm_or_si128(low, slash))};
 }
 
-// Behind the string at p if it is plain ASCII, else NULL; 16 bytes at p may be read. `v` may be
-// NULL.
-static WR_ALWAYS_INLINE const char *plain_string(const char *p, const char *limit, wr_value *v)
+// Behind the string at p if it is plain ASCII, else NULL; 16 bytes at p may be read. `v` is filled
+// if it is wanted.
+static WR_ALWAYS_INLINE const char *plain_string(const char *p, const char *limit, bool wanted,
+                                                 wr_value *v)
 {
     struct marks m = marks_at(p);
     const char *chunk = p;
@@ -138,7 +109,7 @@ static WR_ALWAYS_INLINE const char *plain_string(const char *p, const char *limi
         return NULL;
     }
     const char *closing = chunk + __builtin_ctz(m.quotes);
-    if (v) {
+    if (wanted) {
         *v = (wr_value){.type = WR_STRING,
                         .flags = WR_V_CANON,
                         .len = (uint32_t)(closing - p - 1),
@@ -167,10 +138,10 @@ static WR_ALWAYS_INLINE const char *read_hole(struct reading *r, enum op_kind ki
                                               wr_value *v)
 {
 #ifdef __SSE2__
-    if (WR_LIKELY(r->limit - p >= 16)) {
+    if (WR_LIKELY((uintptr_t)p <= r->whole)) {
         const char *next = NULL;
         if (kind == OP_STRING) {
-            next = plain_string(p, r->limit, v);
+            next = plain_string(p, r->limit, true, v);
         } else if (kind == OP_NUMBER) {
             next = wr_json_scan_number(p, v);
             r->odd += next && !(v->flags & WR_V_CANON);
@@ -188,9 +159,9 @@ static WR_ALWAYS_INLINE const char *read_hole(struct reading *r, enum op_kind ki
 static WR_ALWAYS_INLINE const char *skip_hole(struct reading *r, enum op_kind kind, const char *p)
 {
 #ifdef __SSE2__
-    if (WR_LIKELY(r->limit - p >= 16)) {
-        const char *next =
-            kind == OP_STRING ? plain_string(p, r->limit, NULL) : wr_json_scan_number(p, NULL);
+    if (WR_LIKELY((uintptr_t)p <= r->whole)) {
+        const char *next = kind == OP_STRING ? plain_string(p, r->limit, false, NULL)
+                                             : wr_json_scan_number(p, NULL);
         if (WR_LIKELY(next)) {
             return next;
         }
@@ -251,11 +222,16 @@ static const char *read_array(struct reading *r, const struct op *array, const c
 
 // ---- the pass
 
+static inline wr_value *place(char *base, const struct op *o)
+{
+    return (wr_value *)(void *)(base + o->at);
+}
+
 // Whether the literal of `o` stands at p.
 static WR_ALWAYS_INLINE bool match(const struct reading *r, const struct op *o, const char *p)
 {
 #ifdef __SSE2__
-    if (WR_LIKELY(r->limit - p >= LITERAL)) {
+    if (WR_LIKELY((uintptr_t)p <= r->whole)) {
         __m128i a = _mm_loadu_si128((const __m128i *)(const void *)p);
         __m128i b = _mm_loadu_si128((const __m128i *)(const void *)o->literal);
         return (~(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(a, b)) & o->mask) == 0;
@@ -282,8 +258,77 @@ static inline wr_value container(const struct reading *r, enum wr_type type, con
 struct level {
     const struct op *array;
     const char *start, *element;
+    struct wr_member *rows, *row; // the tree's, if it is made; the element's
+    uint32_t columns, count;      // members of a row; rows that are complete
+    size_t size;                  // bytes of room for rows
     unsigned odd;
 };
+
+// Room for the rows of as many elements as there may be before `end`. Without it there is no tree.
+static WR_NOINLINE void begin_tree(const struct reading *r, struct level *level, const char *p)
+{
+    const struct shape *s = r->s;
+    const struct op *head = &s->ops[level->array->element - 1];
+    size_t most = (size_t)(r->end - p) / head->depth + 1;
+    size_t size = most * head->element * sizeof *level->rows;
+    if (size > TREE_MAX) {
+        return;
+    }
+    bool was_over = r->arena->over;
+    const struct range *keys = &s->keys[head->at], *last = &keys[head->element - 1];
+    uint32_t key_bytes = last->begin + last->len - keys->begin;
+    char *text = wr_arena_alloc(r->arena, key_bytes + 1); // the shape may be forgotten earlier
+    struct wr_member *rows = text ? wr_arena_alloc(r->arena, size) : NULL;
+    r->arena->over = was_over; // the tree was not asked for
+    if (!rows) {
+        return;
+    }
+    memcpy(text, s->key_text.at + keys->begin, key_bytes);
+    for (uint32_t i = 0; i < head->element; i++) {
+        rows[i].key = (wr_str){text + (keys[i].begin - keys->begin), keys[i].len};
+    }
+    level->rows = level->row = rows;
+    level->columns = head->element;
+    level->size = size;
+}
+
+static inline void next_row(struct level *level)
+{
+    struct wr_member *from = level->row, *to = from + level->columns, *end = to;
+    level->row = to;
+    for (; end - from >= 2; from += 2, to += 2) {
+        to[0].key = from[0].key;
+        to[1].key = from[1].key;
+    }
+    if (from < end) {
+        to->key = from->key;
+    }
+    level->count++;
+}
+
+// The array has ended, and all its elements are in rows.
+static WR_NOINLINE void end_tree(const struct reading *r, struct level *level)
+{
+    bool was_over = r->arena->over;
+    size_t size = (size_t)level->count * level->columns * sizeof *level->rows;
+    struct wr_member *rows = wr_arena_grow(r->arena, level->rows, level->size, size);
+    wr_value *items = rows ? wr_arena_alloc(r->arena, level->count * sizeof *items) : NULL;
+    r->arena->over = was_over;
+    if (!items) {
+        return;
+    }
+    for (uint32_t i = 0; i < level->count; i++, rows += level->columns) {
+        items[i] = (wr_value){.type = WR_OBJECT, .len = level->columns, .as.members = rows};
+    }
+    r->trees[level->array->at / sizeof *items] =
+        (wr_value){.type = WR_ARRAY, .len = level->count, .as.items = items};
+}
+
+static inline bool tree_wanted(const struct reading *r, const struct op *array)
+{
+    return r->trees && r->wanted[array->at / sizeof(wr_value)] &&
+           r->s->ops[array->element - 1].element;
+}
 
 // What follows the element that ends at p: true when it is another one for the ops, at *p; else *p
 // is behind the array, or NULL.
@@ -292,14 +337,19 @@ static inline bool next_element(struct reading *r, struct level *level, const ch
     if (WR_LIKELY(r->end - *p >= 2)) {
         if (WR_LIKELY((*p)[0] == ',' && (*p)[1] == '{')) {
             level->element = ++*p;
+            if (level->rows) {
+                next_row(level);
+            }
             return true;
         }
         if (WR_LIKELY(**p == ']')) {
+            level->count++;
             ++*p;
             return false;
         }
     }
     const char *q = space(r, *p);
+    level->rows = NULL;
     *p = q >= r->end ? NULL
          : *q == ']' ? q + 1
          : *q == ',' ? read_elements(r, level->array, q + 1)
@@ -307,90 +357,130 @@ static inline bool next_element(struct reading *r, struct level *level, const ch
     return false;
 }
 
+// Computed goto, as in the VM: a switch costs more than what most ops do.
+#ifdef WR_VM_SWITCH
+#    define SWITCH(kind) switch ((enum op_kind)(kind))
+#    define CASE(name)   case name
+#else
+#    define SWITCH(kind) goto *labels[kind];
+#    define CASE(name)   on_##name
+#endif
+
 // The whole text; NULL when it does not fit.
 static const char *run(struct reading *r, const char *p)
 {
+#ifndef WR_VM_SWITCH
+    static const void *const labels[] = {
+#    define OP(name) [name] = &&on_##name,
+        OP_KINDS(OP)
+#    undef OP
+    };
+#endif
     const struct op *o = r->s->ops;
     struct level levels[LEVELS], *level = NULL; // NULL: in no array
+    struct wr_member nobodys[COLUMNS_MAX];      // values of elements that are no rows
+    char *base = (char *)r->values;             // of what a hole's place is counted from
     wr_value v;
     for (;; o++) {
         if (WR_UNLIKELY(!match(r, o, p))) {
             goto misfit;
         }
         p += o->len;
-        switch ((enum op_kind)o->kind) {
-        case OP_STRING:
-            p = read_hole(r, OP_STRING, p, &v);
-            break;
-        case OP_NUMBER:
-            p = read_hole(r, OP_NUMBER, p, &v);
-            break;
-        case OP_WORD:
-            p = read_hole(r, OP_WORD, p, &v);
-            break;
-        case OP_SKIP_STRING:
-            p = skip_hole(r, OP_STRING, p);
-            if (WR_UNLIKELY(!p)) {
-                goto misfit;
-            }
-            continue;
-        case OP_SKIP_NUMBER:
-            p = skip_hole(r, OP_NUMBER, p);
-            if (WR_UNLIKELY(!p)) {
-                goto misfit;
-            }
-            continue;
-        case OP_ARRAY: {
-            unsigned odd = r->odd;
-            const char *start = p;
-            if (o->element && level != &levels[LEVELS - 1] && r->end - p >= 2 && p[0] == '[' &&
-                p[1] == '{') {
-                level = level ? level + 1 : levels;
-                *level = (struct level){o, start, p + 1, odd};
-                p++;
-                o = &r->s->ops[o->element] - 1;
+        SWITCH(o->kind)
+        {
+            CASE(OP_STRING) : p = read_hole(r, OP_STRING, p, place(base, o));
+            if (WR_LIKELY(p)) {
                 continue;
             }
-            p = read_array(r, o, p);
-            v = container(r, WR_ARRAY, start, p ? p : start, odd);
-            break;
-        }
-        case OP_TEXT:
+            goto misfit;
+            CASE(OP_NUMBER) : p = read_hole(r, OP_NUMBER, p, place(base, o));
+            if (WR_LIKELY(p)) {
+                continue;
+            }
+            goto misfit;
+            CASE(OP_WORD) : p = read_hole(r, OP_WORD, p, place(base, o));
+            if (WR_UNLIKELY(!p)) {
+                goto misfit;
+            }
             continue;
-        case OP_OPEN: // what CLOSE needs is kept where it puts its value
-            r->values[o->slot].as.text = p;
-            r->values[o->slot].len = r->odd;
+            CASE(OP_SKIP_STRING) : p = skip_hole(r, OP_STRING, p);
+            if (WR_UNLIKELY(!p)) {
+                goto misfit;
+            }
             continue;
-        case OP_CLOSE: {
-            const wr_value *open = &r->values[o->slot];
-            r->values[o->slot] = container(r, WR_OBJECT, open->as.text, p, open->len);
+            CASE(OP_SKIP_NUMBER) : p = skip_hole(r, OP_NUMBER, p);
+            if (WR_UNLIKELY(!p)) {
+                goto misfit;
+            }
             continue;
-        }
-        case OP_END:
-            if (!level) {
+            CASE(OP_ARRAY) :
+            {
+                unsigned odd = r->odd;
+                const char *start = p;
+                if (o->element && level != &levels[LEVELS - 1] && r->end - p >= 2 && p[0] == '[' &&
+                    p[1] == '{') {
+                    bool tree = !level && tree_wanted(r, o);
+                    level = level ? level + 1 : levels;
+                    *level =
+                        (struct level){.array = o, .start = start, .element = p + 1, .odd = odd};
+                    p++;
+                    if (tree) {
+                        begin_tree(r, level, p);
+                    }
+                    base = (char *)(level->rows ? level->row : nobodys);
+                    o = &r->s->ops[o->element] - 1;
+                    continue;
+                }
+                p = read_array(r, o, p);
+                v = container(r, WR_ARRAY, start, p ? p : start, odd);
+                goto filled;
+            }
+            CASE(OP_TEXT) : continue;
+            CASE(OP_OPEN) :
+            { // what CLOSE needs is kept where it puts its value
+                wr_value *open = place(base, o);
+                open->as.text = p;
+                open->len = r->odd;
+                continue;
+            }
+            CASE(OP_CLOSE) :
+            {
+                wr_value *open = place(base, o);
+                *open = container(r, WR_OBJECT, open->as.text, p, open->len);
+                continue;
+            }
+            CASE(OP_HEAD) : return NULL;
+            CASE(OP_END) : if (!level)
+            {
                 return p;
             }
             if (next_element(r, level, &p)) {
+                base = (char *)(level->rows ? level->row : nobodys);
                 o = &r->s->ops[level->array->element] - 1;
                 continue;
             }
             o = level->array;
             v = container(r, WR_ARRAY, level->start, p ? p : level->start, level->odd);
+            if (level->rows) {
+                end_tree(r, level);
+            }
             level = level == levels ? NULL : level - 1;
-            break;
+            base = level ? (char *)nobodys : (char *)r->values; // an element with arrays is no row
+            goto filled;
         }
+    filled:
         if (WR_UNLIKELY(!p)) {
             goto misfit;
         }
-        if (o->slot != WR_PATHS_NO_SLOT) {
-            r->values[o->slot] = v;
-        }
+        *place(base, o) = v;
         continue;
     misfit: // an element may be another object than the first; everything else ends the attempt
         if (!level) {
             return NULL;
         }
         r->odd += UNTIDY;
+        level->rows = NULL;
+        base = (char *)nobodys;
         p = wr_json_skip_value(level->element, r->end, level->array->depth + 1u);
         if (!p) {
             return NULL;
@@ -403,213 +493,25 @@ static const char *run(struct reading *r, const char *p)
             return NULL;
         }
         o = level->array;
-        if (o->slot != WR_PATHS_NO_SLOT) {
-            r->values[o->slot] = container(r, WR_ARRAY, level->start, p, level->odd);
-        }
+        v = container(r, WR_ARRAY, level->start, p, level->odd);
         level = level == levels ? NULL : level - 1;
+        base = level ? (char *)nobodys : (char *)r->values;
+        *place(base, o) = v;
     }
 }
 
-static bool fits(const struct shape *s, wr_str text, size_t padding, wr_value *values)
+static bool fits(const struct wr_shapes *s, const struct shape *shape, wr_str text, size_t padding,
+                 wr_value *values, const struct wr_shapes_trees *trees)
 {
     const char *end = text.at + text.len;
-    struct reading r = {.s = s, .end = end, .limit = end + padding, .values = values};
+    struct reading r = {.s = shape, .end = end, .limit = end + padding, .values = values};
+    r.whole = text.len + padding < LITERAL ? 0 : (uintptr_t)r.limit - LITERAL;
+    if (trees && s->trees) {
+        r.wanted = s->trees;
+        r.trees = trees->at;
+        r.arena = trees->arena;
+    }
     return run(&r, text.at) == end;
-}
-
-// ---- learning
-
-struct element {
-    uint32_t op; // the array's
-    const char *at;
-    unsigned depth, wanted;
-};
-
-struct learner {
-    const struct wr_paths *paths;
-    struct shape *s;
-    const char *end;
-    char literal[LITERAL]; // under construction
-    unsigned len;
-    unsigned wanted; // containers around that are wanted as a whole
-    bool failed;
-    struct element *elements; // still to be learned
-    size_t element_count, element_cap;
-};
-
-static void emit(struct learner *l, enum op_kind kind, uint32_t slot, unsigned depth)
-{
-    struct shape *s = l->s;
-    if (l->failed || s->op_count == OPS_MAX) {
-        l->failed = true;
-        return;
-    }
-    if (s->op_count == s->op_cap) {
-        s->op_cap = s->op_cap ? 2 * s->op_cap : 32;
-        s->ops = wr_realloc(s->ops, s->op_cap * sizeof *s->ops);
-    }
-    struct op *o = &s->ops[s->op_count++];
-    *o = (struct op){.kind = (uint8_t)kind,
-                     .len = (uint8_t)l->len,
-                     .mask = (uint16_t)((1u << l->len) - 1),
-                     .depth = (uint16_t)depth,
-                     .slot = slot};
-    memcpy(o->literal, l->literal, l->len);
-    l->len = 0;
-}
-
-static void add_literal(struct learner *l, const char *from, const char *to)
-{
-    while (from < to && !l->failed) {
-        if (l->len == LITERAL) {
-            emit(l, OP_TEXT, WR_PATHS_NO_SLOT, 0);
-        }
-        l->literal[l->len++] = *from++;
-    }
-}
-
-static const char *learn_space(struct learner *l, const char *p)
-{
-    const char *next = wr_json_skip_space(p, l->end);
-    if (next > p) {
-        l->s->tidy = false;
-        add_literal(l, p, next);
-    }
-    return next;
-}
-
-static void push_element(struct learner *l, const char *at, unsigned depth, unsigned wanted)
-{
-    if (l->element_count == l->element_cap) {
-        l->element_cap = l->element_cap ? 2 * l->element_cap : 8;
-        l->elements = wr_realloc(l->elements, l->element_cap * sizeof *l->elements);
-    }
-    l->elements[l->element_count++] = (struct element){l->s->op_count - 1, at, depth, wanted};
-}
-
-static const char *learn_object(struct learner *l, const char *p, const struct wr_path_node *node,
-                                unsigned depth);
-
-// The value at p, which is valid; `node` is its place among the wanted paths, or NULL.
-static const char *learn_value(struct learner *l, const char *p, const struct wr_path_node *node,
-                               unsigned depth)
-{
-    uint32_t slot = node ? node->slot : WR_PATHS_NO_SLOT;
-    wr_value v;
-    if (*p == '{') {
-        bool whole = slot != WR_PATHS_NO_SLOT;
-        if (whole) {
-            emit(l, OP_OPEN, slot, depth);
-        }
-        l->wanted += whole;
-        p = learn_object(l, p, node, depth);
-        l->wanted -= whole;
-        if (whole) {
-            emit(l, OP_CLOSE, slot, depth);
-        }
-        return p;
-    }
-    if (*p == '[') {
-        emit(l, OP_ARRAY, slot, depth);
-        const char *first = wr_json_skip_space(p + 1, l->end);
-        if (*first == '{' && !l->failed) {
-            push_element(l, first, depth + 1, l->wanted + (slot != WR_PATHS_NO_SLOT));
-        }
-        return wr_json_skip_value(p, l->end, depth);
-    }
-    bool skip = slot == WR_PATHS_NO_SLOT && !l->wanted;
-    emit(l,
-         *p == '"'   ? (skip ? OP_SKIP_STRING : OP_STRING)
-         : *p <= '9' ? (skip ? OP_SKIP_NUMBER : OP_NUMBER)
-                     : OP_WORD,
-         slot, depth);
-    return wr_json_scan_scalar(p, l->end, &v);
-}
-
-// Escapes in keys are left to the reader that knows nothing; so are repeated keys.
-static bool new_key(struct learner *l, wr_str *keys, size_t count, wr_str key, bool escaped)
-{
-    if (escaped || count == KEYS_MAX) {
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (wr_str_eq(keys[i], key)) {
-            return false;
-        }
-    }
-    keys[count] = key;
-    return true;
-}
-
-static const char *learn_object(struct learner *l, const char *p, const struct wr_path_node *node,
-                                unsigned depth)
-{
-    wr_str *keys = wr_alloc(KEYS_MAX * sizeof *keys);
-    size_t count = 0;
-    add_literal(l, p, p + 1);
-    p = learn_space(l, p + 1);
-    while (!l->failed && *p != '}') {
-        bool escaped;
-        wr_str key = wr_json_string_at(p + 1, l->end, &escaped);
-        if (!new_key(l, keys, count++, key, escaped)) {
-            l->failed = true;
-            break;
-        }
-        const char *behind = key.at + key.len + 1;
-        add_literal(l, p, behind);
-        p = learn_space(l, behind);
-        add_literal(l, p, p + 1); // the colon
-        p = learn_space(l, p + 1);
-        const struct wr_path_node *child =
-            node && node->count ? wr_paths_child(l->paths, node, key) : NULL;
-        p = learn_value(l, p, child, depth + 1);
-        if (l->failed) {
-            break;
-        }
-        p = learn_space(l, p);
-        if (*p == ',') {
-            add_literal(l, p, p + 1);
-            p = learn_space(l, p + 1);
-        }
-    }
-    free(keys);
-    if (!l->failed) {
-        add_literal(l, p, p + 1);
-        p++;
-    }
-    return p;
-}
-
-static void learn_elements(struct learner *l)
-{
-    for (size_t i = 0; i < l->element_count && !l->failed; i++) {
-        struct element e = l->elements[i];
-        l->s->ops[e.op].element = l->s->op_count;
-        l->wanted = e.wanted;
-        learn_object(l, e.at, NULL, e.depth);
-        emit(l, OP_END, WR_PATHS_NO_SLOT, e.depth);
-    }
-}
-
-// `text` is valid. False: it makes no shape, and `s` is not usable.
-static bool learn(const struct wr_paths *paths, struct shape *s, wr_str text)
-{
-    struct learner l = {.paths = paths, .s = s, .end = text.at + text.len};
-    s->op_count = 0;
-    s->tidy = true;
-    s->hits = 0;
-    const char *p = learn_space(&l, text.at);
-    s->tidy = true; // blanks around the whole belong to no value
-    p = learn_value(&l, p, paths->count ? &paths->nodes[0] : NULL, 0);
-    bool tidy = s->tidy;
-    if (!l.failed) {
-        learn_space(&l, p);
-        emit(&l, OP_END, WR_PATHS_NO_SLOT, 0);
-    }
-    s->tidy = tidy;
-    learn_elements(&l);
-    free(l.elements);
-    return !l.failed;
 }
 
 // ---- which shapes
@@ -626,6 +528,8 @@ static void shape_free(struct shape *s)
 {
     if (s) {
         free(s->ops);
+        free(s->keys);
+        wr_buf_release(&s->key_text);
         free(s);
     }
 }
@@ -637,6 +541,7 @@ void wr_shapes_free(struct wr_shapes *s)
             shape_free(s->at[i]);
         }
         shape_free(s->spare);
+        free(s->trees);
         free(s);
     }
 }
@@ -648,7 +553,7 @@ WR_COLD static void learn_new(struct wr_shapes *s, wr_str text)
     bool wasted = full && s->at[SHAPES_MAX - 1]->hits < HITS_USEFUL;
     struct shape *mine = s->spare ? s->spare : wr_zalloc(sizeof *mine);
     s->spare = mine;
-    bool learned = learn(s->paths, mine, text);
+    bool learned = wr_shape_learn(s->paths, mine, text);
     if (wasted || !learned) {
         s->backoff = s->backoff < BACKOFF_MAX ? s->backoff * 2 : BACKOFF_MAX;
     } else {
@@ -677,12 +582,16 @@ static void window(struct wr_shapes *s, bool hit)
     s->window = s->window_hits = 0;
 }
 
-static bool try_shapes(struct wr_shapes *s, wr_str text, size_t padding, wr_value *values)
+static bool try_shapes(struct wr_shapes *s, wr_str text, size_t padding, wr_value *values,
+                       const struct wr_shapes_trees *trees)
 {
     for (unsigned i = 0; i < s->count; i++) {
         // A payload that fits sets every slot, but for those below what is no object there.
         memset(values, 0, s->paths->count * sizeof *values);
-        if (fits(s->at[i], text, padding, values)) {
+        if (trees) {
+            memset(trees->at, 0, s->paths->count * sizeof *values);
+        }
+        if (fits(s, s->at[i], text, padding, values, trees)) {
             struct shape *hit = s->at[i];
             hit->hits++;
             if (i > 0) {
@@ -695,20 +604,41 @@ static bool try_shapes(struct wr_shapes *s, wr_str text, size_t padding, wr_valu
     return false;
 }
 
+void wr_shapes_want_tree(struct wr_shapes *s, uint32_t slot)
+{
+    s->trees = s->trees ? s->trees : wr_zalloc((s->paths->count + 1) * sizeof *s->trees);
+    s->trees[slot] = true;
+}
+
+bool wr_shapes_wants_trees(const struct wr_shapes *s)
+{
+    return s->trees;
+}
+
+// By the reader that knows nothing; it makes no trees.
+static enum wr_json_kind read_plainly(const struct wr_shapes *s, wr_str text, wr_value *values,
+                                      const struct wr_shapes_trees *trees, size_t *error_at)
+{
+    if (trees) {
+        memset(trees->at, 0, s->paths->count * sizeof *trees->at);
+    }
+    return wr_json_read(s->paths, text, values, error_at);
+}
+
 enum wr_json_kind wr_shapes_read(struct wr_shapes *s, wr_str text, size_t padding, wr_value *values,
-                                 size_t *error_at)
+                                 const struct wr_shapes_trees *trees, size_t *error_at)
 {
     if (WR_UNLIKELY(s->pause)) {
         s->pause--;
         s->stats.misses++;
-        return wr_json_read(s->paths, text, values, error_at);
+        return read_plainly(s, text, values, trees, error_at);
     }
-    if (s->count && text.len <= UINT32_MAX && try_shapes(s, text, padding, values)) {
+    if (s->count && text.len <= UINT32_MAX && try_shapes(s, text, padding, values, trees)) {
         s->stats.hits++;
         window(s, true);
         return WR_JSON_VALID;
     }
-    enum wr_json_kind kind = wr_json_read(s->paths, text, values, error_at);
+    enum wr_json_kind kind = read_plainly(s, text, values, trees, error_at);
     s->stats.misses++;
     if (kind == WR_JSON_VALID) {
         if (s->learn_in) {

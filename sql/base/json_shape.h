@@ -21,12 +21,24 @@ struct wr_shapes;
 struct wr_shapes *wr_shapes_new(const struct wr_paths *paths);
 void wr_shapes_free(struct wr_shapes *s); // NULL is accepted
 
+// The Array at `slot` is wanted as a tree too, when that is a by-product.
+void wr_shapes_want_tree(struct wr_shapes *s, uint32_t slot);
+bool wr_shapes_wants_trees(const struct wr_shapes *s); // any
+
+// What was made on the way: `at` has a value for each slot, Undefined, or what wr_value_force()
+// would make of the lazy Array in that slot. In `arena`; never sets its `over`.
+struct wr_shapes_trees {
+    struct wr_arena *arena;
+    wr_value *at;
+};
+
 // As wr_json_read(s->paths, …). Allocates only when a shape is learned, which becomes rare where
-// shapes do not help. Values that were read by a shape may carry WR_V_CANON.
+// shapes do not help, and in the arena of `trees`, which may be NULL. Values that were read by a
+// shape may carry WR_V_CANON. Behind the last of `values` there is room for one more.
 // `padding` bytes behind the text may be read, whatever they are: with 16 and more its end is read
 // as fast as its beginning.
 enum wr_json_kind wr_shapes_read(struct wr_shapes *s, wr_str text, size_t padding, wr_value *values,
-                                 size_t *error_at) WR_HOT;
+                                 const struct wr_shapes_trees *trees, size_t *error_at) WR_HOT;
 
 // Payloads that fitted a shape, and that did not.
 struct wr_shapes_stats {

@@ -37,6 +37,22 @@ static inline void write_plain(struct wr_buf *b, wr_str text)
     }
 }
 
+// At most 16 bytes, as two that overlap.
+static inline void copy_short(char *to, wr_str s)
+{
+    if (s.len >= 8) {
+        memcpy(to, s.at, 8);
+        memcpy(to + s.len - 8, s.at + s.len - 8, 8);
+    } else if (s.len >= 4) {
+        memcpy(to, s.at, 4);
+        memcpy(to + s.len - 4, s.at + s.len - 4, 4);
+    } else if (s.len) {
+        to[0] = s.at[0];
+        to[s.len / 2] = s.at[s.len / 2];
+        to[s.len - 1] = s.at[s.len - 1];
+    }
+}
+
 void wr_json_write_string(struct wr_buf *b, wr_str s)
 {
     if (s.len <= 16 && wr_json_is_plain_short(s)) {
@@ -55,6 +71,27 @@ void wr_json_write_string(struct wr_buf *b, wr_str s)
         }
     }
     wr_buf_add_char(b, '"');
+}
+
+// A member's name and its colon, behind a comma unless it is the first.
+static inline void write_key(struct wr_buf *b, wr_str key, bool comma)
+{
+    if (WR_LIKELY(key.len <= 16 && b->cap_ - b->len >= 20 && wr_json_is_plain_short(key))) {
+        char *to = b->at + b->len;
+        to[0] = ',';
+        to += comma;
+        to[0] = '"';
+        copy_short(to + 1, key);
+        to[key.len + 1] = '"';
+        to[key.len + 2] = ':';
+        b->len += comma + key.len + 3;
+        return;
+    }
+    if (comma) {
+        wr_buf_add_char(b, ',');
+    }
+    wr_json_write_string(b, key);
+    wr_buf_add_char(b, ':');
 }
 
 static void pay(struct wr_buf *b, struct wr_arena *scratch, uint64_t steps)
@@ -272,8 +309,30 @@ static bool is_left_out(struct wr_buf *b, wr_value *v, struct wr_arena *scratch,
     return v->type == WR_UNDEFINED;
 }
 
-static void write_value(struct wr_buf *b, const wr_value *v, struct wr_arena *scratch,
-                        enum wr_dialect dialect, unsigned depth);
+static void write_any(struct wr_buf *b, const wr_value *v, struct wr_arena *scratch,
+                      enum wr_dialect dialect, unsigned depth);
+
+// What is copied as it stands is most of most results.
+static WR_ALWAYS_INLINE void write_value(struct wr_buf *b, const wr_value *v,
+                                         struct wr_arena *scratch, enum wr_dialect dialect,
+                                         unsigned depth)
+{
+    bool text = v->type == WR_STRING && !wr_value_is_lazy(v);
+    if (!(v->flags & WR_V_CANON) || !(text || wr_value_is_lazy(v))) {
+        write_any(b, v, scratch, dialect, depth);
+        return;
+    }
+    pay(b, scratch, 2 + v->len / 4);
+    wr_str s = {v->as.text, v->len};
+    if (text) {
+        write_plain(b, s);
+    } else if (WR_LIKELY(s.len <= 16 && b->cap_ - b->len >= 16)) {
+        copy_short(b->at + b->len, s);
+        b->len += s.len;
+    } else {
+        wr_buf_add(b, s);
+    }
+}
 
 static void write_array(struct wr_buf *b, const wr_value *v, struct wr_arena *scratch,
                         enum wr_dialect dialect, unsigned depth)
@@ -305,12 +364,8 @@ static void write_object(struct wr_buf *b, const wr_value *v, struct wr_arena *s
         if (is_left_out(b, &value, scratch, dialect)) {
             continue;
         }
-        if (comma) {
-            wr_buf_add_char(b, ',');
-        }
+        write_key(b, v->as.members[i].key, comma);
         comma = true;
-        wr_json_write_string(b, v->as.members[i].key);
-        wr_buf_add_char(b, ':');
         write_value(b, &value, scratch, dialect, depth + 1);
     }
     wr_buf_add_char(b, '}');
@@ -340,8 +395,8 @@ static void write_lazy(struct wr_buf *b, const wr_value *v, struct wr_arena *scr
     write_value(b, &forced, scratch, dialect, depth);
 }
 
-static void write_value(struct wr_buf *b, const wr_value *v, struct wr_arena *scratch,
-                        enum wr_dialect dialect, unsigned depth)
+static void write_any(struct wr_buf *b, const wr_value *v, struct wr_arena *scratch,
+                      enum wr_dialect dialect, unsigned depth)
 {
     if (depth > WR_VALUE_DEPTH_MAX) {
         b->over = scratch->over = true;
@@ -454,12 +509,8 @@ bool wr_json_extend(wr_value *v, const struct wr_member *members, uint32_t count
     }
     wr_buf_add(&b, (wr_str){v->as.text, v->len - 1});
     for (uint32_t i = 0; i < count && !b.over; i++) {
-        if (!first) {
-            wr_buf_add_char(&b, ',');
-        }
+        write_key(&b, members[i].key, !first);
         first = false;
-        wr_json_write_string(&b, members[i].key);
-        wr_buf_add_char(&b, ':');
         write_value(&b, &members[i].value, arena, dialect, 1);
     }
     wr_buf_add_char(&b, '}');

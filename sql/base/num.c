@@ -415,9 +415,22 @@ wr_value wr_num_div(const struct wr_num_context *c, const wr_value *a, const wr_
         }
         return make_signed(c, int_of(a) / int_of(b), 0, false);
     }
+    if (both_small(a, b)) { // most come out even with two more digits, most others with eighteen
+        int64_t dividend = a->as.coef;
+        for (int k = 0; k <= 2; k++) {
+            int scale = a->scale - b->scale + k;
+            if (dividend <= -(int64_t)LIMIT_SMALL || dividend >= (int64_t)LIMIT_SMALL ||
+                scale > WR_NUM_SCALE_SAFE) {
+                break;
+            }
+            if (scale >= 0 && dividend % b->as.coef == 0) {
+                return wr_num_make_small(c, dividend / b->as.coef, scale, true);
+            }
+            dividend *= 10;
+        }
+    }
     struct wr_num_parts x = wr_num_take(a), y = wr_num_take(b);
     if (both_small(a, b)) {
-        // Most divisions by hand-written constants come out even within 18 more digits.
         u128 dividend = x.coef * E18, quotient = dividend / y.coef;
         if (quotient * y.coef == dividend) {
             return wr_num_make(c, x.neg != y.neg, quotient, x.exp - y.exp - WR_NUM_SMALL_DIGITS,

@@ -10,6 +10,7 @@
 #define WR_BASE_NUM_H
 
 #include "sql/base/buf.h"
+#include "sql/base/compiler.h"
 #include "sql/base/value.h"
 
 #define WR_NUM_DIGITS_MAX 34  // sql.md 4: significant digits
@@ -47,7 +48,7 @@ wr_value wr_num_from_double(const struct wr_num_context *c, double d);
 int wr_num_cmp(const wr_value *a, const wr_value *b); // by value: -1, 0, 1
 // The same for numbers whose small forms can be brought to one scale in 64 bits, inline: false when
 // they cannot, or are lazy.
-static inline bool wr_num_cmp_small(const wr_value *a, const wr_value *b, int *order)
+static WR_ALWAYS_INLINE bool wr_num_cmp_small(const wr_value *a, const wr_value *b, int *order)
 {
     static const int64_t ten[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
     if ((a->flags | b->flags) & (WR_V_LAZY | WR_V_BIG)) {

@@ -38,32 +38,7 @@ const char *wr_value_type_name(const wr_value *v)
     return "Undefined";
 }
 
-#define SMALL_TOKEN 18 // bytes: so many digits are a small number
-
-// A canonical token says everything: digits without a zero that could be dropped, and a point only
-// in a Decimal.
-static inline void force_canonical(wr_value *v)
-{
-    const char *p = v->as.text, *end = p + v->len;
-    bool minus = *p == '-';
-    int64_t coef = 0;
-    int scale = 0;
-    uint8_t flags = 0;
-    for (p += minus; p < end; p++) {
-        if (WR_UNLIKELY(*p == '.')) {
-            scale = (int)(end - p) - 1;
-            flags = WR_V_DECIMAL;
-        } else {
-            coef = coef * 10 + (*p - '0');
-        }
-    }
-    *v = (wr_value){.type = WR_NUMBER,
-                    .flags = flags,
-                    .scale = (int16_t)scale,
-                    .as.coef = minus ? -coef : coef};
-}
-
-void wr_value_force(wr_value *v, struct wr_arena *arena, enum wr_dialect dialect)
+static WR_NOINLINE void force_any(wr_value *v, struct wr_arena *arena, enum wr_dialect dialect)
 {
     if (!wr_value_is_lazy(v)) {
         return;
@@ -75,10 +50,6 @@ void wr_value_force(wr_value *v, struct wr_arena *arena, enum wr_dialect dialect
         return;
     }
     if (v->type == WR_NUMBER) {
-        if (WR_LIKELY((v->flags & WR_V_CANON) && v->len <= SMALL_TOKEN)) {
-            force_canonical(v);
-            return;
-        }
         struct wr_num_context c = {arena, dialect};
         *v = wr_num_parse(&c, token);
     } else if (v->type == WR_STRING) {
@@ -86,6 +57,13 @@ void wr_value_force(wr_value *v, struct wr_arena *arena, enum wr_dialect dialect
         *v = text ? wr_string((wr_str){text, wr_json_unescape(text, token)}) : wr_undefined();
     } else {
         *v = wr_json_build(&token.at, token.at + token.len, v->flags & WR_V_TIDY, arena);
+    }
+}
+
+void wr_value_force(wr_value *v, struct wr_arena *arena, enum wr_dialect dialect)
+{
+    if (!wr_value_force_small(v, arena)) {
+        force_any(v, arena, dialect);
     }
 }
 
@@ -265,7 +243,8 @@ static bool make_room(void **at, uint32_t len, uint32_t *cap, size_t size, struc
         arena->over = true; // 4 G elements
         return false;
     }
-    void *grown = wr_arena_grow(arena, *at, *cap * size, wanted * size);
+    void *grown = *cap ? wr_arena_grow(arena, *at, *cap * size, wanted * size)
+                       : wr_arena_alloc(arena, wanted * size);
     if (!grown) {
         return false;
     }

@@ -115,6 +115,36 @@ const char *wr_value_type_name(const wr_value *v);
 // likewise with arena->spent.
 void wr_value_force(wr_value *v, struct wr_arena *arena, enum wr_dialect dialect);
 
+// The same, in line, for a number that is written canonically with few digits; false, and nothing
+// was done, for all else.
+static inline bool wr_value_force_small(wr_value *v, struct wr_arena *arena)
+{
+    const unsigned canonical = WR_V_LAZY | WR_V_CANON;
+    if (WR_UNLIKELY(v->type != WR_NUMBER || (v->flags & canonical) != canonical) ||
+        WR_UNLIKELY(v->len > 18 || v->len > arena->fuel)) { // 18 digits are a small number
+        return false;
+    }
+    arena->fuel -= v->len - v->len / 4; // they take no more than an instruction does
+    // Such a token says everything: digits without a zero that could be dropped, and a point only
+    // in a Decimal.
+    const char *p = v->as.text, *end = p + v->len;
+    bool minus = *p == '-';
+    int64_t coef = 0;
+    int16_t scale = 0;
+    uint8_t flags = 0;
+    for (p += minus; p < end; p++) {
+        if (WR_UNLIKELY(*p == '.')) {
+            scale = (int16_t)(end - p - 1);
+            flags = WR_V_DECIMAL;
+        } else {
+            coef = coef * 10 + (*p - '0');
+        }
+    }
+    *v = (wr_value){
+        .type = WR_NUMBER, .flags = flags, .scale = scale, .as.coef = minus ? -coef : coef};
+    return true;
+}
+
 // Whether `v` is Undefined, or a lazy number that proves to be out of range: such a member or item
 // is not there (sql.md 4, 7). A number is looked at on a copy in `arena`, and only if it may be.
 bool wr_value_is_absent(const wr_value *v, struct wr_arena *arena, enum wr_dialect dialect);

@@ -15,6 +15,10 @@
 // The argument as text: its String conversion. False when there is none: the answer is Undefined.
 static inline bool wr_call_text(struct wr_call *c, wr_value *arg, wr_str *out)
 {
+    if (arg->type == WR_STRING && !wr_value_is_lazy(arg)) {
+        *out = wr_value_text(arg);
+        return true;
+    }
     wr_value v = wr_convert_string(&c->num, arg);
     *out = wr_value_text(&v);
     return v.type == WR_STRING;

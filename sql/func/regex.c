@@ -35,6 +35,7 @@ struct entry {
     uint64_t hash;
     size_t size;      // what it counts for in CACHE_BYTES
     pcre2_code *code; // NULL: not a regular expression
+    bool jit;         // there is machine code
     struct wr_regex_groups *groups;
     uint16_t chain;        // the next of the same bucket
     uint16_t newer, older; // in order of use
@@ -285,6 +286,7 @@ static void fill(struct thread *t, struct entry *e, wr_str java, uint64_t hash)
     pcre2_pattern_info(e->code, PCRE2_INFO_SIZE, &size);
     pcre2_pattern_info(e->code, PCRE2_INFO_JITSIZE, &jit_size);
     e->size += size + jit_size;
+    e->jit = jit_size > 0;
 }
 
 static struct entry *add(struct thread *t, wr_str java, uint64_t hash)
@@ -367,7 +369,8 @@ static enum outcome find(struct wr_call *c, struct thread *t, const struct entry
     PCRE2_SPTR text = (PCRE2_SPTR)(s.at ? s.at : "");
     size_t used = t->work.used;
     t->work.start = SIZE_MAX;
-    int n = pcre2_match(e->code, text, s.len, from, PCRE2_NO_UTF_CHECK, data, t->match);
+    int n = e->jit ? pcre2_jit_match(e->code, text, s.len, from, 0, data, t->match)
+                   : pcre2_match(e->code, text, s.len, from, PCRE2_NO_UTF_CHECK, data, t->match);
     if (WR_UNLIKELY(n ==
                     PCRE2_ERROR_JIT_STACKLIMIT)) { // the interpreter has its own, larger, limit
         n = pcre2_match(e->code, text, s.len, from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, data,

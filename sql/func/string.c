@@ -104,13 +104,49 @@ wr_value wr_string_indexof(struct wr_call *c, wr_value *args, uint32_t count, ui
     return wr_num_int(&c->num, at < 0 ? -1 : (int64_t)index);
 }
 
+#define TOPS UINT64_C(0x8080808080808080)
+
 static bool is_ascii(wr_str s)
 {
-    unsigned char all = 0;
-    for (size_t i = 0; i < s.len; i++) {
-        all |= (unsigned char)s.at[i];
+    uint64_t all = 0, eight;
+    if (s.len < 8) {
+        for (size_t i = 0; i < s.len; i++) {
+            all |= (unsigned char)s.at[i];
+        }
+        return all < 0x80;
     }
-    return all < 0x80;
+    for (size_t i = 0; i < s.len - 8; i += 8) {
+        memcpy(&eight, s.at + i, 8);
+        all |= eight;
+    }
+    memcpy(&eight, s.at + s.len - 8, 8);
+    return !((all | eight) & TOPS);
+}
+
+// The letters from `first` to `first` + 25 of eight ASCII characters with their case changed.
+static inline void change_eight(char *to, const char *from, unsigned char first)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t x;
+    memcpy(&x, from, 8);
+    // The top bit of a byte: it is at least `first`; and not more than 25 above.
+    uint64_t reach = x + ones * (0x80u - first), beyond = x + ones * (0x80u - first - 26u);
+    x ^= (reach & ~beyond & TOPS) >> 2;
+    memcpy(to, &x, 8);
+}
+
+static void change_ascii(char *to, const char *from, size_t len, unsigned char first)
+{
+    if (len < 8) {
+        for (size_t i = 0; i < len; i++) {
+            to[i] = (unsigned char)(from[i] - first) < 26 ? from[i] ^ 0x20 : from[i];
+        }
+        return;
+    }
+    for (size_t i = 0; i < len - 8; i += 8) {
+        change_eight(to + i, from + i, first);
+    }
+    change_eight(to + len - 8, from + len - 8, first); // some of them again
 }
 
 static wr_value change_case(struct wr_call *c, wr_value *arg, uint32_t (*map)(uint32_t))
@@ -119,15 +155,21 @@ static wr_value change_case(struct wr_call *c, wr_value *arg, uint32_t (*map)(ui
     if (!wr_call_text(c, arg, &s) || s.len == 0) {
         return arg->type == WR_STRING ? *arg : wr_undefined();
     }
-    c->steps += is_ascii(s) ? s.len : 4 * s.len;
-    struct wr_buf b;
-    wr_buf_init_arena(&b, c->num.arena);
+    bool ascii = is_ascii(s);
+    c->steps += ascii ? s.len : 4 * s.len;
     // No mapping makes a character more than half as long again, in UTF-8.
-    char *to = wr_buf_reserve(&b, is_ascii(s) ? s.len : s.len + s.len / 2 + 4);
-    if (!to) {
+    char *start = wr_arena_alloc(c->num.arena, ascii ? s.len : s.len + s.len / 2 + 4);
+    if (!start) {
         return wr_undefined();
     }
-    char *start = to;
+    if (ascii) {
+        bool plain = arg->type == WR_STRING && (arg->flags & WR_V_CANON);
+        change_ascii(start, s.at, s.len, map('A') == 'A' ? 'a' : 'A');
+        wr_value v = wr_string((wr_str){start, s.len});
+        v.flags = plain ? WR_V_CANON : 0; // letters need no escape
+        return v;
+    }
+    char *to = start;
     for (size_t at = 0; at < s.len;) {
         to += wr_utf8_put(to, map(wr_utf8_next(s, &at)));
     }

@@ -190,14 +190,43 @@ static void check_canonical(const char *name, const wr_value *v)
     wr_arena_release(&arena);
 }
 
+static uint64_t trees_made;
+
+// A tree is what forcing the text gives: the same members in the same places, and when written.
+static void check_tree(const char *name, const wr_value *tree, const wr_value *lazy,
+                       struct wr_arena *arena)
+{
+    if (tree->type == WR_UNDEFINED) {
+        return;
+    }
+    trees_made++;
+    wr_value forced = *lazy;
+    wr_value_force(&forced, arena, WR_SQL_2016);
+    CHECK_INT(name, tree->type, WR_ARRAY);
+    CHECK_INT(name, tree->flags & WR_V_LAZY, 0);
+    CHECK_INT(name, tree->len, forced.len);
+    CHECK(name, wr_value_equal(tree, &forced, arena, WR_SQL_2016) || strstr(name, "1e1000"));
+    struct wr_buf got = {0}, want = {0};
+    wr_json_write(&got, tree, arena, WR_SQL_2016);
+    wr_json_write(&want, &forced, arena, WR_SQL_2016);
+    CHECK_STR(name, wr_buf_str(&got), wr_buf_str(&want));
+    wr_buf_release(&got);
+    wr_buf_release(&want);
+}
+
 static void compare(struct wr_shapes *shapes, wr_str text, size_t padding)
 {
-    wr_value want[VALUES], got[VALUES];
+    struct wr_arena arena;
+    wr_arena_init(&arena, 1 << 20);
+    wr_value trees[VALUES];
+    memset(trees, 0x55, sizeof trees);
+    const struct wr_shapes_trees made = {&arena, trees};
+    wr_value want[VALUES], got[VALUES + 1];
     size_t want_at = 0, got_at = 0;
     enum wr_json_kind kind = wr_json_read(paths, text, want, &want_at);
     char name[256];
     snprintf(name, sizeof name, "%.*s", (int)(text.len < 200 ? text.len : 200), text.at);
-    CHECK_INT(name, wr_shapes_read(shapes, text, padding, got, &got_at), kind);
+    CHECK_INT(name, wr_shapes_read(shapes, text, padding, got, &made, &got_at), kind);
     if (kind == WR_JSON_MALFORMED || kind == WR_JSON_TOO_DEEP) {
         CHECK_INT(name, got_at, want_at);
     }
@@ -211,7 +240,10 @@ static void compare(struct wr_shapes *shapes, wr_str text, size_t padding)
         if (g->flags & (WR_V_CANON | WR_V_TIDY)) {
             check_canonical(name, g);
         }
+        check_tree(name, &trees[i], g, &arena);
     }
+    CHECK(name, !arena.over);
+    wr_arena_release(&arena);
 }
 
 // The text exactly as long as its memory (for ASan), or with bytes behind it that continue it.
@@ -234,6 +266,8 @@ static void reads_as_the_reader_does(void **state)
     uint64_t hits = 0, reads = 0;
     for (unsigned kind = 0; kind < 3000; kind++) {
         struct wr_shapes *shapes = wr_shapes_new(paths);
+        wr_shapes_want_tree(shapes, slots[7]);
+        wr_shapes_want_tree(shapes, slots[1]);
         uint64_t seed = kind * 2654435761u + 1;
         bool spaced = kind % 5 == 0;
         chance = seed;
@@ -269,8 +303,10 @@ static void reads_every_scalar_in_every_place(void **state)
         "{ \"c\" : %s }",
         "{\"list\":[{\"n\":1,\"v\":%s},{\"n\":2,\"v\":%s}]}",
     };
+    trees_made = 0;
     for (size_t f = 0; f < WR_COUNT(frames); f++) {
         struct wr_shapes *shapes = wr_shapes_new(paths);
+        wr_shapes_want_tree(shapes, slots[7]);
         for (size_t round = 0; round < 2; round++) {
             for (size_t i = 0; i < WR_COUNT(scalars); i++) {
                 struct wr_buf b = {0};
@@ -289,6 +325,39 @@ static void reads_every_scalar_in_every_place(void **state)
         CHECK(frames[f], wr_shapes_stats(shapes).hits > 10);
         wr_shapes_free(shapes);
     }
+    CHECK("trees were made", trees_made > 60);
+}
+
+// A tree needs memory that the message may not have: then there is none, and no harm.
+static void makes_no_tree_without_room(void **state)
+{
+    static const char text[] = "{\"list\":[{\"n\":1,\"v\":\"x\"},{\"n\":2,\"v\":\"y\"}]}";
+    struct wr_shapes *shapes = wr_shapes_new(paths);
+    wr_shapes_want_tree(shapes, slots[7]);
+    wr_value values[VALUES + 1], trees[VALUES];
+    for (unsigned fail_at = 0; fail_at < 8; fail_at++) {
+        struct wr_arena arena;
+        wr_arena_init(&arena, 1 << 20);
+        arena.fail_at = fail_at;
+        const struct wr_shapes_trees made = {&arena, trees};
+        CHECK_INT(text, wr_shapes_read(shapes, wr_str_of(text), 0, values, &made, NULL),
+                  WR_JSON_VALID);
+        CHECK_INT("learned from the first", trees[slots[7]].type,
+                  fail_at >= 5 ? WR_ARRAY : WR_UNDEFINED);
+        CHECK_INT(text, values[slots[7]].type, WR_ARRAY);
+        CHECK(text, !arena.over);
+        wr_arena_release(&arena);
+    }
+    // Many short elements behind a first one that is short: more than a tree may take.
+    struct wr_buf b = {0};
+    add(&b, "{\"list\":[{\"n\":1,\"v\":2}");
+    for (unsigned i = 0; i < 20000; i++) {
+        add(&b, ",{\"n\":1,\"v\":2}");
+    }
+    add(&b, "]}");
+    read_both(shapes, &b);
+    wr_buf_release(&b);
+    wr_shapes_free(shapes);
 }
 
 static void knows_depth(void **state)
@@ -316,11 +385,11 @@ static void knows_depth(void **state)
 static void gives_up_where_no_two_are_alike(void **state)
 {
     struct wr_shapes *shapes = wr_shapes_new(paths);
-    wr_value values[VALUES];
+    wr_value values[VALUES + 1];
     for (unsigned i = 0; i < 100000; i++) {
         char text[64];
         int len = snprintf(text, sizeof text, "{\"key-%u\":1,\"a\":%u}", i, i);
-        CHECK_INT(text, wr_shapes_read(shapes, (wr_str){text, (size_t)len}, 0, values, NULL),
+        CHECK_INT(text, wr_shapes_read(shapes, (wr_str){text, (size_t)len}, 0, values, NULL, NULL),
                   WR_JSON_VALID);
         CHECK_INT(text, values[slots[1]].type, WR_NUMBER);
     }
@@ -329,7 +398,8 @@ static void gives_up_where_no_two_are_alike(void **state)
     CHECK("few were learned", stats.learned < 100);
     for (unsigned i = 0; i < 20000; i++) { // and comes back when they are
         static const char same[] = "{\"a\":1,\"c\":2}";
-        CHECK_INT(same, wr_shapes_read(shapes, wr_str_of(same), 0, values, NULL), WR_JSON_VALID);
+        CHECK_INT(same, wr_shapes_read(shapes, wr_str_of(same), 0, values, NULL, NULL),
+                  WR_JSON_VALID);
     }
     CHECK("hits again", wr_shapes_stats(shapes).hits > 5000);
     wr_shapes_free(shapes);
@@ -340,9 +410,8 @@ int main(void)
     wr_hash_seed_init();
     make_paths();
     const struct CMUnitTest tests[] = {
-        T(reads_as_the_reader_does),
-        T(reads_every_scalar_in_every_place),
-        T(knows_depth),
+        T(reads_as_the_reader_does),        T(reads_every_scalar_in_every_place),
+        T(makes_no_tree_without_room),      T(knows_depth),
         T(gives_up_where_no_two_are_alike),
     };
     int code = TEST_MAIN(tests);

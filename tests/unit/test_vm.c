@@ -268,9 +268,9 @@ static void every_allocation_may_fail(void **state)
 
 static void damaged_programs_are_refused(void **state)
 {
-    const char *sql =
-        "SET @v = a SELECT b.c, lower(d) AS e, (SELECT f FROM g) AS h, {'x': 1, 'y': a} AS o "
-        "FROM 'a' WHERE a > 1 AND get_or_default(aws_lambda('f', a), 1) = 1";
+    const char *sql = "SET @v = a SELECT b.c, lower(d) AS e, (SELECT f FROM g WHERE f > 2) AS h, "
+                      "{'x': 1, 'y': a} "
+                      "AS o FROM 'a' WHERE a > 1 AND get_or_default(aws_lambda('f', a), 1) = 1";
     struct wr_program *whole = compile("damage", sql, "2016-03-23");
     uint32_t len = whole->code.len;
     wr_program_free(whole);
@@ -286,6 +286,106 @@ static void damaged_programs_are_refused(void **state)
     }
     // Plain numbers (an argument's bits) may hold anything; everything else must be noticed.
     CHECK("damage", refused >= len * 4 - 3);
+}
+
+// ---- rows whose condition is known to NEXT_WHERE
+
+static const char rows_of_all_kinds[] =
+    "{\"r\":[{\"n\":1,\"v\":50},{\"n\":2,\"v\":50.0},{\"n\":3,\"v\":5e1},{\"n\":4,\"v\":\"50\"},"
+    "{\"n\":5,\"v\":null},{\"n\":6},{\"v\":51,\"n\":7},{\"n\":8,\"v\":49.999},{\"n\":9,\"v\":{}},"
+    "{\"n\":10,\"v\":[]},{\"n\":11,\"v\":-0},{\"n\":12,\"v\":1e-400},{\"n\":13,\"v\":1e1000},"
+    "{\"n\":14,\"v\":50.000000000000000000000000000000001},{\"n\":15,\"v\":12345678901234567890},"
+    "{\"n\":16,\"v\":true},{\"n\":17,\"v\":\"50\\u0030\"},50,\"x\",null,[],[{\"v\":60}],"
+    "{\"v\":1,\"n\":18,\"v\":99},{\"n\":19,\"v\":50.10}]}";
+static const char rows_alike[] =
+    "{\"r\":[{\"n\":1,\"v\":50},{\"n\":2,\"v\":50.5},{\"n\":3,\"v\":49.9},{\"n\":4,\"v\":\"x\"},"
+    "{\"n\":5,\"v\":-1},{\"n\":6,\"v\":null},{\"n\":7,\"v\":50.0},{\"n\":8,\"v\":1e9}]}";
+
+// The result on the second of two equal messages, which is read by the shape of the first.
+static void second_output(const char *name, const char *sql, const char *payload, bool plain,
+                          struct wr_buf *out)
+{
+    struct bench b = {0};
+    wr_arena_init(&b.arena, ARENA_LIMIT);
+    b.p = compile(name, sql, "2016-03-23");
+    unsigned tests = 0;
+    for (uint32_t i = 0; i < b.p->code.len; i++) {
+        tests += b.p->code.at[i].op == WR_OPC_NEXT_WHERE;
+        if (plain && b.p->code.at[i].op == WR_OPC_NEXT_WHERE) {
+            b.p->code.at[i].op = WR_OPC_NEXT;
+        }
+    }
+    CHECK_INT(name, tests, 1);
+    CHECK_INT(name, wr_program_seal(b.p, NULL), WR_OK);
+    b.plan = wr_plan_new((const struct wr_program *const *)&b.p, 1);
+    for (int i = 0; i < 2; i++) {
+        wr_arena_reset(&b.arena);
+        b.e = (struct wr_eval){0};
+        b.m =
+            (struct wr_sql_message){.topic = S("a"), .payload = Z(payload), .format_indicator = -1};
+        CHECK_INT(name, start(&b), WR_EVAL_MATCHED);
+    }
+    wr_buf_add(out, output(name, &b));
+    teardown(&b);
+}
+
+static void rows_that_cannot_pass_are_left_out(void **state)
+{
+    static const char *const conditions[] = {"v = 50",  "v <> 50", "v < 50",   "v <= 50", "v > 50",
+                                             "v >= 50", "v > -1",  "v = 50.1", "n >= 1.5"};
+    static const char *const payloads[] = {rows_of_all_kinds, rows_alike, "{\"r\":{\"v\":50}}",
+                                           "{\"r\":[]}", "{\"r\":5}"};
+    for (size_t i = 0; i < WR_COUNT(conditions); i++) {
+        for (size_t k = 0; k < WR_COUNT(payloads); k++) {
+            char sql[160];
+            snprintf(sql, sizeof sql,
+                     "SELECT (SELECT n, v, x FROM r WHERE %s) AS rows, r AS as_it_was FROM 'a'",
+                     conditions[i]);
+            struct wr_buf got = {0}, want = {0};
+            second_output(sql, sql, payloads[k], false, &got);
+            second_output(sql, sql, payloads[k], true, &want);
+            CHECK_STR(sql, wr_buf_str(&got), wr_buf_str(&want));
+            wr_buf_release(&got);
+            wr_buf_release(&want);
+        }
+    }
+    struct wr_buf got = {0};
+    second_output("alike", "SELECT VALUE (SELECT VALUE n FROM r WHERE v >= 50) FROM 'a'",
+                  rows_alike, false, &got);
+    CHECK_STR("alike", wr_buf_str(&got), S("[1,2,7,8]"));
+    wr_buf_release(&got);
+}
+
+// Only the four instructions that it knows may follow it.
+static void row_tests_are_verified(void **state)
+{
+    static const struct {
+        uint32_t at; // behind NEXT_WHERE
+        struct wr_ins ins;
+    } damages[] = {
+        {1, {WR_OPC_INDEX, 4, 3, 4}},      {1, {WR_OPC_MEMBER, 4, 2, 0}},
+        {2, {WR_OPC_LOAD_CONST, 4, 0, 0}}, {2, {WR_OPC_LOAD_CONST, 5, 1, 0}},
+        {3, {WR_OPC_ADD, 4, 4, 5}},        {3, {WR_OPC_GT, 4, 5, 4}},
+        {4, {WR_OPC_JUMP, 0, 0, 0}},       {4, {WR_OPC_JUMP_NOT_TRUE, 5, 0, 0}},
+    };
+    const char *sql = "SELECT 't' AS k, (SELECT v FROM r WHERE v > 50) AS o FROM 'a'";
+    for (size_t i = 0; i <= WR_COUNT(damages); i++) {
+        struct wr_program *p = compile("row test", sql, "2016-03-23");
+        uint32_t next = 0;
+        while (p->code.at[next].op != WR_OPC_NEXT_WHERE) {
+            next++;
+        }
+        if (i < WR_COUNT(damages)) {
+            struct wr_ins *ins = &p->code.at[next + damages[i].at];
+            uint16_t back = ins->c;
+            *ins = damages[i].ins;
+            ins->c = damages[i].at == 4 ? back : ins->c;
+        }
+        char name[32];
+        snprintf(name, sizeof name, "damage %zu", i);
+        CHECK_INT(name, wr_program_seal(p, NULL), i < WR_COUNT(damages) ? WR_ERR_CORRUPT : WR_OK);
+        wr_program_free(p);
+    }
 }
 
 // No compiler makes these: [[[…]]] around itself, once for each row.
@@ -530,6 +630,8 @@ int main(void)
         T(fuel_ends_long_loops),
         T(every_allocation_may_fail),
         T(damaged_programs_are_refused),
+        T(rows_that_cannot_pass_are_left_out),
+        T(row_tests_are_verified),
         T(loops_pass_a_next),
         T(depth_of_values_is_limited),
         T(templates_expand),

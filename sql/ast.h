@@ -105,12 +105,12 @@ struct wr_assign {
 };
 
 struct wr_statement {
-    wr_str text; // the whole source
-    enum wr_dialect dialect;
-    struct wr_assign *assigns;
-    uint32_t assign_count;
-    struct wr_query select;
+    wr_str text;   // the whole source
     wr_str filter; // FROM, at NULL without; decoded
+    enum wr_dialect dialect;
+    uint32_t assign_count;
+    struct wr_assign *assigns; // from here on not for running: a slim program has none of it
+    struct wr_query select;
     uint32_t filter_at;
     bool filter_double_quoted;
 };

@@ -15,6 +15,7 @@
 #define TERMS_BYTES (1u << 20)  // for the terms of one program
 #define LONG_TEXT   4096        // bytes of a text that is compared
 #define NONE        UINT32_MAX
+#define ONE         (1u << 31) // in place of a node: the rule of this number alone
 
 enum node_kind {
     LIST,   // nominated as they are
@@ -30,10 +31,10 @@ struct node {
     uint32_t rest;         // EQUALS, RANGES: another node, or NONE
 };
 
+// Values are told apart by their hashes alone: two that share one share the child.
 struct entry {
     uint64_t hash;
-    const wr_value *value; // a constant of a program
-    uint32_t child;        // NONE: an empty place
+    uint32_t child; // NONE: an empty place
 };
 
 struct bounds {
@@ -48,8 +49,7 @@ struct wr_index {
     struct bounds *bounds; // in the order of ids, for those of RANGES
     uint32_t node_count, entry_count, id_count;
     uint32_t node_cap, entry_cap, id_cap;
-    struct wr_arena arena; // values that came of more than one constant
-    uint32_t *found;       // room for all programs
+    uint32_t *found; // room for all programs
     uint32_t root;
 };
 
@@ -74,17 +74,6 @@ static uint64_t hash_of(const wr_value *v)
         break;
     }
     return 9;
-}
-
-static bool same(const wr_value *a, const wr_value *b)
-{
-    if (a->type != b->type) {
-        return false;
-    }
-    return a->type == WR_NUMBER    ? wr_num_cmp(a, b) == 0
-           : a->type == WR_STRING  ? wr_str_eq(wr_value_text(a), wr_value_text(b))
-           : a->type == WR_BOOLEAN ? a->as.truth == b->as.truth
-                                   : a->type == WR_NULL;
 }
 
 // ---- building
@@ -232,7 +221,6 @@ static uint32_t make_ranges(struct build *b, struct rule *rules, size_t count, u
 // A rule under one of the values it asks for.
 struct keyed {
     uint64_t hash;
-    const wr_value *value;
     struct rule rule;
     size_t order;
 };
@@ -256,12 +244,13 @@ static size_t list_keys(const struct build *b, const struct rule *rules, size_t 
     for (size_t i = 0; i < count; i++) {
         const struct wr_term *t = term_on(b, &rules[i], WR_TERM_EQ, slot);
         for (uint16_t k = 0; k < t->value_count; k++) {
+            uint64_t hash = hash_of(&t->values[k]);
             bool again = false; // IN [1, 1.0]
             for (uint16_t e = 0; e < k; e++) {
-                again = again || same(&t->values[e], &t->values[k]);
+                again = again || hash_of(&t->values[e]) == hash;
             }
             if (!again) {
-                (*keys)[n] = (struct keyed){hash_of(&t->values[k]), &t->values[k], rules[i], n};
+                (*keys)[n] = (struct keyed){hash, rules[i], n};
                 n++;
             }
         }
@@ -270,60 +259,37 @@ static size_t list_keys(const struct build *b, const struct rule *rules, size_t 
     return n;
 }
 
-static const wr_value *keep(struct wr_index *x, const wr_value *v)
-{
-    wr_value *copy = wr_arena_alloc(&x->arena, sizeof *copy);
-    wr_assert(copy);
-    *copy = *v; // texts and big numbers are the programs', which outlive the plan
-    return copy;
-}
-
-static void put_entry(struct wr_index *x, uint32_t node, uint64_t hash, const wr_value *value,
-                      uint32_t child)
+static void put_entry(struct wr_index *x, uint32_t node, uint64_t hash, uint32_t child)
 {
     struct node *n = &x->nodes[node];
     uint32_t at = (uint32_t)(hash >> 32) & n->mask;
     while (x->entries[n->first + at].child != NONE) {
         at = (at + 1) & n->mask;
     }
-    x->entries[n->first + at] = (struct entry){hash, value, child};
+    x->entries[n->first + at] = (struct entry){hash, child};
 }
 
-// The children of one node, one for each value. Equal hashes of different values are told apart.
-static void make_children(struct build *b, uint32_t node, struct keyed *keys, size_t count)
+// The children of one node, one for each hash.
+static void make_children(struct build *b, uint32_t node, const struct keyed *keys, size_t count)
 {
-    struct rule *same_value = wr_alloc((count + 1) * sizeof *same_value);
+    struct rule *alike = wr_alloc((count + 1) * sizeof *alike);
     for (size_t i = 0; i < count;) {
-        size_t end = i, n = 0;
-        while (end < count && keys[end].hash == keys[i].hash) {
-            end++;
-        }
-        const wr_value *value = keys[i].value;
-        for (size_t k = i; k < end; k++) {
-            if (same(keys[k].value, value)) {
-                same_value[n++] = keys[k].rule;
-            }
-        }
-        // What shares the hash and not the value moves to the front of the next turn.
-        size_t left = i + n;
-        for (size_t k = end; k-- > i;) {
-            if (!same(keys[k].value, value)) {
-                keys[--end] = keys[k];
-            }
-        }
         uint64_t hash = keys[i].hash;
-        uint32_t child = make(b, same_value, n);
-        put_entry(b->x, node, hash, keep(b->x, value), child);
-        i = left;
+        size_t n = 0;
+        while (i < count && keys[i].hash == hash) {
+            alike[n++] = keys[i++].rule;
+        }
+        uint32_t child = make(b, alike, n);
+        put_entry(b->x, node, hash, child);
     }
-    free(same_value);
+    free(alike);
 }
 
 static size_t distinct(const struct keyed *keys, size_t count)
 {
     size_t n = 0;
     for (size_t i = 0; i < count; i++) {
-        n += i == 0 || keys[i].hash != keys[i - 1].hash || !same(keys[i].value, keys[i - 1].value);
+        n += i == 0 || keys[i].hash != keys[i - 1].hash;
     }
     return n;
 }
@@ -357,6 +323,9 @@ static uint32_t make_equals(struct build *b, struct rule *rules, size_t count, u
 static uint32_t make(struct build *b, struct rule *rules, size_t count)
 {
     size_t equals = 0, ranges = 0;
+    if (count == 1) {
+        return ONE | rules[0].id;
+    }
     if (count <= RULES_MIN) {
         return make_list(b, rules, count);
     }
@@ -394,19 +363,23 @@ struct wr_index *wr_index_new(const struct wr_plan *plan)
     if (plan->program_count < RULES_MIN || plan->path_count == 0) {
         return NULL;
     }
+    wr_assert(plan->program_count < ONE);
     struct wr_index *x = wr_zalloc(sizeof *x);
     struct build b = {.x = x, .plan = plan};
     struct rule *rules = wr_alloc((plan->program_count + 1) * sizeof *rules);
     x->plan = plan;
-    wr_arena_init(&x->arena, SIZE_MAX / 2);
     wr_arena_init(&b.terms, SIZE_MAX / 2);
     size_t count = list_rules(&b, rules);
     x->root = make(&b, rules, count);
     x->found = wr_alloc((plan->program_count + 1) * sizeof *x->found);
+    x->nodes = wr_realloc(x->nodes, x->node_count * sizeof *x->nodes);
+    x->entries = wr_realloc(x->entries, x->entry_count * sizeof *x->entries);
+    x->ids = wr_realloc(x->ids, x->id_count * sizeof *x->ids);
+    x->bounds = wr_realloc(x->bounds, x->id_count * sizeof *x->bounds);
     wr_arena_release(&b.terms);
     free(rules);
-    const struct node *root = &x->nodes[x->root];
-    if (root->kind == LIST && root->count == plan->program_count) {
+    const struct node *root = x->root & ONE ? NULL : &x->nodes[x->root];
+    if (root && root->kind == LIST && root->count == plan->program_count) {
         wr_index_free(x);
         return NULL;
     }
@@ -416,7 +389,6 @@ struct wr_index *wr_index_new(const struct wr_plan *plan)
 void wr_index_free(struct wr_index *x)
 {
     if (x) {
-        wr_arena_release(&x->arena);
         free(x->nodes);
         free(x->entries);
         free(x->ids);
@@ -429,7 +401,7 @@ void wr_index_free(struct wr_index *x)
 size_t wr_index_bytes(const struct wr_index *x)
 {
     return sizeof *x + x->node_cap * sizeof *x->nodes + x->entry_cap * sizeof *x->entries +
-           x->id_cap * (sizeof *x->ids + sizeof *x->bounds) + wr_arena_used(&x->arena) +
+           x->id_cap * (sizeof *x->ids + sizeof *x->bounds) +
            x->plan->program_count * sizeof *x->found;
 }
 
@@ -464,6 +436,9 @@ static void nominate(struct match *k, uint32_t id)
     struct wr_index *x = k->x;
     k->sorted = k->sorted && (k->count == 0 || x->found[k->count - 1] < id);
     x->found[k->count++] = id;
+    // Of many rules those of one message are seldom in the cache: begin to fetch them.
+    __builtin_prefetch(&x->plan->programs[id]);
+    __builtin_prefetch(&x->plan->maps[id]);
 }
 
 static uint32_t child_of(const struct wr_index *x, const struct node *n, const wr_value *v)
@@ -475,7 +450,7 @@ static uint32_t child_of(const struct wr_index *x, const struct node *n, const w
     const struct entry *entries = &x->entries[n->first];
     for (uint32_t at = (uint32_t)(hash >> 32) & n->mask; entries[at].child != NONE;
          at = (at + 1) & n->mask) {
-        if (entries[at].hash == hash && same(entries[at].value, v)) {
+        if (entries[at].hash == hash) {
             return entries[at].child;
         }
     }
@@ -506,6 +481,10 @@ static void walk(struct match *k, uint32_t at)
     const struct wr_index *x = k->x;
     wr_value copy;
     while (at != NONE) {
+        if (at & ONE) {
+            nominate(k, at & ~ONE);
+            return;
+        }
         const struct node *n = &x->nodes[at];
         switch (n->kind) {
         case LIST:

@@ -3,6 +3,7 @@
 #include "sql/index_terms.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "sql/operator.h"
 
@@ -325,14 +326,18 @@ size_t wr_index_terms(const struct wr_program *p, struct wr_arena *arena,
     if (p->fuel < FUEL_MIN || p->body_len > p->fuel) {
         return 0;
     }
-    r.regs = wr_arena_alloc(arena, (p->reg_count + 1u) * sizeof *r.regs);
-    r.terms = wr_arena_alloc(arena, TERMS_MAX * sizeof *r.terms);
-    if (!r.regs || !r.terms) {
-        return 0;
-    }
-    memset(r.regs, 0, (p->reg_count + 1u) * sizeof *r.regs);
+    struct wr_term found[TERMS_MAX];
+    r.regs = wr_zalloc((p->reg_count + 1u) * sizeof *r.regs);
+    r.terms = found;
     for (uint32_t pc = 0; pc < p->body_len && step(&r, &p->code.at[pc]); pc++) {
     }
-    *terms = r.terms;
+    free(r.regs);
+    size_t size = r.count * sizeof *r.terms;
+    struct wr_term *kept = r.count ? wr_arena_alloc(arena, size) : NULL;
+    if (!kept) {
+        return 0;
+    }
+    memcpy(kept, found, size);
+    *terms = kept;
     return r.count;
 }

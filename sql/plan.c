@@ -161,24 +161,38 @@ static void reader_drop(struct wr_reader *r)
 
 // ---- plans
 
-// All paths of all programs, sorted; free() it.
+// Programs of a pool (slim.c) often have their paths in common.
+static bool same_paths(const struct wr_program *const *programs, size_t i)
+{
+    return i > 0 && programs[i]->paths.at == programs[i - 1]->paths.at &&
+           programs[i]->paths.len == programs[i - 1]->paths.len;
+}
+
+// All paths of all programs, sorted, each once; free() it.
 static struct wr_path *all_paths(const struct wr_program *const *programs, size_t count,
                                  size_t *total)
 {
     *total = 0;
     for (size_t i = 0; i < count; i++) {
-        *total += programs[i]->paths.len;
+        *total += same_paths(programs, i) ? 0 : programs[i]->paths.len;
     }
     struct wr_path *paths = wr_alloc((*total + 1) * sizeof *paths);
     size_t n = 0;
     for (size_t i = 0; i < count; i++) {
-        for (uint32_t k = 0; k < programs[i]->paths.len; k++) {
+        for (uint32_t k = 0; k < programs[i]->paths.len && !same_paths(programs, i); k++) {
             paths[n++] = programs[i]->paths.at[k];
         }
     }
     if (n) {
         qsort(paths, n, sizeof *paths, path_order);
     }
+    size_t distinct = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (i == 0 || path_order(&paths[distinct - 1], &paths[i]) != 0) {
+            paths[distinct++] = paths[i];
+        }
+    }
+    *total = distinct;
     return paths;
 }
 
@@ -202,6 +216,12 @@ static void want_trees(const struct wr_plan *plan, const struct wr_program *p)
             wr_shapes_want_tree(plan->reader->shapes, slot);
         }
     }
+}
+
+// Whether program `i` has the map of the one before.
+static bool same_map(const struct wr_program *const *programs, size_t i)
+{
+    return same_paths(programs, i) && programs[i]->dialect == programs[i - 1]->dialect;
 }
 
 static uint32_t *map_new(struct wr_plan *plan, const struct wr_program *p)
@@ -240,7 +260,8 @@ struct wr_plan *wr_plan_new_in(struct wr_readers *pool, const struct wr_program 
     plan->maps = wr_alloc((count + 1) * sizeof *plan->maps);
     for (size_t i = 0; i < count; i++) {
         plan->programs[i] = programs[i];
-        plan->maps[i] = map_new(plan, programs[i]);
+        plan->maps[i] =
+            same_map(programs, i) ? plan->maps[i - 1] : map_new(plan, programs[i]);
         want_trees(plan, programs[i]);
     }
     return plan;
@@ -257,7 +278,9 @@ void wr_plan_free(struct wr_plan *plan)
         return;
     }
     for (size_t i = 0; i < plan->program_count; i++) {
-        free(plan->maps[i]);
+        if (i == 0 || plan->maps[i] != plan->maps[i - 1]) {
+            free(plan->maps[i]);
+        }
     }
     free(plan->maps);
     free(plan->programs);

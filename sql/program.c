@@ -278,7 +278,12 @@ wr_err wr_program_seal(struct wr_program *p, struct wr_fault *fault)
 void wr_program_free(struct wr_program *p)
 {
     if (p) {
-        wr_arena_release(&p->arena);
+        if (p->part) {
+            wr_program_part_drop(p->part);
+            free(p->block);
+        } else {
+            wr_arena_release(&p->arena);
+        }
         free(p);
     }
 }
@@ -313,7 +318,7 @@ bool wr_program_needs_host(const struct wr_program *p, struct wr_fault *fault)
             continue;
         }
         const char *what = wr_function_at(ins->b)->name;
-        if (i < statement_end) {
+        if (i < statement_end && !p->part) {
             wr_fault_at(fault, WR_ERR_UNSUPPORTED, p->statement.text, p->places.at[i], "%s", what);
         } else {
             wr_fault_set(fault, WR_ERR_UNSUPPORTED, "%s", what);
@@ -335,7 +340,7 @@ unsigned wr_program_lookups(const struct wr_program *p)
 
 size_t wr_program_warning_count(const struct wr_program *p)
 {
-    return p->warnings.len;
+    return p->part ? 0 : p->warnings.len;
 }
 
 const struct wr_fault *wr_program_warning(const struct wr_program *p, size_t index)

@@ -41,32 +41,37 @@ struct wr_template_code {
         uint32_t len, cap; \
     }
 
+// A slim program (slim.c) ends behind statement.assign_count.
 struct wr_program {
-    struct wr_arena arena; // statement, tree, constants
-    struct wr_statement statement;
+    struct wr_program_part *part; // of a pool, where code, guards and paths of a slim one are; or NULL
+    void *block;                  // and the rest
     wr_str version;
-    enum wr_dialect dialect;
     uint64_t fuel;
+    enum wr_dialect dialect;
     bool sealed;
     uint32_t reg_count;
-    uint32_t body_len;   // instructions of the statement; templates lie behind
-    uint64_t fold_steps; // spent while constants were folded
+    uint32_t body_len; // instructions of the statement; templates lie behind
     WR_LIST(struct wr_ins) code;
-    WR_LIST(uint32_t) places;                // byte of the source each instruction comes from
-    WR_LIST(const struct wr_node *) sources; // the expression it comes from; NULL: the clause
     WR_LIST(wr_value) consts;
     WR_LIST(struct wr_path) paths;
     WR_LIST(struct wr_guard) guards;
     WR_LIST(struct wr_template_code) templates;
+    struct wr_statement statement;
+    struct wr_arena arena;   // statement, tree, constants
+    uint64_t fold_steps;     // spent while constants were folded
+    WR_LIST(uint32_t) places;                // byte of the source each instruction comes from
+    WR_LIST(const struct wr_node *) sources; // the expression it comes from; NULL: the clause
     WR_LIST(struct wr_fault) warnings;
 };
+
+void wr_program_part_drop(struct wr_program_part *part);
 
 struct wr_reader; // plan.c
 
 struct wr_plan {
     struct wr_reader *reader;
     const struct wr_program **programs;
-    uint32_t **maps; // program path -> slot
+    uint32_t **maps; // program path -> slot; neighbours may have one in common
     size_t program_count;
     size_t path_count; // slots that the reader fills
     size_t slot_count; // twice that when both dialects read: numbers are remembered decoded

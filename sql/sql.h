@@ -59,6 +59,16 @@ bool wr_program_template_constant(const struct wr_program *p, uint32_t id, wr_st
 wr_err wr_program_seal(struct wr_program *p, struct wr_fault *fault) WR_MUST_CHECK;
 void wr_program_free(struct wr_program *p);
 
+// Make a sealed program, which is taken, small: what running needs stays; explaining, coverage, warnings and the
+// places of wr_program_needs_host() are gone. `text` is its statement's, lent until it is freed.
+// What is the same in many programs is kept once, in the pool. Before any plan has it.
+struct wr_program_pool;
+struct wr_program *wr_program_slim(struct wr_program *p, wr_str text,
+                                   struct wr_program_pool *pool) WR_MUST_CHECK;
+struct wr_program_pool *wr_program_pool_new(void);
+void wr_program_pool_free(struct wr_program_pool *pool); // its programs may be freed later
+size_t wr_program_pool_count(const struct wr_program_pool *pool); // of what is kept once
+
 // The FROM filter; len 0 when the statement has none. Borrowed from the program.
 wr_str wr_program_filter(const struct wr_program *p);
 enum wr_dialect wr_program_dialect(const struct wr_program *p);
@@ -238,8 +248,9 @@ enum wr_eval_state wr_eval_run(struct wr_eval *e) WR_HOT;
 
 // The terms of WHERE: what stands between its topmost ANDs, in order. A program ends at the first
 // that is not true.
-size_t wr_program_term_count(const struct wr_program *p);         // 0: there is no WHERE
-wr_str wr_program_term(const struct wr_program *p, size_t index); // as written; lives as `p`
+size_t wr_program_term_count(const struct wr_program *p); // 0: there is no WHERE
+// As written; lives as `p`. Not for every message: it may read the statement again.
+wr_str wr_program_term(const struct wr_program *p, size_t index);
 // After NO_MATCH: the number of the term that decided, from 0. Looks at the program: not for every
 // message.
 size_t wr_eval_term(const struct wr_eval *e);

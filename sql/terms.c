@@ -1,4 +1,5 @@
 // The terms of WHERE, and which one ended a program.
+#include "sql/parser.h"
 #include "sql/program.h"
 
 #include "sql/base/banned.h"
@@ -18,30 +19,46 @@ static const struct wr_node *find(const struct wr_node *n, size_t *left)
     return (*left)-- == 0 ? n : NULL;
 }
 
-static size_t count(const struct wr_node *n)
+static bool ends_term(const struct wr_ins *ins)
 {
-    return joins(n) ? count(n->kids[0]) + count(n->kids[1]) : 1;
+    return ins->op >= WR_OPC_REQUIRE && ins->op <= WR_OPC_REQUIRE_GE;
 }
 
 size_t wr_program_term_count(const struct wr_program *p)
 {
-    const struct wr_node *where = p->statement.select.where;
-    return where ? count(where) : 0;
+    size_t count = 0;
+    for (uint32_t i = 0; i < p->body_len; i++) {
+        count += ends_term(&p->code.at[i]);
+    }
+    return count;
+}
+
+static wr_str term_of(const struct wr_statement *s, size_t index)
+{
+    const struct wr_node *n = s->select.where ? find(s->select.where, &index) : NULL;
+    wr_assert(n);
+    return wr_str_cut(s->text, n->begin, n->end);
 }
 
 wr_str wr_program_term(const struct wr_program *p, size_t index)
 {
-    const struct wr_node *n = find(p->statement.select.where, &index);
-    wr_assert(n);
-    return wr_str_cut(p->statement.text, n->begin, n->end);
+    if (!p->part) {
+        return term_of(&p->statement, index);
+    }
+    struct wr_arena arena; // the tree was given up (slim.c)
+    struct wr_statement s;
+    wr_arena_init(&arena, SIZE_MAX / 2);
+    wr_assert(wr_parse_statement(p->statement.text, p->dialect, &arena, &s, NULL) == WR_OK);
+    wr_str term = term_of(&s, index);
+    wr_arena_release(&arena);
+    return term;
 }
 
 size_t wr_eval_term(const struct wr_eval *e)
 {
     size_t passed = 0;
     for (uint32_t i = 0; i < e->pc_; i++) {
-        enum wr_opcode op = e->program->code.at[i].op;
-        passed += op >= WR_OPC_REQUIRE && op <= WR_OPC_REQUIRE_GE;
+        passed += ends_term(&e->program->code.at[i]);
     }
     wr_assert(e->state == WR_EVAL_NO_MATCH && passed > 0);
     return passed - 1; // the last one was met and not passed

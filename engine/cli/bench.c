@@ -145,6 +145,9 @@ static struct wr_bench_round measure(struct wr_bench_engine *e, uint64_t count)
 // nanoseconds a message.
 static double feed_for(struct wr_bench_engine *e, int64_t least_ns)
 {
+    if (!e->broker) {
+        wr_bench_engine_feed(e, 0, 1); // what the first message makes is no message's cost
+    }
     int64_t began = wr_mono_ns(), spent = 0;
     uint64_t done = 0;
     if (e->broker) {
@@ -295,6 +298,8 @@ static wr_err run(struct wr_bench_set *set, const struct wr_bench_options *o,
         r->rounds = (size_t)o->rounds;
         r->round = wr_zalloc(r->rounds * sizeof *r->round);
         run_rounds(&e, o, r);
+        r->bytes_per_rule =
+            (double)(wr_bench_heap() - set->heap_before) / (double)wr_rule_set_count(set->rule_set);
         if (e.broker && wr_bench_broker_why(e.broker)[0]) {
             err = wr_fault_set(fault, WR_ERR_IO, "%s: %s", o->mqtt, wr_bench_broker_why(e.broker));
         }

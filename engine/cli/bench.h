@@ -39,8 +39,10 @@ struct wr_bench_set {
     size_t count;
     uint64_t bytes;         // of all payloads
     struct wr_rule **rules; // each with one lock; owned
+    struct wr_program_pool *programs;
     size_t rule_count;
     struct wr_metrics *metrics;
+    size_t heap_before;           // bytes of the heap in use before the rules were made
     struct wr_folder *folder;     // NULL with a generator
     struct wr_rule_set *rule_set; // one lock
 };
@@ -49,6 +51,8 @@ struct wr_bench_set {
 wr_err wr_bench_set_open(struct wr_bench_set *s, const struct wr_bench_options *options,
                          struct wr_fault *fault) WR_MUST_CHECK;
 void wr_bench_set_close(struct wr_bench_set *s);
+// Bytes of the heap that are in use, the allocator's own included.
+size_t wr_bench_heap(void);
 
 // ---- generators (bench_generate.c)
 
@@ -128,6 +132,7 @@ struct wr_bench_result {
     double bytes_per_message;
     uint64_t cache_hits, cache_misses;
     double load_ms;
+    double bytes_per_rule; // of heap: rules, what is shared by them, indexes, counters; warm
     size_t rules, distinct_messages;
     struct wr_bench_rule *rule; // dearest first: by ns times tried
     size_t rule_count;          // with samples

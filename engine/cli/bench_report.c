@@ -8,6 +8,8 @@
 
 #include "sql/base/banned.h"
 
+#define RULES_MANY 100 // of fewer, what a process takes anyway would be most of it
+
 static double cpu_ns(const struct wr_bench_result *r, size_t round)
 {
     return r->round[round].cpu_ns / (double)r->count;
@@ -88,6 +90,9 @@ static void print_text(const struct wr_bench_options *o, const struct wr_bench_r
     printf("%-22s %12.4f a message\n", "allocations", per_message(r, r->allocations));
     printf("%-22s %12.1f %% hits\n", "topic cache", 100 * hit_rate(r));
     printf("%-22s %12.0f ms\n", "loading", r->load_ms);
+    if (r->rules >= RULES_MANY) {
+        printf("%-22s %12.0f bytes a rule\n", "memory", r->bytes_per_rule);
+    }
     print_rules(r, o->top);
 }
 
@@ -147,6 +152,7 @@ static void print_json(const struct wr_bench_options *o, const struct wr_bench_r
     }
     number(&b, "topic_cache_hit_rate", hit_rate(r));
     number(&b, "load_ms", r->load_ms);
+    number(&b, "bytes_per_rule", r->bytes_per_rule);
     wr_buf_addf(&b, ",\"source\":\"%s\"", r->over_mqtt ? "mqtt" : "in process");
     write_rules(&b, r, o->top);
     wr_buf_add(&b, WR_STR("}\n"));

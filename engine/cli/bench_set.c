@@ -2,6 +2,7 @@
 #include "engine/cli/bench.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "engine/cli/message_file.h"
@@ -158,6 +159,9 @@ static wr_err make_rules(struct wr_bench_set *s, const struct wr_bench_options *
         o->gen->rule(&text, i, count);
         err = wr_rule_new(wr_buf_str(&text), "generated.json", options, &s->rules[i], fault);
         s->rule_count += !err;
+        if (!err) {
+            wr_rule_slim(s->rules[i], s->programs);
+        }
     }
     wr_buf_release(&text);
     if (err) {
@@ -180,7 +184,8 @@ static void report(void *user, enum wr_log_level level, const char *line)
 static wr_err read_rules(struct wr_bench_set *s, const char *dir,
                          const struct wr_rule_options *options, struct wr_fault *fault)
 {
-    const struct wr_folder_options folder = {.dir = dir, .rule = *options, .report = report};
+    const struct wr_folder_options folder = {
+        .dir = dir, .rule = *options, .slim = true, .report = report};
     size_t refused = 0;
     s->folder = wr_folder_open(&folder);
     wr_err err = wr_folder_load(s->folder, true, &refused, fault);
@@ -211,13 +216,20 @@ static void warn_lookups(const struct wr_rule_set *rules)
     }
 }
 
+size_t wr_bench_heap(void)
+{
+    struct mallinfo2 m = mallinfo2();
+    return m.uordblks + m.hblkhd;
+}
+
 wr_err wr_bench_set_open(struct wr_bench_set *s, const struct wr_bench_options *o,
                          struct wr_fault *fault)
 {
-    *s = (struct wr_bench_set){.metrics = wr_metrics_new()};
+    *s = (struct wr_bench_set){.metrics = wr_metrics_new(), .programs = wr_program_pool_new()};
     wr_arena_init(&s->arena, SET_BYTES);
     const struct wr_rule_options options = {.kinds = wr_bench_kinds(), .metrics = s->metrics};
     wr_err err = o->messages ? read_messages(s, o->messages, fault) : make_messages(s, o, fault);
+    s->heap_before = wr_bench_heap();
     if (!err) {
         err =
             o->rules ? read_rules(s, o->rules, &options, fault) : make_rules(s, o, &options, fault);
@@ -240,6 +252,7 @@ void wr_bench_set_close(struct wr_bench_set *s)
     if (s->folder) {
         wr_folder_close(s->folder, NULL, NULL);
     }
+    wr_program_pool_free(s->programs);
     free(s->rules);
     free(s->messages);
     wr_arena_release(&s->arena);

@@ -316,6 +316,7 @@ wr_err wr_daemon_open_rules(struct wr_daemon *d, const char *dir, bool watch,
         .accept = accept_file,
         .merged = true,
         .changed = on_files,
+        .slim = true,
         .user = d,
     };
     struct wr_folder *folder = wr_folder_open(&options), *before = d->folder;

@@ -165,6 +165,7 @@ static inline size_t candidates(struct wr_flow *f, struct wr_message *m,
     group->indexed++;
     for (size_t i = 0; i < count; i++) {
         group->nominated[(*numbers)[i]]++;
+        __builtin_prefetch(group->rules[(*numbers)[i]]);
     }
     return count;
 }

@@ -271,6 +271,8 @@ void wr_run_start(struct wr_flow *f, struct wr_message *m, struct wr_rule_set *s
                   struct wr_rule_group *group, size_t index, struct wr_run **spare)
 {
     struct wr_rule *rule = group->rules[index];
+    __builtin_prefetch(rule->counters);
+    __builtin_prefetch(rule->program);
     if (WR_UNLIKELY(m->dup && f->twice) && wr_twice_take(f->twice, m, rule->name)) {
         f->options.metrics->recognised++;
         return;

@@ -5,7 +5,11 @@
 
 #include "sql/base/json.h"
 
+#include "sql/base/hash.h"
+
 #include "sql/base/banned.h"
+
+#define BUCKETS_FIRST 64
 
 const char *wr_drop_text(enum wr_drop reason)
 {
@@ -105,22 +109,47 @@ void wr_metrics_free(struct wr_metrics *m)
         wr_metrics_forget_terms(r);
         free(r);
     }
+    free(m->buckets_);
     free(m);
+}
+
+static struct wr_rule_counters **bucket_of(const struct wr_metrics *m, wr_str name)
+{
+    return &m->buckets_[wr_hash_str(name) & (m->bucket_count_ - 1)];
+}
+
+static void grow(struct wr_metrics *m)
+{
+    m->bucket_count_ = m->bucket_count_ ? 4 * m->bucket_count_ : BUCKETS_FIRST;
+    free(m->buckets_);
+    m->buckets_ = wr_zalloc(m->bucket_count_ * sizeof(struct wr_rule_counters *));
+    for (struct wr_rule_counters *r = m->rules; r; r = r->next) {
+        struct wr_rule_counters **bucket = bucket_of(m, wr_str_of(r->name));
+        r->same_bucket_ = *bucket;
+        *bucket = r;
+    }
 }
 
 // The name lies behind the struct, in the same allocation.
 struct wr_rule_counters *wr_metrics_rule(struct wr_metrics *m, wr_str name)
 {
-    struct wr_rule_counters **end = &m->rules;
-    for (; *end; end = &(*end)->next) {
-        if (wr_str_eq(wr_str_of((*end)->name), name)) {
-            return *end;
+    if (m->rule_count_ >= m->bucket_count_) {
+        grow(m);
+    }
+    struct wr_rule_counters **bucket = bucket_of(m, name);
+    for (struct wr_rule_counters *r = *bucket; r; r = r->same_bucket_) {
+        if (wr_str_eq(wr_str_of(r->name), name)) {
+            return r;
         }
     }
     struct wr_rule_counters *r = wr_zalloc(sizeof *r + name.len + 1);
     memcpy(r + 1, name.at, name.len);
     r->name = (const char *)(r + 1);
-    *end = r;
+    *(m->last_rule_ ? &m->last_rule_->next : &m->rules) = r;
+    m->last_rule_ = r;
+    m->rule_count_++;
+    r->same_bucket_ = *bucket;
+    *bucket = r;
     return r;
 }
 

@@ -157,6 +157,7 @@ struct wr_rule_counters {
     void *backlog;                // the flow's
     struct wr_action_counters *actions;
     struct wr_rule_counters *next;
+    struct wr_rule_counters *same_bucket_;
 };
 
 // From the receipt of a message until a result of it … LATENCY(name, text)
@@ -198,6 +199,8 @@ struct wr_metrics {
     } now;
     struct wr_lookup_counters lookups[WR_LOOKUP_KINDS];
     struct wr_rule_counters *rules;
+    struct wr_rule_counters *last_rule_, **buckets_; // by name; a power of two
+    size_t rule_count_, bucket_count_;
 };
 
 struct wr_metrics *wr_metrics_new(void);

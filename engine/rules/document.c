@@ -99,6 +99,9 @@ static bool in_list(const char *name, const char *const *list)
     return false;
 }
 
+#define DOCUMENT_MORE 128  // bytes beyond the text's, of most
+#define ARENA_UNKNOWN 4096 // of one whose length is not known
+
 // A document while it is read.
 struct reader {
     struct wr_document *d;
@@ -253,7 +256,11 @@ static wr_err read_actions(struct reader *r, const json_t *payload)
             return err;
         }
     }
-    for (size_t i = 0; i < json_array_size(list) && i < WR_RULE_ACTIONS_MAX; i++) {
+    size_t count = json_array_size(list);
+    count = count < WR_RULE_ACTIONS_MAX ? count : WR_RULE_ACTIONS_MAX;
+    d->actions = wr_arena_alloc(&d->arena, count * sizeof *d->actions);
+    for (size_t i = 0; i < count && d->actions; i++) {
+        d->actions[d->action_count] = (struct wr_document_action){0};
         char where[32];
         bool read;
         snprintf(where, sizeof where, "actions[%zu]", i);
@@ -388,7 +395,9 @@ wr_err wr_document_read(const struct json_t *root, const char *file_name,
                         struct wr_fault *fault)
 {
     struct reader r = {.d = wr_zalloc(sizeof *r.d), .faults = {.options = options, .first = fault}};
-    wr_arena_init(&r.d->arena, 16 * (size_t)WR_DOCUMENT_FILE_MAX);
+    // What is kept of a document is about as long as its text.
+    wr_arena_init_first(&r.d->arena, 16 * (size_t)WR_DOCUMENT_FILE_MAX,
+                        options->size ? options->size + DOCUMENT_MORE : ARENA_UNKNOWN);
     wr_err err = read_root(&r, root, file_name);
     if (!err && r.d->arena.over) {
         err = wr_fault_set(fault, WR_ERR_LIMIT, "the document takes too much memory");
@@ -421,7 +430,7 @@ wr_err wr_document_parse(wr_str text, const char *file_name,
         }
         return err;
     }
-    const struct wr_document_options options = {.kinds = kinds};
+    const struct wr_document_options options = {.kinds = kinds, .size = text.len};
     wr_err err = wr_document_read(root, file_name, &options, out, fault);
     json_decref(root);
     return err;

@@ -32,7 +32,7 @@ struct wr_document {
     wr_str description;
     bool disabled;
     size_t action_count;
-    struct wr_document_action actions[WR_RULE_ACTIONS_MAX];
+    struct wr_document_action *actions; // at most WR_RULE_ACTIONS_MAX
     bool has_error_action;
     struct wr_document_action error_action;
 };
@@ -44,6 +44,7 @@ struct wr_document_options {
     const struct wr_sink_impl *const *kinds; // NULL-terminated: wr_sink_list, wr_sink_shapes
     void (*report)(void *user, const char *path, const struct wr_fault *fault);
     void *user;
+    size_t size; // of the text, about; 0: not known
 };
 
 // 1..128 of A-Z a-z 0-9 _

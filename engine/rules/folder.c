@@ -37,6 +37,7 @@ struct entry {
 
 struct wr_folder {
     struct wr_folder_options options;
+    struct wr_program_pool *programs;
     char *dir;
     struct entry *entries; // sorted by file
     size_t count, cap;
@@ -225,6 +226,9 @@ static bool compile(struct wr_folder *f, struct entry *e, bool again)
     free(e->refusal);
     e->refusal = NULL;
     warn_about(f, e, rule);
+    if (f->options.slim) {
+        wr_rule_slim(rule, f->programs);
+    }
     wr_rule_unlock(e->rule);
     e->rule = rule;
     if (f->options.merged) {
@@ -476,6 +480,7 @@ struct wr_folder *wr_folder_open(const struct wr_folder_options *options)
     struct wr_folder *f = wr_zalloc(sizeof *f);
     f->options = *options;
     f->dir = wr_strdup(wr_str_of(options->dir));
+    f->programs = options->slim ? wr_program_pool_new() : NULL;
     if (options->loop && options->watch) {
         watch(f);
     }
@@ -491,6 +496,7 @@ static void folder_free(struct wr_folder *f)
     }
     free(f->entries);
     wr_rule_set_unlock(f->rules);
+    wr_program_pool_free(f->programs);
     free(f->dir);
     free(f);
     if (done) {

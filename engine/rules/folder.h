@@ -17,6 +17,7 @@ struct wr_folder_options {
     const char *dir;
     bool watch;
     struct wr_rule_options rule;
+    bool slim; // rules are for running only (wr_rule_slim)
     // May be NULL: the last word on a rule before it is taken (opening its sinks). An error refuses
     // it.
     wr_err (*accept)(void *user, const struct wr_rule *rule, struct wr_fault *fault);

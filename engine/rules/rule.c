@@ -141,7 +141,7 @@ static wr_err compile(struct builder *b)
     }
     r->program = r->program_;
     r->filter = wr_program_filter(r->program);
-    r->actions_ = wr_zalloc((d->action_count + 1) * sizeof *r->actions_);
+    r->actions_ = wr_zalloc((d->action_count + d->has_error_action) * sizeof *r->actions_);
     r->actions = r->actions_;
     for (size_t i = 0; i < d->action_count; i++) {
         err = add_action(b, &d->actions[i], &r->actions_[i]);
@@ -260,6 +260,12 @@ wr_str wr_rule_plain_name(wr_str name)
 {
     const char *slash = name.at && name.len ? memrchr(name.at, '/', name.len) : NULL;
     return slash ? wr_str_cut(name, (size_t)(slash - name.at) + 1, name.len) : name;
+}
+
+void wr_rule_slim(struct wr_rule *r, struct wr_program_pool *pool)
+{
+    r->program = r->program_ = wr_program_slim(r->program_, r->document->sql, pool);
+    r->filter = wr_program_filter(r->program);
 }
 
 void wr_rule_lock(struct wr_rule *r)

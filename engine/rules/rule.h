@@ -86,6 +86,9 @@ wr_err wr_rule_action_put(const struct wr_rule_action *a, struct wr_param *param
 // What is behind the label of a rule's name (wr_rule_owner).
 wr_str wr_rule_plain_name(wr_str name);
 
+// Give up what running does not need (wr_program_slim()). Before any set has the rule.
+void wr_rule_slim(struct wr_rule *r, struct wr_program_pool *pool);
+
 void wr_rule_lock(struct wr_rule *r);
 void wr_rule_unlock(struct wr_rule *r); // the last one frees; NULL is accepted
 

@@ -50,13 +50,18 @@ static void enter(struct wr_arena *a, struct wr_arena_block *b)
     a->end_ = b->bytes + (b->size < allowed ? b->size : allowed);
 }
 
-void wr_arena_init(struct wr_arena *a, size_t limit)
+void wr_arena_init_first(struct wr_arena *a, size_t limit, size_t first)
 {
     memset(a, 0, sizeof *a);
     a->limit_ = limit;
     a->fuel = UINT64_MAX;
-    a->first_ = block_new(BLOCK_MIN);
+    a->first_ = block_new((first + 15) & ~(size_t)15);
     enter(a, a->first_);
+}
+
+void wr_arena_init(struct wr_arena *a, size_t limit)
+{
+    wr_arena_init_first(a, limit, BLOCK_MIN);
 }
 
 void wr_arena_release(struct wr_arena *a)

@@ -27,6 +27,9 @@ struct wr_arena {
 // `limit` in bytes bounds what may be handed out between two resets.
 void wr_arena_init(struct wr_arena *a, size_t limit);
 
+// The same with a first block of `first` bytes: for what is small and made in large numbers.
+void wr_arena_init_first(struct wr_arena *a, size_t limit, size_t first);
+
 // Give all memory back to the system. Zeroed memory is accepted.
 void wr_arena_release(struct wr_arena *a);
 

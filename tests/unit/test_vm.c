@@ -388,6 +388,93 @@ static void row_tests_are_verified(void **state)
     }
 }
 
+// ---- slim programs
+
+static const struct {
+    const char *sql, *template;
+} slim_cases[] = {
+    {"SELECT device, temp * 2 AS twice, 'k1' AS k FROM 'a/+' WHERE device = 'd1' AND temp > 1", ""},
+    {"SELECT device, temp * 2 AS twice, 'k2' AS k FROM 'a/+' WHERE device = 'd2' AND temp > 5",
+     "t/${device}/${upper(get(list, 0).x)}"},
+    {"SELECT *, topic(1) AS t FROM 'a/+'", "constant"},
+    {"SET @v = 12345678901234567890123 SELECT @v AS v, {'a': [1, 'x', {'b': 1e40}]} AS o, "
+     "(SELECT x FROM list WHERE x > 1) AS rows FROM 'a/+' WHERE device IN ['d1', 'd\\u00fc', null]",
+     "${temp}"},
+    {"SELECT VALUE get_or_default(aws_lambda('f', 1), 'none') FROM 'it''s/+'", ""},
+};
+
+static void run_slim_case(size_t i, struct wr_program_pool *pool, struct wr_buf *out)
+{
+    struct bench b = {0};
+    wr_arena_init(&b.arena, ARENA_LIMIT);
+    const char *sql = slim_cases[i].sql;
+    b.p = compile(sql, sql, "2016-03-23");
+    uint32_t id;
+    CHECK_INT(sql, wr_program_add_template(b.p, Z(slim_cases[i].template), &id, NULL), WR_OK);
+    CHECK_INT(sql, wr_program_seal(b.p, NULL), WR_OK);
+    if (pool) {
+        b.p = wr_program_slim(b.p, Z(sql), pool);
+    }
+    b.plan = wr_plan_new((const struct wr_program *const *)&b.p, 1);
+    b.m = (struct wr_sql_message){
+        .topic = S("a/b"),
+        .payload = S("{\"device\":\"d1\",\"temp\":4.5,\"list\":[{\"x\":1},{\"x\":2}]}"),
+        .format_indicator = -1};
+    enum wr_eval_state state = start(&b);
+    wr_buf_addf(out, "%d %.*s %.*s ", (int)state, WR_STR_ARG(wr_program_filter(b.p)),
+                WR_STR_ARG(wr_program_version(b.p)));
+    if (state == WR_EVAL_MATCHED) {
+        wr_buf_add(out, output(sql, &b));
+        wr_eval_template(&b.e, id);
+        wr_str text = {0};
+        wr_eval_run(&b.e);
+        CHECK_INT(sql, wr_eval_text(&b.e, &text, NULL), WR_OK);
+        wr_buf_add(out, text);
+    }
+    for (size_t k = 0; k < wr_program_term_count(b.p); k++) {
+        wr_buf_addf(out, " [%.*s]", WR_STR_ARG(wr_program_term(b.p, k)));
+    }
+    wr_str constant = {0};
+    wr_buf_addf(out, " %u %d %.*s", wr_program_lookups(b.p),
+                wr_program_template_constant(b.p, id, &constant), WR_STR_ARG(constant));
+    teardown(&b);
+}
+
+static void slim_programs_do_the_same(void **state)
+{
+    struct wr_program_pool *pool = wr_program_pool_new();
+    for (size_t i = 0; i < WR_COUNT(slim_cases); i++) {
+        struct wr_buf got = {0}, want = {0};
+        run_slim_case(i, pool, &got);
+        run_slim_case(i, NULL, &want);
+        CHECK_STR(slim_cases[i].sql, wr_buf_str(&got), wr_buf_str(&want));
+        CHECK_INT(slim_cases[i].sql, wr_program_pool_count(pool), 0);
+        wr_buf_release(&got);
+        wr_buf_release(&want);
+    }
+    wr_program_pool_free(pool);
+}
+
+static void slim_programs_share(void **state)
+{
+    struct wr_program_pool *pool = wr_program_pool_new();
+    struct wr_program *programs[300];
+    char texts[300][96];
+    for (size_t i = 0; i < WR_COUNT(programs); i++) {
+        snprintf(texts[i], sizeof texts[i], "SELECT a FROM 't' WHERE %s = %zu", i % 3 ? "a" : "b.c",
+                 i);
+        programs[i] = compile(texts[i], texts[i], "2016-03-23");
+        CHECK_INT(texts[i], wr_program_seal(programs[i], NULL), WR_OK);
+        programs[i] = wr_program_slim(programs[i], Z(texts[i]), pool);
+    }
+    CHECK_INT("two kinds", wr_program_pool_count(pool), 2);
+    wr_program_pool_free(pool); // the programs live on
+    for (size_t i = 0; i < WR_COUNT(programs); i++) {
+        CHECK_STR(texts[i], wr_program_term(programs[i], 0), Z(strchr(texts[i], 'W') + 6));
+        wr_program_free(programs[i]);
+    }
+}
+
 // No compiler makes these: [[[…]]] around itself, once for each row.
 static const struct wr_ins nesting[] = {
     {WR_OPC_LOAD_PATH, 1, 0, 0}, {WR_OPC_ROWS, 1, 1, 8},       {WR_OPC_NEXT, 2, 1, 8},
@@ -632,6 +719,8 @@ int main(void)
         T(damaged_programs_are_refused),
         T(rows_that_cannot_pass_are_left_out),
         T(row_tests_are_verified),
+        T(slim_programs_do_the_same),
+        T(slim_programs_share),
         T(loops_pass_a_next),
         T(depth_of_values_is_limited),
         T(templates_expand),

@@ -260,8 +260,7 @@ struct wr_plan *wr_plan_new_in(struct wr_readers *pool, const struct wr_program 
     plan->maps = wr_alloc((count + 1) * sizeof *plan->maps);
     for (size_t i = 0; i < count; i++) {
         plan->programs[i] = programs[i];
-        plan->maps[i] =
-            same_map(programs, i) ? plan->maps[i - 1] : map_new(plan, programs[i]);
+        plan->maps[i] = same_map(programs, i) ? plan->maps[i - 1] : map_new(plan, programs[i]);
         want_trees(plan, programs[i]);
     }
     return plan;

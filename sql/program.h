@@ -43,8 +43,9 @@ struct wr_template_code {
 
 // A slim program (slim.c) ends behind statement.assign_count.
 struct wr_program {
-    struct wr_program_part *part; // of a pool, where code, guards and paths of a slim one are; or NULL
-    void *block;                  // and the rest
+    struct wr_program_part
+        *part;   // of a pool, where code, guards and paths of a slim one are; or NULL
+    void *block; // and the rest
     wr_str version;
     uint64_t fuel;
     enum wr_dialect dialect;
@@ -57,8 +58,8 @@ struct wr_program {
     WR_LIST(struct wr_guard) guards;
     WR_LIST(struct wr_template_code) templates;
     struct wr_statement statement;
-    struct wr_arena arena;   // statement, tree, constants
-    uint64_t fold_steps;     // spent while constants were folded
+    struct wr_arena arena;                   // statement, tree, constants
+    uint64_t fold_steps;                     // spent while constants were folded
     WR_LIST(uint32_t) places;                // byte of the source each instruction comes from
     WR_LIST(const struct wr_node *) sources; // the expression it comes from; NULL: the clause
     WR_LIST(struct wr_fault) warnings;

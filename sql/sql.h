@@ -59,14 +59,15 @@ bool wr_program_template_constant(const struct wr_program *p, uint32_t id, wr_st
 wr_err wr_program_seal(struct wr_program *p, struct wr_fault *fault) WR_MUST_CHECK;
 void wr_program_free(struct wr_program *p);
 
-// Make a sealed program, which is taken, small: what running needs stays; explaining, coverage, warnings and the
-// places of wr_program_needs_host() are gone. `text` is its statement's, lent until it is freed.
-// What is the same in many programs is kept once, in the pool. Before any plan has it.
+// Make a sealed program, which is taken, small: what running needs stays; explaining, coverage,
+// warnings and the places of wr_program_needs_host() are gone. `text` is its statement's, lent
+// until it is freed. What is the same in many programs is kept once, in the pool. Before any plan
+// has it.
 struct wr_program_pool;
 struct wr_program *wr_program_slim(struct wr_program *p, wr_str text,
                                    struct wr_program_pool *pool) WR_MUST_CHECK;
 struct wr_program_pool *wr_program_pool_new(void);
-void wr_program_pool_free(struct wr_program_pool *pool); // its programs may be freed later
+void wr_program_pool_free(struct wr_program_pool *pool);          // its programs may be freed later
 size_t wr_program_pool_count(const struct wr_program_pool *pool); // of what is kept once
 
 // The FROM filter; len 0 when the statement has none. Borrowed from the program.

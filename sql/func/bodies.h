@@ -27,6 +27,11 @@ static inline bool wr_call_text(struct wr_call *c, wr_value *arg, wr_str *out)
 // The argument as a whole number: floor, clamped into int64. False when it does not convert.
 static inline bool wr_call_int(struct wr_call *c, wr_value *arg, int64_t *out)
 {
+    const unsigned special = WR_V_LAZY | WR_V_BIG | WR_V_DECIMAL;
+    if (arg->type == WR_NUMBER && !(arg->flags & special) && arg->scale == 0) {
+        *out = arg->as.coef;
+        return true;
+    }
     wr_value v = wr_convert_decimal(&c->num, arg);
     *out = v.type == WR_NUMBER ? wr_num_floor_clamped(&v) : 0;
     return v.type == WR_NUMBER;

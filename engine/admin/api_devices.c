@@ -21,7 +21,9 @@
 
 #include "sql/base/banned.h"
 
-#define ROOT_MAX       65536 // bytes of the file with the broker's CA
+#define ROOT_MAX       65536     // bytes of the file with the broker's CA
+#define BODY_MAX       (1 << 20) // of a request
+#define PASSPHRASE_MIN 4         // as wr_pki_key_private_encrypted() has it
 #define PASSPHRASE_MAX 1024
 
 struct package {
@@ -62,6 +64,12 @@ static void prepare_package(struct wr_api_call *c)
         snprintf(p->prefix, sizeof p->prefix, "%.*s",
                  WR_STR_ARG(wr_tenant_text(tenant, "iot.topic_prefix")));
         p->keep = wr_str_eq(wr_tenant_text(tenant, "iot.key_escrow"), WR_STR("keep"));
+    }
+    wr_str passphrase = wr_api_str(c, "passphrase");
+    if (passphrase.at && (passphrase.len < PASSPHRASE_MIN || passphrase.len > PASSPHRASE_MAX)) {
+        // Not by the table of members, whose errors show what they found.
+        wr_api_fail(c, WR_API_INVALID_REQUEST, "passphrase has %zu bytes, expected %d to %d",
+                    passphrase.len, PASSPHRASE_MIN, PASSPHRASE_MAX);
     }
     if (!c->caller.may_package) {
         wr_api_fail(c, WR_API_ACCESS_DENIED,
@@ -327,7 +335,7 @@ static const struct wr_api_member package_in[] = {
     WR_API_PATH("thingName", THING),
     WR_API_BODY("certificateId", STRING, .pattern = WR_API_CERTIFICATE_ID_PATTERN,
                 .min = WR_PKI_ID_LEN, .max = WR_PKI_ID_LEN),
-    WR_API_BODY("passphrase", STRING, .min = 4, .max = PASSPHRASE_MAX),
+    WR_API_BODY("passphrase", STRING, .max = BODY_MAX), // its length: prepare
     {0},
 };
 static const struct wr_api_member renew_in[] = {

@@ -117,7 +117,10 @@ def test_passphrase():
         iot = client(weir)
         one = made(iot, keyEscrow="true", keyType="P-256")
         thing(iot, "a", one)
-        tap.equal(package(weir, "a", {"passphrase": "abc"}).status, 400, "too short")
+        for bad in ("Zq7", "", "Zq7" * 400):
+            answer = package(weir, "a", {"passphrase": bad})
+            tap.equal((answer.status, "expected 4 to 1024" in answer.message, "Zq7" in answer.text), (400, True, False),
+                      answer.text)
         got = files(package(weir, "a", {"passphrase": "open sesame"}))
         tap.check(got["a.private.key"].startswith("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"), "PKCS#8, encrypted")
         opened = openssl("/", "pkey", "-passin", "pass:open sesame", "-pubout", text=got["a.private.key"])

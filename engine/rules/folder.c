@@ -32,6 +32,7 @@ struct entry {
     int64_t number;
     uint64_t hash;        // of the content that `rule` or the refusal is about
     struct wr_rule *rule; // running; NULL: none
+    uint64_t name_hash;   // of its name: names are compared with those of all files
     char *refusal;        // line about the current content; NULL: accepted
 };
 
@@ -195,9 +196,11 @@ static void warn_about(struct wr_folder *f, const struct entry *e, const struct 
 static const struct entry *owner_of(const struct wr_folder *f, wr_str name,
                                     const struct entry *except)
 {
+    uint64_t hash = wr_hash_str(name);
     for (size_t i = 0; i < f->count; i++) {
         const struct entry *e = &f->entries[i];
-        if (e != except && e->seen && e->rule && wr_str_eq(e->rule->name, name)) {
+        if (e->name_hash == hash && e != except && e->seen && e->rule &&
+            wr_str_eq(e->rule->name, name)) {
             return e;
         }
     }
@@ -231,6 +234,7 @@ static bool compile(struct wr_folder *f, struct entry *e, bool again)
     }
     wr_rule_unlock(e->rule);
     e->rule = rule;
+    e->name_hash = wr_hash_str(rule->name);
     if (f->options.merged) {
         free(e->running);
         e->running = e->text;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "sql/base/hash.h"
 #include "sql/template.h"
 #include "sql/topic.h"
 
@@ -18,6 +19,8 @@ struct graph {
     struct target *targets;
     size_t count, cap;
     enum { NEW, OPEN, DONE } * state; // by rule
+    size_t *first;                    // by rule: its first target; one more entry ends the last
+    uint64_t *heads;                  // by rule: see head_of()
     size_t *path;                     // rules on the way to where we are
     size_t depth;
     void (*found)(void *user, const char *path);
@@ -128,6 +131,18 @@ static bool reaches(const struct wr_rule *from, const char *filter, const struct
     return rule->filter.len && wr_topic_overlap(target, rule->filter);
 }
 
+// What tells most filters that cannot meet apart: a hash of the first level, or ANY for a wildcard
+// and for the topics of AWS, which are looked at closely.
+#define ANY 0
+static uint64_t head_of(wr_str filter)
+{
+    const char *slash = filter.len ? memchr(filter.at, '/', filter.len) : NULL;
+    size_t len = slash ? (size_t)(slash - filter.at) : filter.len;
+    bool any = filter.len == 0 || filter.at[0] == '$' || memchr(filter.at, '+', len) ||
+               memchr(filter.at, '#', len);
+    return any ? ANY : wr_hash_str(wr_str_cut(filter, 0, len)) | 1;
+}
+
 static void report(struct graph *g, size_t first)
 {
     struct wr_buf text = {0};
@@ -151,11 +166,12 @@ static void visit(struct graph *g, size_t rule)
 {
     g->state[rule] = OPEN;
     g->path[g->depth++] = rule;
-    for (size_t i = 0; i < g->count; i++) {
-        if (g->targets[i].rule != rule) {
-            continue;
-        }
+    for (size_t i = g->first[rule]; i < g->first[rule + 1]; i++) {
+        uint64_t head = head_of(wr_str_of(g->targets[i].filter));
         for (size_t s = 0; s < wr_rule_set_count(g->set); s++) {
+            if (head != g->heads[s] && head != ANY && g->heads[s] != ANY) {
+                continue;
+            }
             if (g->state[s] == DONE || !reaches(wr_rule_set_at(g->set, rule), g->targets[i].filter,
                                                 wr_rule_set_at(g->set, s))) {
                 continue;
@@ -181,8 +197,12 @@ void wr_loops_check(const struct wr_rule_set *set,
 {
     size_t count = wr_rule_set_count(set);
     struct graph g = {.set = set, .found = found, .user = user};
+    g.first = wr_zalloc((count + 1) * sizeof *g.first);
+    g.heads = wr_zalloc((count + 1) * sizeof *g.heads);
     for (size_t i = 0; i < count; i++) {
         const struct wr_rule *r = wr_rule_set_at(set, i);
+        g.first[i] = g.count;
+        g.heads[i] = head_of(r->filter);
         if (r->counters) {
             r->counters->may_loop = false;
         }
@@ -194,6 +214,7 @@ void wr_loops_check(const struct wr_rule_set *set,
             add_target(&g, i, r->error_action);
         }
     }
+    g.first[count] = g.count;
     g.state = wr_zalloc((count + 1) * sizeof *g.state);
     g.path = wr_alloc((count + 1) * sizeof *g.path);
     for (size_t i = 0; i < g.count; i++) {
@@ -205,6 +226,8 @@ void wr_loops_check(const struct wr_rule_set *set,
         free(g.targets[i].filter);
     }
     free(g.targets);
+    free(g.first);
+    free(g.heads);
     free(g.state);
     free(g.path);
 }

@@ -10,13 +10,16 @@
 #include "engine/rules/trie.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "sql/base/err.h"
 #include "sql/base/hash.h"
 
 #include "sql/base/banned.h"
 
-#define NONE UINT32_MAX
+#define NONE      UINT32_MAX
+#define NAME_HERE 12
+#define HUGE_PAGE (2u << 20)
 
 struct node {
     uint32_t plus;                  // the child for `+`, or NONE
@@ -28,7 +31,11 @@ struct edge {
     uint64_t hash; // of the level's bytes
     uint32_t parent;
     uint32_t child; // NONE: the place is free
-    uint32_t name_at, name_len;
+    uint32_t name_len;
+    union { // half a line of the cache in all: most names are looked at without another miss
+        char bytes[NAME_HERE];
+        uint32_t at; // in names, of longer ones
+    } name;
 };
 
 // What wr_trie_add() noted; sorted into the nodes' lists by wr_trie_seal().
@@ -81,6 +88,27 @@ static uint32_t edge_place(uint64_t hash, uint32_t parent)
     return (uint32_t)(h >> 32);
 }
 
+// What is looked at here and there: in large pages where it is large, so that finding the page does
+// not cost as much as the look. free() it.
+static void *spread_alloc(size_t size)
+{
+    if (size < HUGE_PAGE) {
+        return wr_alloc(size);
+    }
+    size_t whole = (size + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1);
+    void *at = aligned_alloc(HUGE_PAGE, whole);
+    if (!at) {
+        wr_out_of_memory(whole);
+    }
+    (void)madvise(at, whole, MADV_HUGEPAGE); // a wish
+    return at;
+}
+
+static wr_str name_of(const struct wr_trie *t, const struct edge *e)
+{
+    return (wr_str){e->name_len <= NAME_HERE ? e->name.bytes : t->names + e->name.at, e->name_len};
+}
+
 static struct edge *edge_find(const struct wr_trie *t, uint32_t parent, const struct level *level)
 {
     uint32_t mask = t->edge_cap - 1;
@@ -91,7 +119,7 @@ static struct edge *edge_find(const struct wr_trie *t, uint32_t parent, const st
         }
         // The bytes decide; a hash alone is no identity.
         if (e->hash == level->hash && e->parent == parent &&
-            wr_str_eq((wr_str){t->names + e->name_at, e->name_len}, level->name)) {
+            wr_str_eq(name_of(t, e), level->name)) {
             return e;
         }
     }
@@ -101,7 +129,7 @@ static void edges_resize(struct wr_trie *t, uint32_t cap)
 {
     struct edge *old = t->edges;
     uint32_t old_cap = t->edge_cap;
-    t->edges = wr_alloc(cap * sizeof *t->edges);
+    t->edges = spread_alloc(cap * sizeof *t->edges);
     t->edge_cap = cap;
     for (uint32_t i = 0; i < cap; i++) {
         t->edges[i].child = NONE;
@@ -152,8 +180,12 @@ static uint32_t child_of(struct wr_trie *t, uint32_t parent, wr_str name)
         *e = (struct edge){.hash = level.hash,
                            .parent = parent,
                            .child = node_new(t),
-                           .name_at = name_add(t, name),
                            .name_len = (uint32_t)name.len};
+        if (name.len > NAME_HERE) {
+            e->name.at = name_add(t, name);
+        } else if (name.len) {
+            memcpy(e->name.bytes, name.at, name.len);
+        }
         t->edge_count++;
     }
     return e->child;
@@ -296,6 +328,11 @@ void wr_trie_seal(struct wr_trie *t)
     }
     free(t->entries);
     t->entries = NULL;
+    struct node *nodes = spread_alloc(t->node_count * sizeof *nodes);
+    memcpy(nodes, t->nodes, t->node_count * sizeof *nodes);
+    free(t->nodes);
+    t->nodes = nodes;
+    t->node_cap = t->node_count;
     t->levels = wr_alloc((t->depth + 1) * sizeof *t->levels);
     // One node is taken for two put on, once a level.
     t->stack = wr_alloc((t->depth + 2) * sizeof *t->stack);
@@ -308,6 +345,16 @@ static void take(struct wr_trie *t, size_t *count, uint32_t at, uint32_t n)
     if (n) {
         memcpy(t->found + *count, t->values + at, n * sizeof *t->found);
         *count += n;
+    }
+}
+
+// A node that will be visited, and the edge that will be looked for there: of many filters neither
+// is in the cache, and one need not wait for the other.
+static inline void fetch(const struct wr_trie *t, uint32_t node, uint32_t depth, uint32_t known)
+{
+    __builtin_prefetch(&t->nodes[node]);
+    if (depth < known) {
+        __builtin_prefetch(&t->edges[edge_place(t->levels[depth].hash, node) & (t->edge_cap - 1)]);
     }
 }
 
@@ -339,10 +386,12 @@ size_t wr_trie_match(struct wr_trie *t, wr_str topic, const uint32_t **values)
             continue; // the topic is deeper than any filter
         }
         if (n->plus != NONE && !hidden) {
+            fetch(t, n->plus, v.depth + 1, known);
             t->stack[top++] = (struct visit){.node = n->plus, .depth = v.depth + 1};
         }
         const struct edge *e = edge_find(t, v.node, &t->levels[v.depth]);
         if (e->child != NONE) {
+            fetch(t, e->child, v.depth + 1, known);
             t->stack[top++] = (struct visit){.node = e->child, .depth = v.depth + 1};
         }
     }

@@ -59,20 +59,29 @@ static void on_broken(void *user, const struct wr_fault *fault)
     uv_stop(&d->loop);
 }
 
+// A tenant's own broker, or what weir.yaml says.
+static size_t route(void *user, wr_str rule, bool error_action)
+{
+    const struct wr_daemon *d = user;
+    struct wr_fault fault;
+    uint32_t space = 0;
+    const struct wr_tenant *owner = d->book ? wr_rule_book_owner(d->book, rule) : NULL;
+    if (owner && wr_rule_book_space(d->book, owner, &space, &fault) && space) {
+        return space;
+    }
+    return wr_config_route(d->config, rule, error_action);
+}
+
 static void publish(void *user, const struct wr_publish *p)
 {
     struct wr_daemon *d = user;
     struct wr_fault fault = {0};
-    uint32_t space = 0;
     if (!d->brokers) {
         p->done(p->user, WR_ERR_BUSY, "the publishing connection is not open");
-    } else if (!wr_rule_book_may_publish(d->book, p->rule, p->topic, &fault) ||
-               !wr_rule_book_space(d->book, wr_rule_book_owner(d->book, p->rule), &space, &fault)) {
+    } else if (!wr_rule_book_may_publish(d->book, p->rule, p->topic, &fault)) {
         p->done(p->user, fault.code, fault.text);
-    } else if (space) {
-        wr_brokers_publish_to(d->brokers, space, p);
     } else {
-        wr_brokers_publish(d->brokers, p);
+        wr_brokers_publish(d->brokers, route(d, p->rule, p->error_action), p);
     }
 }
 
@@ -277,6 +286,7 @@ void wr_daemon_open_flow(struct wr_daemon *d)
                                            .publish = publish,
                                            .publish_user = d,
                                            .confirmed = confirmed,
+                                           .route = route,
                                            .destination = destination,
                                            .hops_lost = strcmp(c->mqtt_version, "5") != 0,
                                            .reads_kafka = strcmp(c->source, "mqtt") != 0,

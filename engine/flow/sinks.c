@@ -362,7 +362,8 @@ size_t wr_sinks_share(const struct wr_sinks *s, size_t kind, wr_str rule, bool e
     if (kind != s->publisher || !s->options.config) {
         return kind;
     }
-    size_t broker = wr_config_route(s->options.config, rule, error_action);
+    size_t broker = s->options.route ? s->options.route(s->options.publish_user, rule, error_action)
+                                     : wr_config_route(s->options.config, rule, error_action);
     return broker ? s->count + broker - 1 : kind;
 }
 

@@ -23,7 +23,10 @@ struct wr_sinks_options {
                       wr_str url); // sink.h; the user of publish. NULL: all
     bool (*destination)(void *user, wr_str rule, wr_str arn,
                         struct wr_sink_destination *out); // likewise. NULL: none
-    bool hops_lost, reads_kafka, aws_limits;              // as in struct wr_sink_host
+    // Which broker gets what a rule publishes: 0 the source's, i + 1 brokers[i]. NULL:
+    // wr_config_route().
+    size_t (*route)(void *user, wr_str rule, bool error_action);
+    bool hops_lost, reads_kafka, aws_limits; // as in struct wr_sink_host
 };
 
 // Give: wr_sinks_free() it once all are closed.

@@ -95,7 +95,7 @@ wr_err wr_brokers_open(uv_loop_t *loop, const struct wr_config *config, const ch
     return err;
 }
 
-void wr_brokers_publish_to(struct wr_brokers *b, size_t at, const struct wr_publish *p)
+void wr_brokers_publish(struct wr_brokers *b, size_t at, const struct wr_publish *p)
 {
     static struct wr_log_limit limit;
     struct wr_fault fault;
@@ -107,11 +107,6 @@ void wr_brokers_publish_to(struct wr_brokers *b, size_t at, const struct wr_publ
         return;
     }
     wr_publisher_publish(b->publishers[at], p);
-}
-
-void wr_brokers_publish(struct wr_brokers *b, const struct wr_publish *p)
-{
-    wr_brokers_publish_to(b, wr_config_route(b->config, p->rule, p->error_action), p);
 }
 
 void wr_brokers_give_back(struct wr_brokers *b)

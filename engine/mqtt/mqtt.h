@@ -78,10 +78,9 @@ struct wr_brokers;
 wr_err wr_brokers_open(uv_loop_t *loop, const struct wr_config *config, const char *client_id,
                        bool source_now, struct wr_brokers **out,
                        struct wr_fault *fault) WR_MUST_CHECK;
-// To the broker that wr_config_route() says. As wr_publisher_publish() with `keep`.
-void wr_brokers_publish(struct wr_brokers *b, const struct wr_publish *p);
-// To the source's broker (0) or to brokers[at - 1].
-void wr_brokers_publish_to(struct wr_brokers *b, size_t at, const struct wr_publish *p);
+// To the source's broker (0) or to brokers[at - 1]: wr_config_route(). As wr_publisher_publish()
+// with `keep`.
+void wr_brokers_publish(struct wr_brokers *b, size_t at, const struct wr_publish *p);
 // All that waits is answered with WR_ERR_BUSY: before sinks are closed, which wait for it.
 void wr_brokers_give_back(struct wr_brokers *b);
 // Append `,"brokers":{"source":{…},…}`. `spooled(user, i)`: bytes in the spool for brokers[i].

@@ -588,3 +588,8 @@ struct wr_tenants *wr_api_tenants(const struct wr_api *api)
 {
     return api->options.tenants;
 }
+
+const struct wr_broker *wr_api_broker(const struct wr_api *api)
+{
+    return api->options.broker;
+}

@@ -26,6 +26,7 @@
 #define AWAY_MS 100
 
 struct wr_broker {
+    struct wr_broker_clients *clients;
     const struct wr_config *config;
     const struct wr_seal_key *seal;
     char database[PATH_MAX], dir[PATH_MAX], socket[PATH_MAX];
@@ -228,6 +229,7 @@ static void on_event(struct wr_broker *b, const json_t *event)
         *counts[i] += strcmp(name, names[i]) == 0;
     }
     b->stats.dropped += json_is_true(json_object_get(event, "dropped"));
+    wr_broker_clients_event(b->clients, event);
     if (b->away) {
         wr_log(WR_LOG_INFO, "broker", "the broker's plugin is heard of again");
     }
@@ -308,6 +310,7 @@ wr_err wr_broker_open(uv_loop_t *loop, const struct wr_config *config, const cha
     struct wr_broker *b = wr_zalloc(sizeof *b);
     b->config = config;
     b->seal = seal;
+    b->clients = wr_broker_clients_new();
     b->fd = -1;
     snprintf(b->database, sizeof b->database, "%s/registry.db", state_dir);
     snprintf(b->dir, sizeof b->dir, "%s", config->broker_dir);
@@ -320,6 +323,7 @@ wr_err wr_broker_open(uv_loop_t *loop, const struct wr_config *config, const cha
         if (b->fd >= 0) {
             close(b->fd);
         }
+        wr_broker_clients_free(b->clients);
         free(b);
         return err;
     }
@@ -343,6 +347,7 @@ static void on_handle_closed(uv_handle_t *handle)
     void *user = b->closed_user;
     close(b->fd);
     unlink(b->socket);
+    wr_broker_clients_free(b->clients);
     free(b);
     closed(user);
 }
@@ -368,6 +373,11 @@ void wr_broker_close(struct wr_broker *b, void (*closed)(void *user), void *user
     if (!b->making) {
         close_handles(b);
     }
+}
+
+const struct wr_broker_clients *wr_broker_clients(const struct wr_broker *b)
+{
+    return b->clients;
 }
 
 void wr_broker_stats(const struct wr_broker *b, struct wr_broker_stats *out)

@@ -15,6 +15,7 @@
 
 #include <uv.h>
 
+#include "engine/admin/broker_clients.h"
 #include "engine/registry/db.h"
 #include "engine/registry/seal.h"
 
@@ -40,6 +41,9 @@ struct wr_broker_wait {
 void wr_broker_wait(struct wr_broker *b, struct wr_broker_wait *wait);
 // A change that nobody waits for.
 void wr_broker_refresh(struct wr_broker *b);
+
+// Who is connected; borrowed.
+const struct wr_broker_clients *wr_broker_clients(const struct wr_broker *b);
 
 struct wr_broker_stats {
     uint64_t tables, failures;       // written; not written

@@ -19,6 +19,7 @@ void wr_families_add(struct wr_api *api)
     wr_api_add_search(api);
     wr_api_add_policies(api);
     wr_api_add_authorization(api);
+    wr_api_add_connectivity(api);
     wr_api_add_role_aliases(api);
     wr_api_add_settings(api);
     wr_api_add_tags(api);

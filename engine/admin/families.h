@@ -22,6 +22,7 @@ void wr_api_add_principals(struct wr_api *api); // api_principals.c: certificate
 void wr_api_add_groups(struct wr_api *api);     // api_groups.c: thing groups
 void wr_api_add_group_members(struct wr_api *api);
 void wr_api_add_billing(struct wr_api *api);       // api_billing.c: billing groups
+void wr_api_add_connectivity(struct wr_api *api);  // api_connectivity.c: who is connected
 void wr_api_add_authorization(struct wr_api *api); // api_authorization.c: what is allowed
 void wr_api_add_policies(struct wr_api *api);      // api_policies.c
 void wr_api_add_role_aliases(struct wr_api *api);  // api_role_aliases.c

@@ -12,6 +12,7 @@ const PAGES = [
   [/^dashboard$/, live.dashboard],
   [/^live$/, live.tail],
   [/^dead$/, live.dead],
+  [/^clients$/, live.clients],
   [/^iot\/things$/, things.list],
   [/^iot\/things\/([^/]+)(?:\/(principals))?$/, things.details],
   [/^iot\/certificates$/, certificates.list],
@@ -28,7 +29,7 @@ const PAGES = [
 ];
 
 const SIDE = [
-  ["Overview", [["dashboard", "Dashboard"], ["live", "Live messages"], ["dead", "Dead letters"]], true],
+  ["Overview", [["dashboard", "Dashboard"], ["live", "Live messages"], ["dead", "Dead letters"], ["clients", "Connected clients"]], true],
   ["DevOps", [["iot/things", "IoT: Things"], ["iot/certificates", "IoT: Certificates"], ["iot/rules", "IoT: Topic Rules"], ["iot/policies", "IoT: Policies"]]],
   ["Administrator", [["tenants", "Tenants"], ["audit", "Audit log"]], true],
 ];

@@ -62,3 +62,11 @@ export async function dead() {
   actions: (r) => [["Show", () => pane({ title: "Dead letter", wide: true, body: h("pre", {}, json(r)) })], ["Redrive", () => act("redrive", { ids: [r.id] })], ["Purge", () => act("purge", { ids: [r.id] }), { danger: true }]],
   tools: rows.length ? [h("button", { type: "button", onclick: () => act("redrive", {}, true) }, "Redrive all"), h("button", { type: "button", class: "danger", onclick: () => act("purge", {}, true) }, "Purge all")] : null })) };
 }
+
+// Devices that the broker's plugin has told of, of the chosen tenant.
+export async function clients() {
+  const answer = await get("/weir/v1/clients"), rows = answer.clients;
+  return { title: "Connected clients", crumbs: [["Overview"], ["Connected clients"]], body: h("div", {}, h("h1", {}, "Connected clients"), answer.told ? h("p", { class: "muted" }, "As the broker's plugin tells; at most 1,000.") : h("p", {}, "The broker's plugin tells who is connected: set broker.dir (docs/broker-plugin.md)."),
+    table({ caption: "Connected clients", rows, empty: "Nobody is connected.", columns: [{ title: "Client id", value: (r) => r.client, cell: (r) => h("code", {}, r.client) }, { title: "Since", value: (r) => r.at, cell: (r) => new Date(r.at).toISOString().replace("T", " ").slice(0, 19) + " UTC" }, { title: "Address", value: (r) => r.address || "" },
+      { title: "Certificate", value: (r) => r.certificate || "", cell: (r) => (r.certificate ? h("a", { class: "mono", href: `#iot/certificates/${r.certificate}` }, r.certificate.slice(0, 16) + "…") : "–") }] })) };
+}

@@ -135,6 +135,12 @@
            "Publications of QoS 1 that are not acknowledged yet.")                                \
     METRIC(MQTT_HOLDS, "weir_mqtt_holds_broken_total", counter, "",                               \
            "Times weir left the broker since nothing could be acknowledged for too long.")        \
+    METRIC(MQTT_VOUCHED, "weir_mqtt_origins_total", counter, "",                                  \
+           "Messages whose publisher the broker's plugin has named (mqtt.mac_key_file).")         \
+    METRIC(MQTT_STRIPPED, "weir_mqtt_properties_stripped_total", counter, "",                     \
+           "User properties weir-… without a good MAC, taken out (mqtt.mac_key_file).")           \
+    METRIC(MQTT_STALE, "weir_mqtt_origins_stale_total", counter, "",                              \
+           "Those of them with a MAC that is right and older than mqtt.mac_max_age.")             \
     METRIC(BROKER_TABLES, "weir_broker_tables_total", counter, "",                                \
            "Status tables written for the broker's plugin (broker.dir).")                         \
     METRIC(BROKER_FAILURES, "weir_broker_table_failures_total", counter, "",                      \
@@ -153,12 +159,6 @@
            "Connections that the plugin refused.")                                                \
     METRIC(BROKER_LOST, "weir_broker_events_lost_total", counter, "",                             \
            "Events of the plugin that weir was too slow for.")                                    \
-    METRIC(MQTT_VOUCHED, "weir_mqtt_origins_total", counter, "",                                  \
-           "Messages whose publisher the broker's plugin has named (mqtt.mac_key_file).")         \
-    METRIC(MQTT_STRIPPED, "weir_mqtt_properties_stripped_total", counter, "",                     \
-           "User properties weir-… without a good MAC, taken out (mqtt.mac_key_file).")           \
-    METRIC(MQTT_STALE, "weir_mqtt_origins_stale_total", counter, "",                              \
-           "Those of them with a MAC that is right and older than mqtt.mac_max_age.")             \
     METRIC(AWS_EXPIRY, "weir_aws_credentials_expiry_seconds", gauge, "credentials",               \
            "Unix time at which the keys end; 0: never, or there are none.")                       \
     METRIC(AWS_HEALTH, "weir_aws_credentials_health", gauge, "credentials, health",               \

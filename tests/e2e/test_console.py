@@ -17,7 +17,7 @@ from weir import binary
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODULES = os.path.join(HERE, "..", "node_modules")
 SHOTS = os.path.join(os.path.dirname(os.path.abspath(binary())) if os.path.sep in binary() else ".", "console-shots")
-PAGES = ["dashboard", "live", "dead", "iot/things", "iot/certificates", "iot/policies", "iot/rules/new", "tenants", "tenants/default"]
+PAGES = ["dashboard", "live", "dead", "iot/things", "iot/certificates", "iot/policies", "iot/rules/new", "tenants", "tenants/default", "audit", "clients"]
 
 
 def browse(weir, flow, **more):

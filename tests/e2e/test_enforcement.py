@@ -258,5 +258,28 @@ def test_together():
         tap.check(tables <= 12, "no more tables than changes")
 
 
+def test_connectivity():
+    """GetThingConnectivityData and the list of clients say who is connected, and why no more"""
+    with Setting() as (broker, weir, iot):
+        iot.create_policy(policyName="all", policyDocument=ALL)
+        d = device(broker, iot, "t1", "all")
+        iot.create_thing(thingName="t1")
+
+        def asked(name="t1"):
+            return own(weir, "POST", f"/things/{name}/connectivity-data", headers={"X-Weir-Region": "eu-west-1"})
+        tap.equal(asked().json, {"thingName": "t1", "connected": False}, "never heard of")
+        tap.equal(asked("nosuch").status, 404, "no such thing")
+        sub = broker.device_sub(d, "t1", "x")
+        wait_for(lambda: asked().json["connected"], "to be connected")
+        tap.check(abs(asked().json["timestamp"] - time.time()) < 60, "since when")
+        listed = own(weir, "GET", "/weir/v1/clients").json
+        tap.equal([(c["client"], c["certificate"]) for c in listed["clients"]], [("t1", d.id)], "listed")
+        iot.update_certificate(certificateId=d.id, newStatus="INACTIVE")
+        wait_for(lambda: not sub.alive(), "to be dropped")
+        wait_for(lambda: not asked().json["connected"], "to be gone")
+        tap.equal(asked().json["disconnectReason"], "FORBIDDEN_ACCESS", "why")
+        tap.equal(own(weir, "GET", "/weir/v1/clients").json["clients"], [], "nobody")
+
+
 if __name__ == "__main__":
     support.main(globals(), sys.argv[4:])

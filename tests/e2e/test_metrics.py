@@ -46,7 +46,7 @@ def test_reader_is_strict():
 def test_page():
     """The page is what Prometheus wants, holds every metric of the table, and counts what was sent"""
     count = 40
-    with Broker() as broker, Weir(broker, RULES) as weir:
+    with Broker() as broker, Weir(broker, RULES, {"broker": {"dir": "broker"}}) as weir:  # all that a weir can have
         for n in range(count):
             broker.publish(f"in/{n}", json.dumps({"n": n}))
         broker.publish("in/x", "text")

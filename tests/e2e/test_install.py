@@ -101,7 +101,7 @@ def test_bash_completion():
     """bash completes commands, options, their values, words of commands"""
     _, prefix = root()
     script = os.path.join(prefix, "share/bash-completion/completions/weir")
-    tap.equal(complete(script, "weir", "d"), ["demo", "dead"], "commands")
+    tap.equal(complete(script, "weir", "d"), ["demo", "dead", "destinations"], "commands")
     tap.equal(complete(script, "weir", "run", "--mqtt-c"),
               ["--mqtt-client-id", "--mqtt-ca-file", "--mqtt-cert-file", "--mqtt-connect-timeout"], "options")
     tap.equal(complete(script, "weir", "run", "--log-level", ""), ["error", "warn", "info", "debug"], "values")

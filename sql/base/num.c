@@ -419,12 +419,14 @@ wr_value wr_num_div(const struct wr_num_context *c, const wr_value *a, const wr_
         int64_t dividend = a->as.coef;
         for (int k = 0; k <= 2; k++) {
             int scale = a->scale - b->scale + k;
-            if (dividend <= -(int64_t)LIMIT_SMALL || dividend >= (int64_t)LIMIT_SMALL ||
-                scale > WR_NUM_SCALE_SAFE) {
+            if (scale > WR_NUM_SCALE_SAFE) {
                 break;
             }
             if (scale >= 0 && dividend % b->as.coef == 0) {
                 return wr_num_make_small(c, dividend / b->as.coef, scale, true);
+            }
+            if (dividend <= -(int64_t)LIMIT_SMALL / 10 || dividend >= (int64_t)LIMIT_SMALL / 10) {
+                break; // ten times that is no small coefficient
             }
             dividend *= 10;
         }

@@ -309,10 +309,13 @@ static void on_committed(rd_kafka_t *rk, rd_kafka_resp_err_t err,
     }
     for (int i = 0; !err && offsets && i < offsets->cnt; i++) {
         const rd_kafka_topic_partition_t *e = &offsets->elems[i];
-        struct partition *p = e->err ? NULL : find(s, e->topic, e->partition);
+        if (e->err || e->offset < 0) { // negative: of this partition nothing was to be committed
+            continue;
+        }
+        struct partition *p = find(s, e->topic, e->partition);
         if (p) {
             p->committed = e->offset;
-        } else if (!e->err) {
+        } else {
             wr_kafka_committed(&s->memory, e->topic, e->partition, e->offset);
         }
     }

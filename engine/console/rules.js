@@ -172,7 +172,8 @@ async function editor(name, rule) {
   const [f, known] = [await features(), await kinds()];
   const rulePrefix = name ? "" : f["iot.rule_prefix"] || "", topicPrefix = f["iot.topic_prefix"] || "";
   if (!name) rule.sql = `SELECT * FROM '${topicPrefix}'`;
-  let parts = split(rule.sql), plain = !parts || !parts.from.startsWith(topicPrefix), timer = null, serial = 0;
+  let parts = split(rule.sql), plain = !parts || !parts.from.startsWith(topicPrefix), timer = null;
+  const serial = { check: 0, try: 0 }; // a later question of the same kind makes an earlier one's answer void
   const findings = h("div", { "aria-live": "polite" }), tried = h("div", { "aria-live": "polite" }), foot = h("div", { class: "error", "data-foot": "", role: "alert" });
   const select = sqlField({ label: "SELECT", name: "select", value: parts?.select || "", oninput: changed, required: true });
   const from = field({ name: "from", label: "FROM", prefix: topicPrefix ? `'${topicPrefix}` : "'", value: parts ? parts.from.slice(topicPrefix.length) : "", required: true, oninput: changed, hint: "A topic filter, without quotes: + stands for one level, # for the rest." });
@@ -219,9 +220,9 @@ async function editor(name, rule) {
   }
   function changed() { clearTimeout(timer); timer = setTimeout(check, 400); }
   async function look(message) {
-    const mine = ++serial, p = payload();
+    const kind = message ? "try" : "check", mine = ++serial[kind], p = payload();
     const answer = await ask("POST", "/weir/v1/try", { body: { rule: p, ruleName: values(top).ruleName || undefined, message } });
-    return mine === serial ? [answer, p] : [null, p];
+    return mine === serial[kind] ? [answer, p] : [null, p];
   }
   function showFindings(answer, p) {
     const marks = [];
@@ -234,7 +235,8 @@ async function editor(name, rule) {
   }
   async function check() {
     if (!statement().trim()) return;
-    try { const [answer, p] = await look(); if (answer) markSql(showFindings(answer, p)); } catch (error) { findings.replaceChildren(h("p", { class: "error" }, error.message)); }
+    const tries = serial.try; // whose marks stay
+    try { const [answer, p] = await look(); if (answer && serial.try === tries) markSql(showFindings(answer, p)); } catch (error) { findings.replaceChildren(h("p", { class: "error" }, error.message)); }
   }
   const topicOf = () => { const m = statement().match(/FROM\s+['"]([^'"]*)['"]/i); return m ? m[1].replaceAll("+", "a").replace(/#$/, "a") : "a"; };
   const sample = h("section", { class: "panel" }, h("div", { class: "tools" }, h("h2", {}, "Try it"), h("button", { type: "button", onclick: () => seen() }, "Use a message seen")), field({ name: "topic", label: "Topic", value: "" }), field({ name: "payload", label: "Payload", type: "textarea", rows: 6, value: '{"temperature": 21.5}' }),
@@ -255,6 +257,7 @@ async function editor(name, rule) {
     const v = values(sample), message = { topic: v.topic || topicOf() };
     try { message.payload = JSON.parse(v.payload); } catch { message.payloadText = v.payload; }
     tried.replaceChildren(h("p", { class: "muted" }, "…"));
+    clearTimeout(timer);
     try {
       const [answer, p] = await look(message);
       if (!answer) return;

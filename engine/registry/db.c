@@ -146,13 +146,14 @@ static struct wr_rows begin(struct wr_db *db, const char *sql, bool keep)
     if (slot && slot->sql && !slot->busy) {
         slot->busy = true;
         rows.statement_ = slot->statement;
+        rows.busy_ = &slot->busy;
         return rows;
     }
     bool room = slot && !slot->sql && db->kept_count < KEPT_SLOTS / 2;
     rows.statement_ = prepare(db, sql, room ? SQLITE_PREPARE_PERSISTENT : 0);
-    rows.own_ = !room;
     if (room && rows.statement_) {
         *slot = (struct kept){sql, rows.statement_, true};
+        rows.busy_ = &slot->busy;
         db->kept_count++;
     }
     return rows;
@@ -236,17 +237,12 @@ void wr_db_end(struct wr_rows *rows)
     if (!rows->statement_) {
         return;
     }
-    if (rows->own_) {
-        sqlite3_finalize(rows->statement_);
-    } else {
+    if (rows->busy_) {
         sqlite3_reset(rows->statement_);
         sqlite3_clear_bindings(rows->statement_);
-        for (size_t i = 0; i < KEPT_SLOTS; i++) {
-            if (rows->db_->kept[i].statement == rows->statement_) {
-                rows->db_->kept[i].busy = false;
-                break;
-            }
-        }
+        *rows->busy_ = false;
+    } else {
+        sqlite3_finalize(rows->statement_);
     }
     rows->statement_ = NULL;
 }

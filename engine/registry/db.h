@@ -41,7 +41,7 @@ int64_t wr_db_last_id(const struct wr_db *db);
 struct wr_rows {
     struct wr_db *db_;
     sqlite3_stmt *statement_;
-    bool own_; // not a kept one
+    bool *busy_; // of the kept one; NULL: it is not kept
 };
 // Must be ended with wr_db_end(), whatever happened. `sql` as above.
 struct wr_rows wr_db_query(struct wr_db *db, const char *sql, const char *types, ...) WR_MUST_CHECK;

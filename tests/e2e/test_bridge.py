@@ -303,7 +303,8 @@ def test_broker_stopped():
     with Broker() as near, Far() as far:
         with Weir(near, rules, far_config(far.config(keepalive="5s"))) as weir:
             weir.process.wait_line("broker cloud: connected")
-            load(near, count // 2)[0].join()
+            for t in load(near, count // 2):
+                t.join()
             far.broker.process.signal(signal.SIGSTOP)
             for t in load(near, count - count // 2, count // 2):
                 t.join()

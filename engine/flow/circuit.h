@@ -8,12 +8,16 @@
 //                                                          └── failed, longer back-off ─┘
 //
 // While it is not closed, one record at a time is tried, and the others wait, which costs them no
-// attempt: an outage shorter than the retry budget of the kind fails no record. What has waited for
-// its budget fails, and once the destination has been away for a whole budget, everything fails at
-// once but the one that is tried: the error action gets it at full speed, and nothing piles up.
+// attempt: many records survive an outage shorter than the retry budget of the kind. A few, too few
+// to open it, have their attempts only, and so has one that is tried again and again. What has
+// waited for its budget fails, and once the destination has been away for a whole budget,
+// everything fails at once but the one that is tried: the error action gets it at full speed, and
+// nothing piles up.
+//
 // Failures are verdicts of WR_RETRY, throttling included; records that went out before it opened
-// may close it too.
-// A record that its sink never settles keeps a circuit half-open: time-outs are the sink's.
+// may close it too. A record that its sink never settles keeps a circuit half-open: time-outs are
+// the sink's.
+//
 // Thread: loop.
 #ifndef WR_ENGINE_FLOW_CIRCUIT_H
 #define WR_ENGINE_FLOW_CIRCUIT_H

@@ -288,7 +288,8 @@ def test_outage():
     """a destination away for a while costs nothing that its budget covers: nothing fails, nothing is lost, and it is seen"""
     rules = {"away": rule("SELECT n FROM 'in/#'", s3("away", "${n}"), error=s3("failed", "${n}")),
              "here": rule("SELECT n FROM 'in/#'", s3("here", "${n}"))}
-    with Broker() as broker, Weir(broker, rules, {"sinks": {"s3": {"retry": {"cap": "200ms"}}}}) as weir:
+    # Many attempts: while few have come, on a slow disk, the first could use up three before the circuit opens.
+    with Broker() as broker, Weir(broker, rules, {"sinks": {"s3": {"retry": {"cap": "200ms", "attempts": 100}}}}) as weir:
         folder = os.path.join(weir.state_dir, "local", "s3")
         os.makedirs(folder, exist_ok=True)
         support.write_file(os.path.join(folder, "away"), "a file, so that there is no such folder")

@@ -141,12 +141,28 @@ static bool check_socket(struct wr_auth *a, struct wr_admin_call *call)
 
 // ---- bearer tokens
 
-static bool check_token(struct wr_auth *a, struct wr_admin_call *call, wr_str token)
+// What follows "Bearer "; at is NULL: there is no such header.
+static wr_str bearer_of(const struct wr_httpd_request *req)
+{
+    wr_str header = wr_http1_header(req->head, WR_STR("Authorization"));
+    bool bearer = header.len > sizeof BEARER - 1 &&
+                  wr_str_eq_nocase(wr_str_cut(header, 0, sizeof BEARER - 1), WR_STR(BEARER));
+    return bearer ? wr_str_cut(header, sizeof BEARER - 1, header.len) : (wr_str){0};
+}
+
+// NULL: it is not valid, or has expired.
+static const struct wr_token *find_token(const struct wr_auth *a, wr_str token)
 {
     unsigned char hash[EVP_MAX_MD_SIZE];
     wr_assert(EVP_Digest(token.at, token.len, hash, NULL, EVP_sha256(), NULL) == 1);
     const struct wr_token *found = wr_tenants_token(a->tenants, hash);
-    if (!found || (found->expires_ms && found->expires_ms <= wr_wall_ms())) {
+    return found && (!found->expires_ms || found->expires_ms > wr_wall_ms()) ? found : NULL;
+}
+
+static bool check_token(struct wr_auth *a, struct wr_admin_call *call, wr_str token)
+{
+    const struct wr_token *found = find_token(a, token);
+    if (!found) {
         return refuse(call, "UnrecognizedClientException",
                       "the token is not valid, or has expired");
     }
@@ -322,10 +338,9 @@ bool wr_auth_check(struct wr_auth *a, struct wr_admin_call *call)
         return check_socket(a, call);
     }
     wr_str header = wr_http1_header(call->req->head, WR_STR("Authorization"));
-    bool bearer = header.len > sizeof BEARER - 1 &&
-                  wr_str_eq_nocase(wr_str_cut(header, 0, sizeof BEARER - 1), WR_STR(BEARER));
-    if (bearer) {
-        return check_token(a, call, wr_str_cut(header, sizeof BEARER - 1, header.len));
+    wr_str token = bearer_of(call->req);
+    if (token.at) {
+        return check_token(a, call, token);
     }
     const struct wr_session *session =
         header.len ? NULL : wr_sessions_find(a->sessions, call->req->head, wr_wall_ms());
@@ -340,4 +355,15 @@ bool wr_auth_check(struct wr_auth *a, struct wr_admin_call *call)
                       "a bearer token is wanted here (admin.mode token)");
     }
     return check_signature(a, call);
+}
+
+bool wr_auth_stands(struct wr_auth *a, const struct wr_httpd_request *req)
+{
+    wr_str token = bearer_of(req);
+    if (token.at) {
+        return find_token(a, token) != NULL;
+    }
+    int64_t now_ms = wr_wall_ms();
+    const struct wr_session *s = wr_sessions_find(a->sessions, req->head, now_ms);
+    return s && key_stands(a, s, now_ms);
 }

@@ -29,4 +29,8 @@ void wr_auth_take_prefix(struct wr_admin_call *call);
 // refused, with the code and status that AWS gives.
 bool wr_auth_check(struct wr_auth *a, struct wr_admin_call *call);
 
+// For requests that stay open: the token or the session it came with (call->by_token) is good
+// still. Counts as a call of the session.
+bool wr_auth_stands(struct wr_auth *a, const struct wr_httpd_request *req);
+
 #endif

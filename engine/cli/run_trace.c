@@ -1,5 +1,9 @@
 // GET /weir/v1/trace?rule=R[&topic=F][&why][&sample=N][&count=N][&payload]: what a rule does with
-// messages, as JSON Lines, until the client goes or `count` messages are through.
+// messages, as JSON Lines, until the client goes or `count` messages are through. With
+// `Accept: text/event-stream` as server-sent events, for the console: the same lines as data, a
+// comment every BEAT_MS, so that a way that is cut shows, and at the end
+// `event: end`, data {"reason":"count"|"session"}. Nothing is sent again to who comes back: it is a
+// view of now.
 //
 //   time (ms), topic, traceId, outcome (flow/trace.h), and
 //   matched       resultBytes, and for admins result | resultText | resultBase64
@@ -8,12 +12,15 @@
 //   of an action  action, errorAction, attempt, resource, message, reason
 //   {"dropped":N} so many lines were left out: the client does not take them as fast
 //
+// A stream that began with a session or a token ends with it. While it is open it counts as a call.
+//
 // Lines gather in a buffer for FLUSH_MS; what does not fit there, or in what the client has not
 // taken (httpd's stream_max), is counted and left out. The flow waits for nobody.
 #include "engine/cli/run_parts.h"
 
 #include <stdlib.h>
 
+#include "engine/admin/auth.h"
 #include "engine/cli/message_text.h"
 #include "engine/flow/trace.h"
 #include "sql/base/json.h"
@@ -28,6 +35,9 @@
 #define TEXT_MAX   512u
 #define COUNT_MAX  1000000000u
 #define LINGER_MS  10000 // after `count` messages: for what becomes of their records
+#define BEAT_MS    5000  // without a line, of server-sent events
+#define STANDS_MS  1000  // between looks whether the session stands: no longer is it outlived
+#define RETRY_MS   1000  // before a browser comes back
 
 struct trace {
     struct wr_admin_held held; // first: the request's user
@@ -36,8 +46,11 @@ struct trace {
     const struct wr_rule_counters *rule;
     char *filter; // NULL: any topic
     bool why, payload, result;
+    bool events;  // server-sent ones
+    bool by_word; // with a session or a token, which must stand
     uint64_t sample, until_sample, count, seen, dropped;
     uint64_t linger_end_ms; // of uv_now(); 0: not all seen
+    uint64_t sent_ms, stood_ms;
     struct wr_buf lines;
 };
 
@@ -99,7 +112,7 @@ static void write_line(struct trace *t, const struct wr_trace_event *e)
 {
     struct wr_buf *b = &t->lines;
     const struct wr_sql_message *m = &e->message->sql;
-    wr_buf_addf(b, "{\"time\":%lld", (long long)wr_wall_ms());
+    wr_buf_addf(b, "%s{\"time\":%lld", t->events ? "data: " : "", (long long)wr_wall_ms());
     add_text(b, "topic", m->topic);
     add_text(b, "traceId", m->trace_id);
     wr_buf_addf(b, ",\"outcome\":\"%s\"", wr_trace_word(e->what));
@@ -126,7 +139,7 @@ static void write_line(struct trace *t, const struct wr_trace_event *e)
     if (e->what <= WR_TRACE_DROPPED && t->payload) {
         add_bytes(b, "payload", m->payload);
     }
-    wr_buf_add(b, WR_STR("}\n"));
+    wr_buf_add(b, t->events ? WR_STR("}\n\n") : WR_STR("}\n"));
 }
 
 static void add_line(struct trace *t, const struct wr_trace_event *e)
@@ -194,22 +207,57 @@ static void on_gone(struct wr_httpd_request *req)
     wr_httpd_drop(req);
 }
 
-static void flush(struct trace *t)
+static bool put(struct trace *t, wr_str bytes, uint64_t now)
+{
+    bool sent = wr_httpd_stream_send(t->req, bytes);
+    t->sent_ms = sent ? now : t->sent_ms;
+    return sent;
+}
+
+static void flush(struct trace *t, uint64_t now)
 {
     if (t->dropped) {
-        char line[48];
-        int len =
-            snprintf(line, sizeof line, "{\"dropped\":%llu}\n", (unsigned long long)t->dropped);
-        if (wr_httpd_stream_send(t->req, (wr_str){line, (size_t)len})) {
+        char line[64];
+        int len = snprintf(line, sizeof line, "%s{\"dropped\":%llu}\n%s", t->events ? "data: " : "",
+                           (unsigned long long)t->dropped, t->events ? "\n" : "");
+        if (put(t, (wr_str){line, (size_t)len}, now)) {
             t->dropped = 0;
         }
     }
-    if (t->lines.len && !wr_httpd_stream_send(t->req, wr_buf_str(&t->lines))) {
+    if (t->lines.len && !put(t, wr_buf_str(&t->lines), now)) {
+        size_t feeds = 0;
         for (size_t i = 0; i < t->lines.len; i++) {
-            t->dropped += t->lines.at[i] == '\n';
+            feeds += t->lines.at[i] == '\n';
         }
+        t->dropped += t->events ? feeds / 2 : feeds;
     }
     wr_buf_clear(&t->lines);
+    if (t->events && now - t->sent_ms >= BEAT_MS && !put(t, WR_STR(":\n\n"), now)) {
+        t->sent_ms = now; // it has enough to take
+    }
+}
+
+static void end(struct trace *t, const char *reason)
+{
+    struct wr_httpd_request *req = t->req;
+    if (t->events) {
+        char line[64];
+        int len = snprintf(line, sizeof line, "event: end\ndata: {\"reason\":\"%s\"}\n\n", reason);
+        // Who does not take it sees the end of the stream.
+        (void)!wr_httpd_stream_send(req, (wr_str){line, (size_t)len});
+    }
+    forget(t);
+    wr_httpd_stream_end(req);
+}
+
+// Asked once in STANDS_MS.
+static bool stands(struct trace *t, uint64_t now)
+{
+    if (!t->by_word || now - t->stood_ms < STANDS_MS) {
+        return true;
+    }
+    t->stood_ms = now;
+    return wr_auth_stands(t->all->daemon->auth, t->req);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -227,11 +275,13 @@ static void on_timer(uv_timer_t *timer)
         }
         bool over = all_seen && (now >= t->linger_end_ms ||
                                  !wr_flow_traced_live(all->daemon->flow, (uint8_t)(1u << i)));
-        flush(t);
+        if (!stands(t, now)) {
+            end(t, "session");
+            continue;
+        }
+        flush(t, now);
         if (over && !t->dropped) {
-            struct wr_httpd_request *req = t->req;
-            forget(t);
-            wr_httpd_stream_end(req);
+            end(t, "count");
         }
     }
 }
@@ -294,6 +344,8 @@ static bool read_query(struct wr_admin_call *c, wr_str *rule, wr_str *filter, st
                              COUNT_MAX);
         return false;
     }
+    wr_str accept = wr_http1_header(c->req->head, WR_STR("Accept"));
+    t->events = wr_str_find(accept, WR_STR("text/event-stream")) >= 0;
     t->why = flag(c, "why");
     t->payload = flag(c, "payload");
     t->result = c->role >= WR_ROLE_ADMIN;
@@ -313,6 +365,21 @@ static struct trace *find_room(struct wr_daemon_traces *all)
         }
     }
     return NULL;
+}
+
+static void begin(struct trace *t)
+{
+    struct wr_httpd_reply reply = {
+        .status = 200,
+        .type = t->events ? WR_STR("text/event-stream") : WR_STR("application/x-ndjson"),
+    };
+    reply.headers = wr_admin_headers(&reply.header_count);
+    wr_httpd_stream_begin(t->req, &reply);
+    if (t->events) {
+        char line[32];
+        int len = snprintf(line, sizeof line, "retry: %d\n\n", RETRY_MS);
+        (void)!wr_httpd_stream_send(t->req, (wr_str){line, (size_t)len}); // the first: it has room
+    }
 }
 
 static void get_trace(struct wr_admin_call *c)
@@ -338,14 +405,14 @@ static void get_trace(struct wr_admin_call *c)
     asked.held.gone = on_gone;
     asked.until_sample = 1; // the first one at once
     asked.req = c->req;
+    asked.by_word = c->by_token;
+    asked.sent_ms = asked.stood_ms = uv_now(&d->loop);
     *t = asked;
     c->req->user = t;
     if (all->count++ == 0) {
         uv_timer_start(&all->timer, on_timer, FLUSH_MS, FLUSH_MS);
     }
-    struct wr_httpd_reply reply = {.status = 200, .type = WR_STR("application/x-ndjson")};
-    reply.headers = wr_admin_headers(&reply.header_count);
-    wr_httpd_stream_begin(c->req, &reply);
+    begin(t);
 }
 
 static const struct wr_admin_route routes[] = {

@@ -65,19 +65,4 @@ export async function all(path, member, query = {}, marker = false) {
   return items;
 }
 
-// Lines of JSON as they come. `each` gets the objects; ends with the signal.
-export async function lines(path, query, signal, each) {
-  const response = await ask("GET", path, { query, signal, raw: true });
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    rest += value;
-    const parts = rest.split("\n");
-    rest = parts.pop();
-    for (const part of parts) if (part) each(JSON.parse(part));
-  }
-}
-
 export const enc = encodeURIComponent;

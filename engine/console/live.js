@@ -1,8 +1,8 @@
 // Overview: the whole of this weir, live.
 import { ask, enc, get } from "./api.js";
-import { badge, chart, confirm, h, json, note, number, pane, table } from "./ui.js";
+import { badge, chart, confirm, field, h, json, note, number, pane, table } from "./ui.js";
 import { again } from "./things.js";
-import { traceView } from "./rules.js";
+import { tailView } from "./tail.js";
 
 // weir keeps a sample every five seconds for an hour; rates are their differences.
 async function hour() {
@@ -43,11 +43,11 @@ export async function tail() {
   const names = Object.keys((await get("/weir/v1/status")).rules || {});
   const place = h("div", {});
   let end = () => {};
-  const box = h("select", { id: "tail-rule", onchange: () => start(box.value) }, names.map((n) => h("option", { value: n }, n)));
-  function start(name) { end(); let view; [view, end] = traceView(name); place.replaceChildren(view); }
+  const pick = field({ name: "rule", label: "Rule", type: "select", options: names, onchange: (e) => start(e.target.value) });
+  function start(name) { end(); let view; [view, end] = tailView(name); place.replaceChildren(view); }
   if (names.length) start(names[0]);
   else place.replaceChildren(h("p", { class: "empty" }, "There are no rules yet."));
-  return { title: "Live messages", end: () => end(), crumbs: [["Overview"], ["Live messages"]], body: h("div", {}, h("h1", {}, "Live messages"), names.length ? h("label", { class: "row", for: "tail-rule" }, "Rule", box) : null, place) };
+  return { title: "Live messages", end: () => end(), crumbs: [["Overview"], ["Live messages"]], body: h("div", {}, h("h1", {}, "Live messages"), names.length ? h("div", { class: "bar" }, pick) : null, place) };
 }
 
 export async function dead() {

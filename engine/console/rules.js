@@ -1,7 +1,8 @@
 // DevOps → IoT → Topic Rules.
-import { all, ask, enc, get, lines, session } from "./api.js";
-import { badge, confirm, facts, field, fill, h, json, menu, note, table, time, values } from "./ui.js";
+import { all, ask, enc, get, session } from "./api.js";
+import { badge, confirm, exact, facts, field, fill, h, json, menu, note, table, time, values } from "./ui.js";
 import { again, features, iotTabs } from "./things.js";
+import { tailView } from "./tail.js";
 import { join, offset, split, sqlField } from "./editor.js";
 
 const guard = (run) => () => Promise.resolve(run()).catch((e) => note(e.message, true));
@@ -53,26 +54,6 @@ export async function details(name, tab) {
 
 // ---- live: funnel, and what the rule does with messages
 
-export function traceView(rule, query = {}) {
-  const box = h("div", { class: "tail", tabindex: "0", role: "log", "aria-label": `Messages of ${rule}` }), count = h("span", { class: "muted small", role: "status" }, "waiting for messages …"), filter = h("input", { "aria-label": "Filter", placeholder: "filter by text", type: "search" });
-  let paused = false, seen = 0, left = 0, stop = new AbortController();
-  const pause = h("button", { type: "button", "aria-pressed": "false", onclick: () => { paused = !paused; pause.textContent = paused ? "Go on" : "Pause"; pause.setAttribute("aria-pressed", String(paused)); } }, "Pause");
-  const each = (e) => {
-    if (e.dropped) { left += e.dropped; return; }
-    seen++;
-    count.textContent = `${seen} seen${left ? `, ${left} left out because this page was too slow` : ""}`;
-    if (paused) return;
-    const words = [e.topic, e.outcome, e.reason, e.term, e.message, e.action, e.resource].filter(Boolean).join(" ");
-    if (filter.value && !words.toLowerCase().includes(filter.value.toLowerCase())) return;
-    box.prepend(h("div", { class: "line" }, h("span", { class: "muted" }, new Date(e.time).toISOString().slice(11, 23)), h("code", {}, e.topic), badge(e.outcome, e.outcome === "matched" || e.outcome === "delivered" ? "good" : e.outcome === "noMatch" ? "" : "bad"),
-      e.reason ? h("span", {}, e.reason) : null, e.term ? h("span", {}, "because of ", h("code", {}, e.term)) : null, e.action ? h("span", {}, `${e.action} ${e.resource || ""}`) : null, e.message ? h("span", { class: "error" }, e.message) : null,
-      e.result !== undefined ? h("code", {}, JSON.stringify(e.result).slice(0, 300)) : e.resultText ? h("code", {}, e.resultText.slice(0, 300)) : null));
-    while (box.children.length > 200) box.lastChild.remove();
-  };
-  lines("/weir/v1/trace", { rule, why: "", ...query }, stop.signal, each).then(() => { count.textContent += "; the stream has ended"; }).catch((error) => { if (error.name !== "AbortError") count.textContent = error.message; });
-  return [h("section", { class: "panel" }, h("div", { class: "tools" }, h("h2", {}, "Messages"), filter, pause, count), box), () => stop.abort()];
-}
-
 function funnel(r) {
   const of = [["evaluated", r.evaluated], ["matched", r.matched], ["not matched", Object.values(r.notMatched || {}).reduce((a, b) => a + (typeof b === "number" ? b : 0), 0)], ["failed", Object.values(r.failures || r.evaluationErrors || {}).reduce((a, b) => a + (typeof b === "number" ? b : 0), 0)],
     ["records", r.records], ["delivered", r.delivered], ["error action", r.errorAction], ["dead letters", r.dead]].filter(([, n]) => typeof n === "number");
@@ -89,7 +70,7 @@ function watch(name) {
     } catch (error) { box.replaceChildren(h("h2", {}, "Funnel"), h("p", { class: "error" }, error.message)); }
   };
   look();
-  const timer = setInterval(look, 2000), [trace, end] = traceView(name);
+  const timer = setInterval(look, 2000), [trace, end] = tailView(name);
   return [h("div", {}, box, trace), () => { clearInterval(timer); end(); }];
 }
 
@@ -244,7 +225,7 @@ async function editor(name, rule) {
   async function seen() {
     try {
       const text = await (await ask("GET", "/weir/v1/messages", { query: { last: 10, filter: topicPrefix + from.querySelector("input").value || undefined }, raw: true })).text();
-      const list = text.split("\n").filter(Boolean).map((l) => JSON.parse(l));
+      const list = text.split("\n").filter(Boolean).map(exact);
       if (!list.length) { note("No message on a matching topic has been seen."); return; }
       tried.replaceChildren(h("h3", {}, "Messages seen last"), ...list.reverse().map((m) => h("p", {}, h("button", { type: "button", class: "plain", onclick: () => {
         sample.querySelector("[name=topic]").value = m.topic;
@@ -254,8 +235,7 @@ async function editor(name, rule) {
     } catch (error) { note(error.message, true); }
   }
   async function tryIt() {
-    const v = values(sample), message = { topic: v.topic || topicOf() };
-    try { message.payload = JSON.parse(v.payload); } catch { message.payloadText = v.payload; }
+    const v = values(sample), message = { topic: v.topic || topicOf(), payloadText: v.payload }; // to the byte: numbers too
     tried.replaceChildren(h("p", { class: "muted" }, "…"));
     clearTimeout(timer);
     try {
@@ -266,7 +246,7 @@ async function editor(name, rule) {
       markSql([...wrong, ...marksOf(p.sql, m.where || [])]);
       const undefs = (m.select || []).filter((s) => s.type === "Undefined");
       fill(tried, h("h3", {}, "Outcome"), h("p", {}, badge(m.outcome === "output" ? "matched" : m.outcome, m.outcome === "output" ? "good" : "bad"), " on topic ", h("code", {}, m.topic), m.topicMatches ? "" : ": FROM does not match it", m.stoppedBy ? h("span", {}, " because of ", h("code", {}, m.stoppedBy.source)) : null),
-        m.output ? h("div", {}, h("h3", {}, "Outgoing payload"), h("pre", {}, m.output.json ? json(JSON.parse(m.output.text)) : m.output.text ?? m.output.base64 ?? "")) : null,
+        m.output ? h("div", {}, h("h3", {}, "Outgoing payload"), h("pre", {}, m.output.json ? json(exact(m.output.text)) : m.output.text ?? m.output.base64 ?? "")) : null,
         (m.templates || []).length ? h("div", {}, h("h3", {}, "Parameters"), facts(m.templates.map((t) => [t.parameter, t.outcome === "output" ? h("code", {}, t.text) : h("span", { class: "error" }, t.outcome)]))) : null,
         (m.where || []).length ? h("div", {}, h("h3", {}, "Why"), m.where.map(term)) : null, undefs.length ? h("div", {}, h("h3", {}, "Undefined in SELECT, so left out"), undefs.map(term)) : null);
       [...forms.children].forEach((x, i) => x.preview((m.templates || []).filter((t) => t.parameter.startsWith(`actions[${i}].`)).map((t) => h("div", {}, h("span", { class: "muted" }, t.parameter.split(".").slice(2).join(".") + " → "), h("code", {}, t.text ?? t.outcome)))));

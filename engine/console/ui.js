@@ -36,6 +36,8 @@ export function note(text, bad = false) {
 export const time = (s) => (s ? new Date(s * 1000).toISOString().replace("T", " ").slice(0, 19) + " UTC" : "–");
 export const number = (n) => (n === undefined || n === null ? "–" : Number(n).toLocaleString("en"));
 export const json = (v) => JSON.stringify(v, null, 2);
+// JSON.parse for what is only shown again: numbers stay as they were written (1.0, 12345678901234567890), where the browser can.
+export const exact = (text) => JSON.parse(text, JSON.rawJSON && ((k, v, c) => (typeof v === "number" && c?.source && String(v) !== c.source ? JSON.rawJSON(c.source) : v)));
 
 const GOOD = ["ACTIVE", "ENABLED", "Yes", "delivered", "matched"], BAD = ["REVOKED", "INACTIVE", "DISABLED", "No", "failed", "refused"];
 export const badge = (text, kind) => h("span", { class: `badge ${kind || (GOOD.includes(text) ? "good" : BAD.includes(text) ? "bad" : "")}` }, text);
@@ -54,10 +56,10 @@ export function field(f) {
     return h("option", { value: v, selected: v === f.value }, t);
   }));
   else if (f.type === "checkbox") input = h("input", { ...common, type: "checkbox", checked: !!f.value });
-  else input = h("input", { ...common, type: f.type === "password" ? "password" : f.type === "number" ? "number" : "text", value: f.value ?? "", readonly: f.readonly });
+  else input = h("input", { ...common, type: ["password", "number", "search"].includes(f.type) ? f.type : "text", value: f.value ?? "", readonly: f.readonly });
   const label = f.type === "checkbox" ? h("label", { for: at }, input, f.label) : h("label", { for: at }, f.label, f.required ? h("span", { "aria-hidden": "true" }, " *") : null);
   const line = f.type === "checkbox" ? null : f.prefix ? h("div", { class: "fixed" }, h("span", {}, f.prefix), input) : input;
-  return h("div", { class: "field", "data-field": f.name }, label, line, f.hint ? h("div", { class: "hint", id: hint }, f.hint) : null,
+  return h("div", { class: f.type === "checkbox" ? "field check" : "field", "data-field": f.name }, label, line, f.hint ? h("div", { class: "hint", id: hint }, f.hint) : null,
     h("div", { class: "error", id: err, "aria-live": "polite" }));
 }
 

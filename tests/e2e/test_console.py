@@ -4,6 +4,7 @@
 usage: test_console.py BUILD/weir [test_NAME]...
 Screenshots go to BUILD/console-shots.
 """
+import http.client
 import json
 import os
 import shutil
@@ -12,7 +13,7 @@ from control import access_key, alone, own, port, sock
 from http_client import ask, get
 import support
 from support import tap
-from weir import binary
+from weir import Weir, binary, republish, rule
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODULES = os.path.join(HERE, "..", "node_modules")
@@ -55,13 +56,70 @@ def test_editor():
         browse(weir, "editor")
 
 
+def test_tail():
+    """Live messages in the page: outcome and reason, pause, filters, bounds, a cut connection, the session's end"""
+    with support.Broker() as broker, Weir(broker, {"hot": rule("SELECT * FROM 'in/+' WHERE temp > 50", republish("out/${topic(2)}", qos=1))}) as weir:
+        browse(weir, "tail", broker=broker.port)
+
+
+class Events:
+    """A stream of server-sent events, read by hand."""
+
+    def __init__(self, at, target, headers):
+        self.connection = http.client.HTTPConnection("127.0.0.1", at, timeout=support.TIMEOUT)
+        self.connection.request("GET", target, headers={"Accept": "text/event-stream", **headers})
+        self.answer = self.connection.getresponse()
+
+    def next(self):
+        """Its lines, joined; "" at the end of the stream."""
+        lines = []
+        while True:
+            line = self.answer.readline().decode().rstrip("\n")
+            if not line:
+                return "\n".join(lines)
+            lines.append(line)
+
+    def close(self):
+        self.connection.close()
+
+
+def test_events():
+    """GET /weir/v1/trace as server-sent events: type, retry, data, a beat, and its end with the session or the token"""
+    with support.Broker() as broker, Weir(broker, {"hot": rule("SELECT * FROM 'in/+' WHERE temp > 50", republish("out/x"))}) as weir:
+        at, key = port(weir), access_key(weir)
+        answer = ask(at, "POST", "/console/login", body=json.dumps({"accessKeyId": key[0], "secretAccessKey": key[1]}))
+        cookie = {"Cookie": answer.headers["set-cookie"].split(";")[0]}
+        target = "/weir/v1/trace?rule=hot&why"
+        one = Events(at, target, cookie)
+        tap.equal((one.answer.status, one.answer.getheader("content-type"), one.answer.getheader("cache-control")),
+                  (200, "text/event-stream", "no-store"), "a stream")
+        tap.equal(one.next(), "retry: 1000", "how soon to come back")
+        broker.publish("in/a", '{"temp": 1}')
+        event = one.next()
+        tap.check(event.startswith("data: {"), event)
+        shown = json.loads(event[6:])
+        tap.equal((shown["topic"], shown["outcome"], shown["reason"], shown["term"]), ("in/a", "noMatch", "false", "temp > 50"), "a line")
+        tap.equal(one.next(), ":", "a beat while nothing happens")
+        token = own(weir, "POST", "/weir/v1/tenants/default/tokens", {"role": "admin", "name": "tail"}).json
+        two = Events(at, target, {"Authorization": "Bearer " + token["token"]})
+        tap.equal(two.next(), "retry: 1000", "by a token")
+        own(weir, "DELETE", f"/weir/v1/tenants/default/tokens/{token['id']}")
+        tap.equal((two.next(), two.next()), ('event: end\ndata: {"reason":"session"}', ""), "the token's end")
+        own(weir, "DELETE", f"/weir/v1/tenants/default/access-keys/{key[0]}")
+        said = one.next()
+        tap.equal((one.next() if said == ":" else said, one.next()), ('event: end\ndata: {"reason":"session"}', ""), "the key's end")
+        tap.equal(Events(at, target, cookie).answer.status, 403, "and no other begins")
+        lines = own(weir, "GET", "/weir/v1/trace?rule=none")
+        tap.equal(lines.status, 404, "no such rule")
+
+
 def test_files():
     """Under 300 KB, a strict policy, nothing inline, ETags, and no other file"""
     with alone() as weir:
         at, total = port(weir), 0
         page = get(at, "/console/")
         for name in ["", "app.css", "app.js", "api.js", "ui.js", "things.js", "certificates.js", "policies.js", "rules.js",
-                     "editor.js", "live.js", "tenants.js", "icon.svg"]:
+                     "editor.js", "live.js", "tail.js", "tenants.js", "icon.svg"]:
             answer = get(at, "/console/" + name)
             tap.equal(answer.status, 200, name)
             total += len(answer.text)

@@ -156,24 +156,29 @@ def test_sample_topic_and_index():
 def test_bounds():
     """a client that reads nothing: weir goes on, what is left out is counted; at most 8 traces"""
     with Broker() as broker, Weir(broker, RULES) as weir:
-        slow = socket.socket(socket.AF_UNIX)
-        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        slow.connect(sock(weir))
-        slow.sendall(b"GET /weir/v1/trace?rule=other&payload HTTP/1.1\r\nHost: x\r\n\r\n")
-        tap.check(slow.recv(12) == b"HTTP/1.1 200", "it began")
+        def idle(accept):
+            s = socket.socket(socket.AF_UNIX)
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            s.connect(sock(weir))
+            s.sendall(f"GET /weir/v1/trace?rule=other&payload HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\n\r\n".encode())
+            tap.check(s.recv(12) == b"HTTP/1.1 200", "it began")
+            s.settimeout(20)
+            return s
+
+        slow = [idle("*/*"), idle("text/event-stream")]
         body = json.dumps({"x": "a" * 900})
         for _ in range(6):
             broker.publish_lines("in/a", [body] * 500)
         totals = weir.wait_settled(3000)
         tap.equal(totals["sums"], "match", "sums")
-        slow.settimeout(20)
-        got = b""
-        while b'"dropped":' not in got:
-            broker.publish("in/a", "{}")
-            got += slow.recv(1 << 16)
-        dropped = int(got.split(b'{"dropped":')[1].split(b"}")[0])
-        tap.check(0 < dropped < 6000, f"lines left out: {dropped}")
-        slow.close()
+        for s, start in zip(slow, (b'\n{"dropped":', b'\ndata: {"dropped":')):
+            got = b""
+            while start not in got or not got.endswith(b"\n"):
+                broker.publish("in/a", "{}")
+                got += s.recv(1 << 16)
+            dropped = int(got.split(start)[1].split(b"}")[0])
+            tap.check(0 < dropped < 6000, f"lines left out: {dropped}")
+            s.close()
         others = []
         for n in range(9):
             s = socket.socket(socket.AF_UNIX)

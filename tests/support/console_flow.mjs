@@ -1,12 +1,15 @@
 // The console in a real browser: one flow a run, for tests/e2e/test_console.py.
 //   node console_flow.mjs FLOW BASE LINK FOLDER [JSON]     prints a JSON object; throws when something does not hold
+import { spawn } from "node:child_process";
 import fs from "node:fs";
+import net from "node:net";
 import path from "node:path";
 import { createRequire } from "node:module";
 
 const require = createRequire(path.join(process.env.WR_NODE_MODULES, "x.js"));
 const { chromium } = require("playwright-core");
-const [flow, base, link, folder, more] = process.argv.slice(2);
+const [flow, weir, link, folder, more] = process.argv.slice(2);
+let base = weir;
 const given = more ? JSON.parse(more) : {};
 const problems = [];
 const browser = await chromium.launch({ executablePath: given.chromium, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
@@ -41,6 +44,39 @@ async function axe(where) {
   const found = await page.evaluate(() => window.axe.run({ resultTypes: ["violations"] }));
   const bad = found.violations.filter((v) => ["serious", "critical"].includes(v.impact)).map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(" | ")}`);
   check(!bad.length, `${where}: ${bad.join("\n")}`);
+}
+
+// A line is a message on this topic; given.broker is its port.
+function publisher(topic) {
+  const p = spawn("mosquitto_pub", ["-h", "127.0.0.1", "-p", String(given.broker), "-q", "1", "-l", "-t", topic], { stdio: ["pipe", "inherit", "inherit"] });
+  children.push(p);
+  return (...lines) => p.stdin.write(lines.map((l) => l + "\n").join(""));
+}
+const children = [];
+// Between browser and weir from now on: a way that can be cut.
+async function detour() {
+  const sockets = new Set(), way = { cut: false };
+  const server = net.createServer((near) => {
+    if (way.cut) { near.destroy(); return; }
+    const far = net.connect(new URL(weir).port, "127.0.0.1");
+    for (const [s, other] of [[near, far], [far, near]]) {
+      sockets.add(s);
+      s.on("error", () => {}).on("close", () => { sockets.delete(s); other.destroy(); });
+    }
+    near.pipe(far).pipe(near);
+  });
+  await new Promise((r) => server.listen(0, "127.0.0.1", r));
+  way.set = (cut) => { way.cut = cut; if (cut) for (const s of sockets) s.destroy(); };
+  base = `http://127.0.0.1:${server.address().port}`;
+  children.push({ kill: () => { server.close(); way.set(true); } });
+  return way;
+}
+async function until(what, holds) {
+  for (const end = Date.now() + (given.timeout || 15000); Date.now() < end;) {
+    if (await holds()) return;
+    await new Promise((r) => setTimeout(r, 50));
+  }
+  throw new Error(`waited too long for ${what}`);
 }
 
 const flows = {
@@ -259,11 +295,68 @@ const flows = {
     return {};
   },
 
+  // Live messages: outcome and reason; pause, filter, bounds, a cut connection, and the end of the session.
+  async tail() {
+    const way = await detour();
+    await login();
+    await open("live", "Live messages");
+    await page.getByLabel("Rule", { exact: true }).selectOption("hot");
+    await main.getByText("live", { exact: true }).waitFor();
+    const [a, b] = [publisher("in/a"), publisher("in/b")], log = main.getByRole("log"), lines = log.locator(".line");
+    a('{"temp": 12}');
+    await log.getByText("because of temp > 50").waitFor();
+    b('{"temp": 99, "id": 12345678901234567890}');
+    const matched = lines.filter({ hasText: "matched" }), delivered = lines.filter({ hasText: "delivered" });
+    await delivered.first().waitFor();
+    check((await matched.first().textContent()).includes("12345678901234567890"), "numbers stay as they are: " + await matched.first().textContent());
+    check((await delivered.first().textContent()).includes("republish"), "by which action");
+    await press(main, "Pause");
+    same(await lines.count(), 3, "no match, matched, delivered");
+    a('{"temp": 13}', '{"temp": 14}');
+    await main.getByText("paused: 2 more since").waitFor();
+    same(await lines.count(), 3, "nothing moves while it is paused");
+    await press(main, "Go on");
+    await until("what came meanwhile", async () => (await lines.count()) === 5);
+    await main.getByLabel("Outcome").selectOption("noMatch");
+    same(await lines.count(), 3, "only what did not match");
+    await main.getByLabel("Outcome").selectOption("");
+    await main.getByLabel("Filter", { exact: true }).fill("IN/B");
+    same(await lines.count(), 2, "only this topic");
+    await main.getByLabel("Filter", { exact: true }).fill("");
+    b(...Array(300).fill('{"temp": 1}'));
+    await main.getByText(/^3\d\d seen/).waitFor();
+    await until("the last line", async () => (await main.getByRole("status").first().textContent()).startsWith("305 seen"));
+    same(await lines.count(), 200, "as many lines as are kept on the page");
+    way.set(true);
+    await main.getByText("connection lost").waitFor();
+    way.set(false);
+    await main.getByText("live", { exact: true }).waitFor();
+    await log.getByText("what happened meanwhile is not here").waitFor();
+    a('{"temp": 15}');
+    await until("a line after that", async () => (await lines.first().textContent()).includes("temp > 50"));
+    await shot("live");
+    await axe("live");
+    await main.getByLabel("Topic filter").fill("in/#/x");
+    await main.getByLabel("Topic filter").press("Enter");
+    await main.locator("[data-field=topic] .error").getByText("topic:").waitFor();
+    await main.getByLabel("Topic filter").fill("in/b");
+    await main.getByLabel("Payloads too").check();
+    await main.getByText("live", { exact: true }).waitFor();
+    a('{"temp": 16}');
+    b('{"temp": 17}');
+    await log.getByText('{"temp": 17}').waitFor();
+    check(!(await log.textContent()).includes('{"temp": 16}'), "only what the topic filter takes");
+    const word = (await (await context.request.get(base + "/console/session")).json()).csrf;
+    await context.request.post(base + "/console/logout", { headers: { "X-Weir-Csrf": word } });
+    await page.getByText("The session is over; log in again.").waitFor();
+    return {};
+  },
+
   // What others have written is text, wherever it is shown.
   async hostile() {
     await login();
     await open("live", "Live messages");
-    await page.locator("#tail-rule").selectOption(given.rule);
+    await page.getByLabel("Rule").selectOption(given.rule);
     await page.waitForTimeout(500);
     fs.writeFileSync(path.join(folder, "ready"), "");
     await main.getByText("<img src=x onerror=alert(1)>").first().waitFor();
@@ -283,6 +376,7 @@ try {
   console.error(`${error.message}\nproblems: ${problems.join("; ")}\nat ${page.url()}`);
   process.exitCode = 1;
 } finally {
+  for (const c of children) c.kill();
   await browser.close();
 }
 console.log(JSON.stringify(out ?? {}));

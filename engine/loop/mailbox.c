@@ -101,11 +101,11 @@ void wr_mailbox_send(struct wr_mailbox *m, struct wr_letter *letter)
         m->last_->next = letter;
     }
     m->last_ = letter;
-    if (was_empty && !m->loop_) {
-        uv_cond_signal(&m->arrived_);
-    }
     uv_mutex_unlock(&m->lock_);
+    // Not before: who is woken would find the lock taken and sleep once more.
     if (was_empty && m->loop_) {
         uv_async_send(&m->wake_);
+    } else if (was_empty) {
+        uv_cond_signal(&m->arrived_);
     }
 }

@@ -34,7 +34,8 @@ void wr_mailbox_open(struct wr_mailbox *m, uv_loop_t *loop,
 // Thread: the loop's. Nobody sends any more; what has arrived is received before `closed`.
 void wr_mailbox_close(struct wr_mailbox *m, void (*closed)(void *user));
 
-// For a thread that waits. Ends with wr_mailbox_release().
+// For a thread that waits. Ends with wr_mailbox_release(), when no wr_mailbox_send() is under way
+// in another thread, also none whose letter has been received.
 void wr_mailbox_init(struct wr_mailbox *m);
 void wr_mailbox_release(struct wr_mailbox *m);
 // All that arrived, waiting for the first. NULL only when `timeout_us` has passed (0: does not

@@ -319,6 +319,7 @@ static void to_registry(struct wr_api_call *c)
         return;
     }
     c->job.write = c->op->write || !c->caller.tenant;
+    c->job.slow = c->op->slow;
     c->job.run = on_run;
     c->job.done = on_done;
     wr_registry_submit(c->api->options.registry, &c->job);

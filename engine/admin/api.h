@@ -115,6 +115,7 @@ struct wr_api_operation {
     const char *method, *path;
     const struct wr_api_member *in; // NULL: nothing
     bool write;       // `run` changes data: the writer's thread, the role operator, the audit log
+    bool slow;        // one that reads and may take long: not in front of the others
     bool own_only;    // weir's own, under /weir/v1: only by the socket, or with a token of an admin
     bool any_tenant;  // answered also while IoT is off for the tenant
     bool unsigned_;   // no signature is asked for: something in the request is the authority

@@ -91,9 +91,10 @@ static void open_field(struct parser *p, const struct subject *s)
 
 // ---- words
 
-// A word as it is meant: `literal`, the same as LIKE's pattern, and how much of it has no wildcard.
+// A word as it is meant: `literal`, the same as wild()'s pattern, and how much of it has no
+// wildcard.
 struct word {
-    struct wr_buf literal, like;
+    struct wr_buf literal, pattern;
     size_t prefix; // bytes of `literal`
     bool wild;
 };
@@ -101,16 +102,16 @@ struct word {
 static void release_word(struct word *w)
 {
     wr_buf_release(&w->literal);
-    wr_buf_release(&w->like);
+    wr_buf_release(&w->pattern);
 }
 
 static void add_literal(struct word *w, char c)
 {
     wr_buf_add_char(&w->literal, c);
     if (c == '%' || c == '_' || c == '\\') {
-        wr_buf_add_char(&w->like, '\\');
+        wr_buf_add_char(&w->pattern, '\\');
     }
-    wr_buf_add_char(&w->like, c);
+    wr_buf_add_char(&w->pattern, c);
     if (!w->wild) {
         w->prefix = w->literal.len;
     }
@@ -122,7 +123,7 @@ static wr_err read_word(struct parser *p, const char *ends, struct word *w)
     for (char c; (c = peek(p)) && !is_blank(c) && !strchr(ends, c); p->at++) {
         if (c == '*' || c == '?') {
             w->wild = true;
-            wr_buf_add_char(&w->like, c == '*' ? '%' : '_');
+            wr_buf_add_char(&w->pattern, c == '*' ? '%' : '_');
         } else if (c == '\\') {
             p->at++;
             if (p->at >= p->text.len) {
@@ -133,7 +134,7 @@ static wr_err read_word(struct parser *p, const char *ends, struct word *w)
             add_literal(w, c);
         }
     }
-    return w->like.len ? WR_OK : fail(p, "a word is expected here");
+    return w->pattern.len ? WR_OK : fail(p, "a word is expected here");
 }
 
 static wr_err read_phrase(struct parser *p, struct word *w)
@@ -163,9 +164,9 @@ static void write_match(struct parser *p, const char *column, const struct word 
         wr_buf_add(p->sql, WR_STR(" COLLATE NOCASE"));
         return;
     }
-    wr_buf_addf(p->sql, "%s LIKE ", column);
-    write_value(p, add_value(p, json_stringn(w->like.at, w->like.len)));
-    wr_buf_add(p->sql, WR_STR(" ESCAPE '\\'"));
+    wr_buf_addf(p->sql, "wild(%s,", column);
+    write_value(p, add_value(p, json_stringn(w->pattern.at, w->pattern.len)));
+    wr_buf_add(p->sql, WR_STR(")"));
     if (w->prefix) { // what an index can seek
         size_t at = add_value(p, json_stringn(w->literal.at, w->prefix));
         wr_buf_addf(p->sql, " AND %s>=", column);

@@ -34,8 +34,8 @@ struct wr_search_field {
 };
 
 // Append a condition for `text` to `sql`. Values stand in `values`, an array, and in the condition
-// as json_extract(?9,'$[N]'), so that whoever asks binds the array as parameter 9. WR_ERR_SYNTAX,
-// WR_ERR_LIMIT: the fault says where (byte) and what.
+// as json_extract(?9,'$[N]'), so that whoever asks binds the array as parameter 9; the connection
+// has wild() (registry/wild.h). WR_ERR_SYNTAX, WR_ERR_LIMIT: the fault says where (byte) and what.
 wr_err wr_search_compile(wr_str text, const struct wr_search_field *fields, size_t field_count,
                          struct wr_buf *sql, json_t *values, struct wr_fault *fault) WR_MUST_CHECK;
 

@@ -4,12 +4,16 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
+
+#include "engine/registry/wild.h"
 
 #include "sql/base/banned.h"
 
 #define KEPT_SLOTS   1024 // a power of two, several times the statements there are
 #define BUSY_MS      5000 // for another process that looks (sqlite3, a backup)
 #define FAILURE_MAX  256
+#define LIMIT_STEPS  1000 // of SQLite's machine between two looks at the clock
 #define CACHE_PRAGMA "PRAGMA cache_size=-16384" // KiB: memory stays bounded whatever the file has
 #define MMAP_PRAGMA  "PRAGMA mmap_size=0"
 
@@ -23,7 +27,8 @@ struct wr_db {
     sqlite3 *handle;
     struct kept kept[KEPT_SLOTS];
     size_t kept_count;
-    bool failed;
+    bool failed, over_limit;
+    int64_t limit_ns; // of the thread's clock
     char failure[FAILURE_MAX];
 };
 
@@ -43,7 +48,32 @@ const char *wr_db_failure(const struct wr_db *db)
 
 void wr_db_forgive(struct wr_db *db)
 {
-    db->failed = false;
+    db->failed = db->over_limit = false;
+}
+
+static int64_t thread_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static int on_steps(void *user)
+{
+    struct wr_db *db = user;
+    db->over_limit = db->over_limit || thread_ns() > db->limit_ns;
+    return db->over_limit;
+}
+
+void wr_db_limit(struct wr_db *db, int64_t cpu_ms)
+{
+    db->limit_ns = thread_ns() + cpu_ms * 1000000;
+    sqlite3_progress_handler(db->handle, cpu_ms ? LIMIT_STEPS : 0, cpu_ms ? on_steps : NULL, db);
+}
+
+bool wr_db_over_limit(const struct wr_db *db)
+{
+    return db->failed && db->over_limit;
 }
 
 static wr_err pragma(struct wr_db *db, const char *sql, struct wr_fault *fault)
@@ -81,6 +111,7 @@ wr_err wr_db_open(const char *path, bool read_only, struct wr_db **out, struct w
         return err;
     }
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    wr_wild_register(db->handle);
     *out = db;
     return WR_OK;
 }

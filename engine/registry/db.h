@@ -10,6 +10,7 @@
 //
 // `types` has a letter an argument: i int64_t, s wr_str as text (a NULL pointer is NULL), z char
 // pointer (likewise), b wr_str as a blob, j json_t as text (NULL is NULL), n no argument: NULL.
+// Besides SQLite's functions there is wild(TEXT, PATTERN): wild.h.
 #ifndef WR_ENGINE_REGISTRY_DB_H
 #define WR_ENGINE_REGISTRY_DB_H
 
@@ -35,6 +36,11 @@ void wr_db_forgive(struct wr_db *db);
 // Run a statement without rows. `sql` lives as long as the program (a literal): it is kept
 // prepared. The rows it changed; 0 after a failure.
 int64_t wr_db_run(struct wr_db *db, const char *sql, const char *types, ...);
+// What a statement may take of this thread's processor from here on, all together, before it fails;
+// 0: any. Seen between rows.
+void wr_db_limit(struct wr_db *db, int64_t cpu_ms);
+// The failure is that one.
+bool wr_db_over_limit(const struct wr_db *db);
 // The id of the last row inserted.
 int64_t wr_db_last_id(const struct wr_db *db);
 

@@ -21,7 +21,7 @@ struct worker {
 
 // Counters are atomics: the threads count, anyone looks.
 struct wr_registry {
-    struct worker writer, reader;
+    struct worker writer, reader, searcher;
     struct wr_mailbox back;
     atomic_uint_fast64_t commits, writes, reads, failures;
     int ends; // threads that have not ended
@@ -166,7 +166,9 @@ static void on_back_closed(void *user)
     void *closed_user = r->user;
     wr_mailbox_release(&r->writer.inbox);
     wr_mailbox_release(&r->reader.inbox);
+    wr_mailbox_release(&r->searcher.inbox);
     wr_db_close(r->reader.db);
+    wr_db_close(r->searcher.db);
     wr_db_close(r->writer.db); // the last: it takes the log into the file
     free(r);
     closed(closed_user);
@@ -178,7 +180,7 @@ static void on_back(void *user, struct wr_letter *letters)
     while (letters) {
         struct wr_letter *next = letters->next;
         struct wr_registry_job *job = job_of(letters);
-        if (job == &r->writer.end || job == &r->reader.end) {
+        if (job == &r->writer.end || job == &r->reader.end || job == &r->searcher.end) {
             r->ends--;
         } else {
             job->done(job);
@@ -189,6 +191,7 @@ static void on_back(void *user, struct wr_letter *letters)
         r->closing = false;
         uv_thread_join(&r->writer.thread);
         uv_thread_join(&r->reader.thread);
+        uv_thread_join(&r->searcher.thread);
         wr_mailbox_close(&r->back, on_back_closed);
     }
 }
@@ -250,6 +253,7 @@ wr_err wr_registry_open(uv_loop_t *loop, const char *state_dir,
         err = prepare(r->writer.db, first, user, fault);
         if (!err) {
             err = wr_db_open(wr_buf_terminated(&path), true, &r->reader.db, fault);
+            err = err ? err : wr_db_open(wr_buf_terminated(&path), true, &r->searcher.db, fault);
         } else {
             wr_fault_prefix(fault, "%s", wr_buf_terminated(&path));
         }
@@ -258,6 +262,7 @@ wr_err wr_registry_open(uv_loop_t *loop, const char *state_dir,
     wr_buf_release(&path);
     if (err) {
         wr_db_close(r->reader.db);
+        wr_db_close(r->searcher.db);
         wr_db_close(r->writer.db);
         free(r);
         return err;
@@ -265,6 +270,7 @@ wr_err wr_registry_open(uv_loop_t *loop, const char *state_dir,
     wr_mailbox_open(&r->back, loop, on_back, r);
     start(&r->writer, r, write_jobs);
     start(&r->reader, r, read_jobs);
+    start(&r->searcher, r, read_jobs);
     *out = r;
     return WR_OK;
 }
@@ -272,7 +278,8 @@ wr_err wr_registry_open(uv_loop_t *loop, const char *state_dir,
 void wr_registry_submit(struct wr_registry *r, struct wr_registry_job *job)
 {
     job->undo = job->failed = false;
-    wr_mailbox_send(job->write ? &r->writer.inbox : &r->reader.inbox, &job->letter_);
+    struct worker *w = job->write ? &r->writer : job->slow ? &r->searcher : &r->reader;
+    wr_mailbox_send(&w->inbox, &job->letter_);
 }
 
 void wr_registry_stats(const struct wr_registry *r, struct wr_registry_stats *out)
@@ -294,4 +301,5 @@ void wr_registry_close(struct wr_registry *r, void (*closed)(void *user), void *
     r->closing = true;
     wr_mailbox_send(&r->writer.inbox, &r->writer.end.letter_);
     wr_mailbox_send(&r->reader.inbox, &r->reader.end.letter_);
+    wr_mailbox_send(&r->searcher.inbox, &r->searcher.end.letter_);
 }

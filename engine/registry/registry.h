@@ -1,12 +1,13 @@
-// The registry: what the control plane knows, in STATE/registry.db (SQLite, WAL). Two threads of
-// its own: one writes, one reads; the loop hands them jobs and gets them back.
+// The registry: what the control plane knows, in STATE/registry.db (SQLite, WAL). Three threads of
+// its own: one writes, two read; the loop hands them jobs and gets them back.
 //
 //   loop ── job ──> writer: all jobs that wait, in ONE transaction, a savepoint each ── commit ──┐
 //     ^                                                                                          │
 //     └────────────────────────────── done, in the order of the jobs ◄───────────────────────────┘
 //
-// A job is done only when what it wrote is on disk (synchronous=FULL). Jobs that only read run in
-// the reader, beside it, on what is committed.
+// A job is done only when what it wrote is on disk (synchronous=FULL). Jobs that only read run
+// beside it, on what is committed: in the reader, or in the searcher when they may take long, so
+// that those that do not need not wait behind them.
 // Thread: loop, but for `run` of a job.
 #ifndef WR_ENGINE_REGISTRY_REGISTRY_H
 #define WR_ENGINE_REGISTRY_REGISTRY_H
@@ -21,7 +22,9 @@ struct wr_registry;
 struct wr_registry_job {
     struct wr_letter letter_;
     bool write;
-    // On the writer's or the reader's thread. What it wrote is kept unless it sets `undo`.
+    bool slow; // of those that read
+    // On the writer's, the reader's or the searcher's thread. What it wrote is kept unless it sets
+    // `undo`.
     void (*run)(struct wr_registry_job *job, struct wr_db *db);
     // On the loop. `failed`: the file or the disk failed, nothing of it is kept, `why` says what.
     void (*done)(struct wr_registry_job *job);

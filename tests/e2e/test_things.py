@@ -5,6 +5,7 @@ goes as raw requests that botocore has signed.
 usage: test_things.py BUILD/weir [test_NAME]...
 """
 import json
+import threading
 import urllib.parse
 
 import botocore.auth
@@ -550,6 +551,30 @@ def test_principals():
         there = client(weir, key, region="us-east-1")
         there.create_thing(thingName="t1")
         refused("ResourceNotFoundException", 404, there.attach_thing_principal, thingName="t1", principal=a)
+
+
+def test_search_bounded():
+    """A search that would take long ends with an error, nobody waits behind it, and LIKE's worst patterns are cheap"""
+    with alone({"admin": {"mode": "open"}}) as weir:
+        iot = client(weir, ("testing", "testing"))
+        iot.create_thing_type(thingTypeName="Full")
+        for i in range(60):  # 40 KB of attributes each
+            iot.create_thing(thingName=f"full{i}", thingTypeName="Full", attributePayload={
+                "attributes": {f"a{n}": "a" * 800 for n in range(50)}})
+        hard = " OR ".join(f"*{'a' * 70}{c}*" for c in "bcdefghijklm")
+        order = []
+
+        def search():
+            says(refused("InvalidQueryException", 400, iot.search_index, queryString=hard), "takes too long")
+            order.append("search")
+        thread = threading.Thread(target=search)
+        thread.start()
+        iot.describe_thing(thingName="full7")
+        order.append("describe")
+        thread.join()
+        tap.equal(order, ["describe", "search"], "who was answered first")
+        tap.equal(iot.search_index(queryString="*a" * 200 + "b")["things"], [], "no such value")
+        tap.equal(iot.search_index(queryString="thingName:*ll3? thingName:?u*")["things"][0]["thingName"], "full30", "found")
 
 
 def test_search():

@@ -146,6 +146,26 @@ static void test_read_only(void **state)
     CHECK("named", strstr(fault.text, "/nowhere/at/all.db") && !none);
 }
 
+// A statement ends when it has had its time, between rows; and only while there is a limit.
+static void test_limit(void **state)
+{
+    static const char long_one[] =
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<?) SELECT max(i) "
+        "FROM n";
+    struct wr_db *db = open_db(false);
+    wr_db_limit(db, 50);
+    CHECK_INT("fails", wr_db_one(db, -1, long_one, "i", (int64_t)1000000000000), -1);
+    CHECK("said", strstr(wr_db_failure(db), "interrupted") && wr_db_over_limit(db));
+    wr_db_forgive(db);
+    CHECK("forgiven", !wr_db_failure(db) && !wr_db_over_limit(db));
+    wr_db_limit(db, 0);
+    CHECK_INT("goes on", wr_db_one(db, -1, long_one, "i", (int64_t)100000), 100000);
+    CHECK_INT("another failure", wr_db_one(db, -1, "SELECT 1 FROM absent", ""), -1);
+    CHECK("is another one", wr_db_failure(db) && !wr_db_over_limit(db));
+    wr_db_forgive(db);
+    wr_db_close(db);
+}
+
 int main(void)
 {
     int fd = mkstemp(path);
@@ -154,7 +174,7 @@ int main(void)
     }
     close(fd);
     static const struct CMUnitTest tests[] = {T(test_types), T(test_statements), T(test_failure),
-                                              T(test_read_only)};
+                                              T(test_read_only), T(test_limit)};
     int failed = TEST_MAIN(tests);
     char command[128];
     snprintf(command, sizeof command, "rm -f %s %s-wal %s-shm", path, path, path);

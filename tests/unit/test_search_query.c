@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/registry/wild.h"
 #include "tests/support/test.h"
 
 #include "sql/base/banned.h"
@@ -29,6 +30,7 @@ static sqlite3 *open_db(void)
     sqlite3 *db;
     assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, setup, NULL, NULL, NULL), SQLITE_OK);
+    wr_wild_register(db);
     return db;
 }
 
@@ -154,6 +156,52 @@ static void test_refused(void **state)
     }
 }
 
+// As SQLite's LIKE decides it, for patterns that LIKE can bear.
+static void test_wild(void **state)
+{
+    static const char *const pieces[] = {"a",   "B",   "b",    "%", "%",  "_",
+                                         "\\%", "\\_", "\\\\", "ä", "ab", "5"};
+    static const char *const texts[] = {"a", "A", "b", "%", "_", "\\", "ä", "ab", "5", "Ä"};
+    sqlite3 *db = open_db();
+    sqlite3_stmt *s;
+    assert_int_equal(sqlite3_prepare_v2(db,
+                                        "SELECT ?1 LIKE ?2 ESCAPE '\\', wild(?1, ?2), "
+                                        "wild(NULL, ?2), wild(?1, NULL)",
+                                        -1, &s, NULL),
+                     SQLITE_OK);
+    unsigned seed = 7, matched = 0;
+    for (int round = 0; round < 50000; round++) {
+        struct wr_buf text = {0}, pattern = {0};
+        for (int n = rand_r(&seed) % 9; n > 0; n--) {
+            wr_buf_add(&text, Z(texts[(unsigned)rand_r(&seed) % WR_COUNT(texts)]));
+        }
+        for (int n = rand_r(&seed) % 7; n > 0; n--) {
+            wr_buf_add(&pattern, Z(pieces[(unsigned)rand_r(&seed) % WR_COUNT(pieces)]));
+        }
+        sqlite3_bind_text(s, 1, wr_buf_terminated(&text), -1, SQLITE_STATIC);
+        sqlite3_bind_text(s, 2, wr_buf_terminated(&pattern), -1, SQLITE_STATIC);
+        assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+        CHECK_INT(wr_buf_terminated(&pattern), sqlite3_column_int(s, 1), sqlite3_column_int(s, 0));
+        CHECK(wr_buf_terminated(&text),
+              sqlite3_column_type(s, 2) == SQLITE_NULL && sqlite3_column_type(s, 3) == SQLITE_NULL);
+        matched += (unsigned)sqlite3_column_int(s, 1);
+        sqlite3_reset(s);
+        wr_buf_release(&text);
+        wr_buf_release(&pattern);
+    }
+    CHECK("enough of them match", matched > 2000);
+    sqlite3_finalize(s);
+    sqlite3_close(db);
+    // LIKE would not come back from this one.
+    char text[800], pattern[400];
+    memset(text, 'a', sizeof text);
+    for (size_t i = 0; i < sizeof pattern; i++) {
+        pattern[i] = i % 2 ? 'a' : '%';
+    }
+    pattern[sizeof pattern - 1] = 'b';
+    CHECK("no b", !wr_wild_match((wr_str){text, sizeof text}, (wr_str){pattern, sizeof pattern}));
+}
+
 // Whatever comes is refused, or a condition that SQLite takes.
 static void test_random(void **state)
 {
@@ -185,6 +233,7 @@ static void test_random(void **state)
 
 int main(void)
 {
-    static const struct CMUnitTest tests[] = {T(test_found), T(test_refused), T(test_random)};
+    static const struct CMUnitTest tests[] = {T(test_found), T(test_refused), T(test_wild),
+                                              T(test_random)};
     return TEST_MAIN(tests);
 }

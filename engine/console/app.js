@@ -38,7 +38,7 @@ const app = document.getElementById("app");
 let running = null; // what the page under way wants to end with
 
 function side(path) {
-  return h("nav", { class: "side", "aria-label": "Pages" }, SIDE.filter(([, , all]) => !all || session.current.allTenants).map(([title, links]) => [h("h2", {}, title),
+  return h("nav", { class: "pages", "aria-label": "Pages" }, SIDE.filter(([, , all]) => !all || session.current.allTenants).map(([title, links]) => [h("h2", {}, title),
     links.map(([to, text]) => h("a", { href: `#${to}`, "aria-current": path === to || path.startsWith(to + "/") ? "page" : null }, text))]));
 }
 
@@ -52,27 +52,33 @@ function search() {
   return h("span", {}, input, h("datalist", { id: "pages" }, links.map(([, t]) => h("option", { value: t }))));
 }
 
-async function top() {
+// The first line; the names of other tenants come when weir has told them.
+function top() {
   const s = session.current;
-  let names = [s.tenant];
-  if (s.allTenants) {
-    try { names = (await get("/weir/v1/tenants")).tenants.map((t) => t.name); } catch { /* the box has the one */ }
-  }
   const box = h("select", { "aria-label": "Tenant", onchange: (e) => {
     session.tenant = e.target.value;
     sessionStorage.setItem("tenant", session.tenant);
-    show();
-  } }, names.map((n) => h("option", { value: n, selected: n === session.tenant }, n)));
-  const region = h("input", { "aria-label": "Region", value: session.region, size: "12", onchange: (e) => {
+    const list = location.hash.match(/^#(iot\/[a-z]+)\//); // what is shown is the other tenant's: to the list of such
+    if (list) location.hash = list[1]; else show();
+  } }, h("option", { value: session.tenant }, session.tenant));
+  box.tell = async () => {
+    if (!s.allTenants) return;
+    try {
+      const names = (await get("/weir/v1/tenants")).tenants.map((t) => t.name);
+      if (String(names) !== String([...box.options].map((o) => o.value))) box.replaceChildren(...names.map((n) => h("option", { value: n, selected: n === session.tenant }, n)));
+    } catch { /* the box has the one */ }
+  };
+  const region = h("input", { "aria-label": "Region", value: session.region, size: "12", spellcheck: "false", onchange: (e) => {
     if (!/^[a-z0-9-]{1,31}$/.test(e.target.value)) { note("a region is written like eu-west-1", true); e.target.value = session.region; return; }
     session.region = e.target.value;
     sessionStorage.setItem("region", session.region);
     show();
   } });
-  return h("header", { class: "top" }, h("a", { class: "brand", href: "#" + (s.allTenants ? "dashboard" : "iot/things") }, h("img", { src: "icon.svg", alt: "" }), "weir"),
+  return [h("header", { class: "top" }, h("a", { class: "brand", href: "#" + home() }, h("img", { src: "icon.svg", alt: "" }), "weir"),
     h("label", { class: "row" }, "Tenant", box), h("label", { class: "row" }, "Region", region), search(),
-    h("span", { class: "push row small muted" }, `${s.role}, weir ${s.version}`, h("button", { type: "button", onclick: logout }, "Log out")));
+    h("span", { class: "push row small muted" }, `${s.role}, weir ${s.version}`, h("button", { type: "button", onclick: logout }, "Log out"))), box];
 }
+const home = () => (session.current.allTenants ? "dashboard" : "iot/things");
 
 async function logout() {
   try { await ask("POST", "/console/logout"); } catch { /* it is over in any case */ }
@@ -81,9 +87,19 @@ async function logout() {
   login();
 }
 
+// Header, side and an empty page.
+let frame = null;
+function begun() {
+  if (frame) return frame;
+  const [header, box] = top(), nav = h("div", { class: "side" }), main = h("main", { id: "main", tabindex: "-1" });
+  app.replaceChildren(h("div", {}, session.current.openMode ? h("p", { class: "banner", role: "note" }, "admin.mode is open: nobody's signature is checked here.") : null, header, h("div", { class: "frame" }, nav, main)));
+  return (frame = { nav, main, box });
+}
+
 function login(text) {
   running?.();
-  running = null;
+  running = frame = null;
+  closeDialogs();
   const form = h("form", { class: "panel", novalidate: true, onsubmit: async (e) => {
     e.preventDefault();
     clearErrors(form);
@@ -100,39 +116,61 @@ async function begin(s) {
   session.current = s;
   session.tenant = (s.allTenants && sessionStorage.getItem("tenant")) || s.tenant;
   session.region = sessionStorage.getItem("region") || s.region;
-  if (!location.hash || location.hash.startsWith("#login")) history.replaceState(null, "", "#" + (s.allTenants ? "dashboard" : "iot/things"));
+  if (!location.hash || location.hash.startsWith("#login")) history.replaceState(null, "", "#" + home());
   await show();
 }
 
-let turn = 0;
+function closeDialogs() { for (const d of document.querySelectorAll("dialog[open]")) d.close(); }
+
+// Where the focus was, to be found again on a page that is made anew.
+function focused(main) {
+  const e = document.activeElement;
+  if (!main.contains(e) || e === main) return () => null;
+  const text = (x) => x.getAttribute("aria-label") || x.name || x.textContent, list = e.closest("[role=tablist]")?.getAttribute("aria-label"), row = e.closest("tbody tr")?.sectionRowIndex, was = [e.tagName, text(e)];
+  return (moved) => {
+    if (list) return main.querySelector(`[role=tablist][aria-label="${CSS.escape(list)}"] [aria-selected=true]`);
+    const same = moved ? [] : [...main.querySelectorAll(was[0])].filter((x) => text(x) === was[1]);
+    return same.find((x) => x.closest("tbody tr")?.sectionRowIndex === row) || same.at(-1);
+  };
+}
+
+let turn = 0, shown = null;
 async function show() {
   if (!session.current) return;
-  const mine = ++turn;
+  const mine = ++turn, moved = shown !== location.hash;
   running?.();
   running = null;
-  const path = decodeURI(location.hash.slice(1)) || "dashboard";
-  const found = PAGES.map(([re, page]) => [location.hash.slice(1).match(re), page]).find(([m]) => m);
-  const main = h("main", { id: "main", tabindex: "-1" }, h("p", { class: "loading", role: "status" }, "Loading …"));
-  const header = await top();
-  if (mine !== turn) return;
-  app.replaceChildren(h("div", {}, session.current.openMode ? h("p", { class: "banner", role: "note" }, "admin.mode is open: nobody's signature is checked here.") : null, header, h("div", { class: "frame" }, side(path), main)));
+  if (moved) closeDialogs();
+  const path = location.hash.slice(1) || home();
+  const found = PAGES.map(([re, page]) => [path.match(re), page]).find(([m]) => m);
+  const { nav, main, box } = begun(), back = focused(main);
+  shown = location.hash;
+  fill(nav, side(path));
+  box.tell();
+  main.setAttribute("aria-busy", "true");
+  const slow = setTimeout(() => { if (mine === turn && (moved || !main.firstChild)) fill(main, h("p", { class: "loading", role: "status" }, "Loading …")); }, 300);
   try {
     if (!found) throw new Error(`There is no page ${path}.`);
     const page = await found[1](...found[0].slice(1).map((x) => (x === undefined ? x : decodeURIComponent(x))));
     if (mine !== turn) { page.end?.(); return; }
     running = page.end || null;
     document.title = `${page.title} – weir`;
-    fill(main, h("nav", { class: "crumbs", "aria-label": "Breadcrumb" }, page.crumbs.map(([text, to], i) => [i ? " / " : "", to ? h("a", { href: "#" + to }, text) : h("span", { "aria-current": "page" }, text)])), page.body);
-    main.focus({ preventScroll: true });
+    main.setAttribute("aria-label", page.title);
+    fill(main, h("nav", { class: "crumbs", "aria-label": "Breadcrumb" }, page.crumbs.map(([text, to], i) => [i ? " / " : "", to ? h("a", { href: "#" + to }, text) : h("span", { "aria-current": i === page.crumbs.length - 1 ? "page" : null }, text)])), page.body);
+    if (moved) scrollTo(0, 0);
   } catch (error) {
-    if (mine !== turn) return;
-    if (!session.current) return;
+    if (mine !== turn || !session.current) return;
     document.title = "weir";
-    main.replaceChildren(h("div", { class: "panel", role: "alert" }, h("h1", {}, "This page cannot be shown"), h("p", { class: "error" }, error.message),
+    fill(main, h("div", { class: "panel", role: "alert" }, h("h1", {}, "This page cannot be shown"), h("p", { class: "error" }, error.message),
       h("button", { type: "button", onclick: show }, "Try again")));
+  } finally {
+    clearTimeout(slow);
+    if (mine === turn) main.removeAttribute("aria-busy");
   }
+  if (!document.querySelector("dialog[open]")) (back(moved) || main).focus({ preventScroll: true });
 }
 
+document.querySelector(".skip").addEventListener("click", (e) => { e.preventDefault(); document.getElementById("main")?.focus(); });
 document.addEventListener("weir-login", () => { if (session.current) { session.current = null; login("The session is over; log in again."); } });
 document.addEventListener("weir-again", show);
 addEventListener("hashchange", () => { if (location.hash.startsWith("#login/")) start(); else show(); });

@@ -1,10 +1,9 @@
 // DevOps → IoT → Certificates.
 import { all, ask, enc, get } from "./api.js";
-import { badge, confirm, facts, field, h, menu, note, pane, table, time } from "./ui.js";
+import { badge, confirm, facts, field, guard, h, menu, note, pane, table, tabs, time } from "./ui.js";
 import { again, iotTabs } from "./things.js";
 
 const NEXT = { ACTIVE: ["ACTIVE", "INACTIVE", "REVOKED"], INACTIVE: ["INACTIVE", "ACTIVE", "REVOKED"], REVOKED: ["REVOKED"], PENDING_ACTIVATION: ["PENDING_ACTIVATION", "ACTIVE", "INACTIVE", "REVOKED"], PENDING_TRANSFER: ["PENDING_TRANSFER"] };
-const guard = (run) => () => Promise.resolve(run()).catch((e) => note(e.message, true));
 
 function handOver(made) {
   const files = [["certificate.pem.crt", made.certificatePem], ["private.pem.key", made.keyPair?.PrivateKey], ["public.pem.key", made.keyPair?.PublicKey]].filter(([, text]) => text);
@@ -47,7 +46,7 @@ async function remove(id) {
 
 const menuOf = (c) => [["Edit", guard(() => update(c.certificateId, c.status))], ["Console", () => { location.hash = `iot/certificates/${c.certificateId}`; }],
   c.status === "INACTIVE" ? ["Activate", guard(async () => { await ask("PUT", `/certificates/${c.certificateId}`, { query: { newStatus: "ACTIVE" } }); note("The certificate is active."); again(); })] : null,
-  ["Delete", guard(() => remove(c.certificateId)), { danger: true, disabled: c.status === "ACTIVE", title: c.status === "ACTIVE" ? "An active certificate cannot be deleted: set it to INACTIVE first" : null }]];
+  ["Delete", guard(() => remove(c.certificateId)), { danger: true, why: c.status === "ACTIVE" ? "it is active: set it to INACTIVE first" : null }]];
 
 export async function list() {
   const rows = await all("/certificates", "certificates", {}, true);
@@ -66,8 +65,7 @@ async function attachPolicy(arn) {
 
 export async function details(id, tab) {
   const c = (await get(`/certificates/${id}`)).certificateDescription;
-  const tabs = h("nav", { class: "tabs", "aria-label": "Certificate" }, [["", "Details"], ["/policies", "Policies"], ["/things", "Things"]].map(([to, text]) =>
-    h("a", { href: `#iot/certificates/${id}${to}`, "aria-current": (tab ? `/${tab}` : "") === to ? "page" : null }, text)));
+  const row = tabs("Certificate", [["", "Details"], ["/policies", "Policies"], ["/things", "Things"]].map(([to, text]) => [text, `iot/certificates/${id}${to}`, (tab ? `/${tab}` : "") === to]));
   let body;
   if (tab === "policies") {
     const rows = [];
@@ -95,5 +93,5 @@ export async function details(id, tab) {
     h("h3", {}, "Certificate"), h("pre", {}, c.certificatePem));
   }
   return { title: `Certificate ${id.slice(0, 12)}`, crumbs: [["DevOps"], ["IoT", "iot/things"], ["Certificates", "iot/certificates"], [id.slice(0, 16) + "…"]], body: h("div", {}, h("div", { class: "head" }, h("h1", { class: "mono" }, id), badge(c.status),
-    h("span", { class: "push" }, menu("Actions", menuOf(c)))), h("p", { class: "muted mono" }, c.certificateArn), tabs, body) };
+    h("span", { class: "push" }, menu("Actions", menuOf(c)))), h("p", { class: "muted mono" }, c.certificateArn), row, body) };
 }

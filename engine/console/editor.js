@@ -3,8 +3,8 @@ import { get } from "./api.js";
 import { h, id } from "./ui.js";
 
 const WORDS = new Set("SELECT FROM WHERE AS AND OR NOT IN CASE WHEN THEN ELSE END IS NULL UNDEFINED TRUE FALSE VALUE SET EXISTS CAST LIKE".split(" "));
-let functions = null;
-export const knownFunctions = async () => (functions ??= await get("/weir/v1/functions").then((r) => Object.entries(r).filter(([k]) => k !== "$warning").map(([, v]) => v)).catch(() => []));
+let functions = null; // asked for once
+const knownFunctions = () => (functions ??= get("/weir/v1/functions").then((r) => Object.entries(r).filter(([k]) => k !== "$warning").map(([, v]) => v)).catch(() => { functions = null; return []; }));
 
 // [{kind, from, to}]: k keyword, s text, n number, f function, c comment, w other word, p the rest
 export function tokens(sql) {
@@ -72,9 +72,9 @@ export function sqlField({ label, name, value = "", oninput, hint, rows = 2, req
   }
   function close() { found = []; popup.hidden = true; text.setAttribute("aria-expanded", "false"); text.removeAttribute("aria-activedescendant"); }
   async function complete(asked) {
-    const word = text.value.slice(0, text.selectionStart).match(/[A-Za-z_][A-Za-z0-9_]*$/)?.[0] || "";
-    if (!asked && word.length < 2) return close();
-    found = (await knownFunctions()).filter((f) => f.name.startsWith(word.toLowerCase())).slice(0, 12);
+    const all = await knownFunctions(), word = text.value.slice(0, text.selectionStart).match(/[A-Za-z_][A-Za-z0-9_]*$/)?.[0] || "";
+    if (document.activeElement !== text || (!asked && word.length < 2)) return close();
+    found = all.filter((f) => f.name.startsWith(word.toLowerCase())).slice(0, 12);
     if (!found.length || (found.length === 1 && found[0].name === word)) return close();
     chosen = 0;
     list_();
@@ -96,7 +96,8 @@ export function sqlField({ label, name, value = "", oninput, hint, rows = 2, req
   }
   function changed() { marks = []; paint(); oninput?.(text.value); }
   text.addEventListener("input", () => { changed(); complete(false); });
-  text.addEventListener("blur", () => setTimeout(close, 150));
+  text.addEventListener("focus", knownFunctions);
+  text.addEventListener("blur", close); // a choice by mouse does not blur
   text.addEventListener("keydown", (e) => {
     if (e.key === " " && e.ctrlKey) { e.preventDefault(); complete(true); return; }
     if (popup.hidden) return;

@@ -1,9 +1,8 @@
 // DevOps → IoT → Policies: what certificates may do at the broker.
 import { all, ask, enc, get } from "./api.js";
-import { badge, confirm, field, h, json, menu, note, pane, table, time } from "./ui.js";
+import { badge, confirm, field, guard, h, json, menu, note, pane, table, time } from "./ui.js";
 import { again, iotTabs } from "./things.js";
 
-const guard = (run) => () => Promise.resolve(run()).catch((e) => note(e.message, true));
 const START = json({ Version: "2012-10-17", Statement: [
   { Effect: "Allow", Action: "iot:Connect", Resource: "arn:aws:iot:*:*:client/${iot:Connection.Thing.ThingName}" },
   { Effect: "Allow", Action: ["iot:Publish", "iot:Receive"], Resource: "arn:aws:iot:*:*:topic/${iot:Connection.Thing.ThingName}/*" },
@@ -48,7 +47,7 @@ export async function details(name) {
   h("div", { class: "two" }, h("section", { class: "panel" }, h("h2", {}, `Document (version ${p.defaultVersionId})`), h("pre", {}, pretty(p.policyDocument))),
     h("section", { class: "panel" }, h("h2", {}, "Versions"), table({ caption: "Versions", rows: versions, columns: [{ title: "Version", value: (r) => Number(r.versionId) }, { title: "Created", value: (r) => r.createDate, cell: (r) => time(r.createDate) }, { title: "Default", value: (r) => (r.isDefaultVersion ? "default" : ""), cell: (r) => (r.isDefaultVersion ? badge("default", "good") : "") }],
       actions: (r) => [["Show", guard(async () => { const v = await get(`/policies/${enc(name)}/version/${r.versionId}`); await pane({ title: `Version ${r.versionId}`, wide: true, body: h("pre", {}, pretty(v.policyDocument)) }); })],
-        ["Make default", guard(async () => { await ask("PATCH", `/policies/${enc(name)}/version/${r.versionId}`); again(); }), { disabled: r.isDefaultVersion }],
-        ["Delete", guard(async () => { await ask("DELETE", `/policies/${enc(name)}/version/${r.versionId}`); again(); }), { danger: true, disabled: r.isDefaultVersion }]] }),
+        ["Make default", guard(async () => { await ask("PATCH", `/policies/${enc(name)}/version/${r.versionId}`); again(); }), { why: r.isDefaultVersion ? "it is the default" : null }],
+        ["Delete", guard(async () => { await ask("DELETE", `/policies/${enc(name)}/version/${r.versionId}`); again(); }), { danger: true, why: r.isDefaultVersion ? "it is the default: make another one that first" : null }]] }),
     h("h2", {}, "Attached to"), targets.length ? h("ul", {}, targets.map((t) => h("li", { class: "mono" }, t.includes(":cert/") ? h("a", { href: `#iot/certificates/${t.split("/").pop()}` }, t) : t))) : h("p", { class: "muted" }, "Nothing.")))) };
 }

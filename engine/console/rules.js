@@ -1,11 +1,10 @@
 // DevOps → IoT → Topic Rules.
 import { all, ask, enc, get, session } from "./api.js";
-import { badge, confirm, exact, facts, field, fill, h, json, menu, note, table, time, values } from "./ui.js";
+import { badge, confirm, exact, facts, field, fill, guard, h, json, menu, note, table, tabs, time, values } from "./ui.js";
 import { again, features, iotTabs } from "./things.js";
 import { tailView } from "./tail.js";
 import { join, offset, split, sqlField } from "./editor.js";
 
-const guard = (run) => () => Promise.resolve(run()).catch((e) => note(e.message, true));
 let sinks = null;
 const kinds = async () => (sinks ??= Object.entries(await get("/weir/v1/sinks")).filter(([k]) => k !== "$warning").map(([, v]) => v).filter((s) => s.name !== "null"));
 const ruleName = (tenant) => tenant.replaceAll("-", "_");
@@ -37,7 +36,7 @@ export async function list() {
 
 export async function details(name, tab) {
   const answer = await get(`/rules/${enc(name)}`), rule = answer.rule;
-  const tabs = h("nav", { class: "tabs", "aria-label": "Rule" }, [["", "Details"], ["/actions", "Actions"], ["/live", "Live"]].map(([to, text]) => h("a", { href: `#iot/rules/${enc(name)}${to}`, "aria-current": (tab ? `/${tab}` : "") === to ? "page" : null }, text)));
+  const row = tabs("Rule", [["", "Details"], ["/actions", "Actions"], ["/live", "Live"]].map(([to, text]) => [text, `iot/rules/${enc(name)}${to}`, (tab ? `/${tab}` : "") === to]));
   let body, end;
   if (tab === "actions") {
     body = h("div", {}, h("section", { class: "panel" }, h("h2", {}, "Actions"), rule.actions.length ? rule.actions.map((a) => h("pre", {}, json(a))) : h("p", { class: "muted" }, "None.")), h("section", { class: "panel" }, h("h2", {}, "Error Action"), rule.errorAction ? h("pre", {}, json(rule.errorAction)) : h("p", { class: "muted" }, "None defined")));
@@ -49,7 +48,7 @@ export async function details(name, tab) {
     body = h("div", { class: "panel" }, facts([["Description", rule.description || "–"], ["Created", time(rule.createdAt)]]), h("h3", {}, ""), sql);
   }
   return { title: name, end, crumbs: [["DevOps"], ["IoT", "iot/things"], ["Topic Rules", "iot/rules"], [name]], body: h("div", {}, h("div", { class: "head" }, h("h1", {}, name), badge(rule.ruleDisabled ? "Disabled" : "Enabled", rule.ruleDisabled ? "bad" : "good"), badge(rule.awsIotSqlVersion || "2015-10-08"),
-    h("span", { class: "push" }, menu("Actions", menuOf(name, rule.ruleDisabled)))), h("p", { class: "muted mono" }, answer.ruleArn), tabs, body) };
+    h("span", { class: "push" }, menu("Actions", menuOf(name, rule.ruleDisabled)))), h("p", { class: "muted mono" }, answer.ruleArn), row, body) };
 }
 
 // ---- live: funnel, and what the rule does with messages

@@ -1,9 +1,8 @@
 // Administrator: tenants, their settings and credentials, and the audit log.
 import { ask, enc, get } from "./api.js";
-import { badge, confirm, facts, field, h, json, note, pane, table, time } from "./ui.js";
+import { badge, confirm, facts, field, guard, h, json, note, pane, table, time } from "./ui.js";
 import { again } from "./things.js";
 
-const guard = (run) => () => Promise.resolve(run()).catch((e) => note(e.message, true));
 const FEATURES = [["iot.enabled", "Enable AWS IoT", "flag"], ["iot.topic_prefix", "AWS IoT Topic Prefix"], ["iot.thing_prefix", "AWS IoT Thing Prefix"], ["iot.rule_prefix", "AWS IoT Rule Prefix"], ["iot.default_thing_type", "Default thing type"], ["iot.default_policy", "Default policy"],
   ["iot.key_escrow", "Key escrow (off, once, keep)"], ["iot.enforce_prefix", "Enforce the prefixes in the API", "flag"]];
 

@@ -1,10 +1,9 @@
 // DevOps → IoT → Things.
 import { all, ask, enc, get, session } from "./api.js";
-import { badge, confirm, facts, field, h, json, menu, note, pane, table } from "./ui.js";
+import { badge, confirm, facts, field, guard, h, json, menu, note, pane, table, tabs } from "./ui.js";
 
 export const again = () => document.dispatchEvent(new CustomEvent("weir-again"));
-export const iotTabs = (at) => h("nav", { class: "tabs", "aria-label": "IoT" }, [["things", "Things"], ["certificates", "Certificates"], ["rules", "Topic Rules"], ["policies", "Policies"]]
-  .map(([to, text]) => h("a", { href: `#iot/${to}`, "aria-current": at === to ? "page" : null }, text)));
+export const iotTabs = (at) => tabs("IoT", [["things", "Things"], ["certificates", "Certificates"], ["rules", "Topic Rules"], ["policies", "Policies"]].map(([to, text]) => [text, `iot/${to}`, at === to]));
 export const certId = (arn) => arn.split("/").pop();
 
 // The tenant's settings: prefixes and the like; nothing of it is needed to go on.
@@ -100,7 +99,6 @@ async function download(name) {
 }
 
 const menuOf = (name) => [["Edit", () => edit(name)], ["Attach IoT Certificate", () => attachPane(name)], ["Download Device Package", () => download(name)], ["Delete", () => remove(name), { danger: true }]];
-const guard = (items) => items.map(([t, run, m]) => [t, () => Promise.resolve(run()).catch((e) => note(e.message, true)), m]);
 
 export async function list() {
   const rows = await all("/things", "things");
@@ -108,22 +106,21 @@ export async function list() {
     { title: "Name", value: (r) => r.thingName, cell: (r) => h("a", { href: `#iot/things/${enc(r.thingName)}` }, r.thingName) },
     { title: "Type", value: (r) => r.thingTypeName || "" },
     { title: "Attributes", value: (r) => Object.entries(r.attributes || {}).map(([k, v]) => `${k}=${v}`).join(", ") }],
-  actions: (r) => guard(menuOf(r.thingName)), tools: h("button", { class: "primary", type: "button", onclick: () => create().catch((e) => note(e.message, true)) }, "Add") })) };
+  actions: (r) => menuOf(r.thingName), tools: h("button", { class: "primary", type: "button", onclick: guard(create) }, "Add") })) };
 }
 
 export async function details(name, tab) {
   const thing = await get(`/things/${enc(name)}`);
-  const tabs = h("nav", { class: "tabs", "aria-label": "Thing" }, [["", "Details"], ["/principals", "IoT Principals"]].map(([to, text]) =>
-    h("a", { href: `#iot/things/${enc(name)}${to}`, "aria-current": (tab ? "/principals" : "") === to ? "page" : null }, text)));
+  const row = tabs("Thing", [["", "Details"], ["/principals", "IoT Principals"]].map(([to, text]) => [text, `iot/things/${enc(name)}${to}`, (tab ? "/principals" : "") === to]));
   let body;
   if (tab) {
     const rows = await principalsOf(name);
     body = table({ caption: "IoT principals", rows, empty: "No certificate is attached.", columns: [{ title: "Certificate ID", value: (r) => certId(r), cell: (r) => h("a", { class: "mono", href: `#iot/certificates/${certId(r)}` }, certId(r)) }],
-      actions: (r) => guard([["Detach", async () => { if (await confirm("Detach the certificate?", [`${certId(r)} will no longer belong to ${name}.`], "Detach", () => detach(name, r))) again(); }, { danger: true }]]),
-      tools: h("button", { class: "primary", type: "button", onclick: () => attachPane(name).catch((e) => note(e.message, true)) }, "Attach IoT Certificate") });
+      actions: (r) => [["Open certificate", () => { location.hash = `iot/certificates/${certId(r)}`; }], ["Detach", async () => { if (await confirm("Detach the certificate?", [`${certId(r)} will no longer belong to ${name}.`], "Detach", () => detach(name, r))) again(); }, { danger: true }]],
+      tools: h("button", { class: "primary", type: "button", onclick: guard(() => attachPane(name)) }, "Attach IoT Certificate") });
   } else {
     body = h("div", { class: "panel" }, facts([["Version", thing.version], ["Default client id", thing.defaultClientId], ["Thing id", h("code", {}, thing.thingId)]]), h("h3", {}, "Attributes"), h("pre", {}, json(thing.attributes || {})));
   }
   return { title: name, crumbs: [["DevOps"], ["IoT", "iot/things"], ["Things", "iot/things"], [name]], body: h("div", {}, h("div", { class: "head" }, h("h1", {}, name), thing.thingTypeName ? badge(thing.thingTypeName) : null,
-    h("span", { class: "push" }, menu("Actions", guard(menuOf(name))))), h("p", { class: "muted mono" }, thing.thingArn), tabs, body) };
+    h("span", { class: "push" }, menu("Actions", menuOf(name)))), h("p", { class: "muted mono" }, thing.thingArn), row, body) };
 }

@@ -1,3 +1,5 @@
+import { session } from "./api.js";
+
 // What pages are made of. Every text goes through textContent: nothing that weir holds is ever read as HTML.
 export function h(tag, attributes, ...children) {
   const e = document.createElement(tag);
@@ -96,11 +98,12 @@ export function showError(form, error, map = {}) {
 // A form in a dialog. `submit(values, form)` may throw an ApiError; the pane stays open then.
 export function pane({ title, body, action, submit, wide, map, danger }) {
   return new Promise((resolve) => {
+    const back = document.activeElement;
     const foot = h("div", { class: "error", "data-foot": "", role: "alert" });
     const go = action ? h("button", { class: danger ? "danger" : "primary", type: "submit" }, action) : null;
-    const form = h("form", { novalidate: true }, h("h2", { id: "pane-title" }, title), body, foot,
+    const name = id("pane"), form = h("form", { novalidate: true }, h("h2", { id: name }, title), body, foot,
       h("div", { class: "row end" }, h("button", { type: "button", onclick: () => d.close() }, action ? "Cancel" : "Close"), go));
-    const d = h("dialog", { class: wide ? "wide" : null, "aria-labelledby": "pane-title" }, form);
+    const d = h("dialog", { class: wide ? "wide" : null, "aria-labelledby": name }, form);
     let result;
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
@@ -124,7 +127,14 @@ export function pane({ title, body, action, submit, wide, map, danger }) {
         go.disabled = false;
       }
     });
-    d.addEventListener("close", () => { d.remove(); resolve(result); });
+    d.addEventListener("close", () => { d.remove(); if (back?.isConnected) back.focus(); resolve(result); });
+    // Round and round within: the browser's own way leads out to its bars.
+    d.addEventListener("keydown", (e) => {
+      if (e.key !== "Tab" || e.defaultPrevented) return;
+      const list = [...d.querySelectorAll("a[href],button:not(:disabled),input:not(:disabled),select,textarea,summary,[tabindex='0']")].filter((x) => x.checkVisibility());
+      const at = list.indexOf(document.activeElement);
+      if (e.shiftKey ? at <= 0 : at === list.length - 1) { e.preventDefault(); list.at(e.shiftKey ? -1 : 0)?.focus(); }
+    });
     document.body.append(d);
     d.showModal();
     (form.querySelector("input:not([readonly]),textarea,select,button.primary") || form).focus();
@@ -134,20 +144,60 @@ export function pane({ title, body, action, submit, wide, map, danger }) {
 export const confirm = (title, lines, action, submit) =>
   pane({ title, body: [lines].flat().map((x) => (x instanceof Node ? x : h("p", {}, x))), action, danger: true, submit });
 
+// A button with a menu: arrow keys, Home and End within, Escape and Tab leave. items: [[text, run, {danger, why, href}]]; `why` says why
+// one cannot be chosen now.
 export function menu(label, items) {
-  const d = h("details", { class: "menu" }, h("summary", { "aria-label": label }, label === "⋯" ? "⋯" : `${label} ▾`),
-    h("div", {}, items.filter(Boolean).map(([text, run, more]) => h("button", { type: "button", class: more?.danger ? "danger" : null, disabled: more?.disabled,
-      title: more?.title, onclick: () => { d.open = false; run(); } }, text))));
-  d.addEventListener("focusout", (e) => { if (!d.contains(e.relatedTarget)) setTimeout(() => { if (!d.contains(document.activeElement)) d.open = false; }, 120); });
-  d.addEventListener("keydown", (e) => { if (e.key === "Escape") { d.open = false; d.querySelector("summary").focus(); } });
-  return d;
+  const at = id("menu");
+  const choices = items.filter(Boolean).map(([text, run, more]) => {
+    const common = { role: "menuitem", tabindex: "-1", class: more?.danger ? "danger" : null, "aria-disabled": more?.why ? "true" : null };
+    const words = [text, more?.why ? h("span", { class: "hint" }, more.why) : null];
+    return more?.href ? h("a", { ...common, href: more.href, target: "_blank", rel: "noopener noreferrer" }, words)
+      : h("button", { ...common, type: "button", onclick: () => { if (more?.why) return; pop.hidePopover(); button.focus(); guard(run)(); } }, words);
+  });
+  const button = h("button", { type: "button", class: "opens", "aria-haspopup": "menu", "aria-expanded": "false", "aria-controls": at, "aria-label": label === "⋯" ? "Actions" : null, onclick: () => open() }, label, label === "⋯" ? null : h("span", { "aria-hidden": "true" }, " ▾"));
+  const pop = h("div", { id: at, class: "menu", role: "menu", popover: "auto", "aria-label": "Actions" }, choices);
+  function open() {
+    if (!pop.matches(":popover-open")) pop.showPopover();
+    const b = button.getBoundingClientRect(), p = pop.getBoundingClientRect();
+    pop.style.left = `${Math.max(8, Math.min(b.right - p.width, innerWidth - p.width - 8))}px`;
+    pop.style.top = `${b.bottom + p.height + 4 > innerHeight && b.top > p.height + 4 ? b.top - p.height - 4 : b.bottom + 4}px`;
+    choices[0]?.focus();
+  }
+  pop.addEventListener("toggle", (e) => button.setAttribute("aria-expanded", String(e.newState === "open")));
+  button.addEventListener("keydown", (e) => { if (e.key === "ArrowDown" || e.key === "ArrowUp") { e.preventDefault(); open(); if (e.key === "ArrowUp") choices.at(-1)?.focus(); } });
+  pop.addEventListener("keydown", (e) => {
+    if (e.key === "Tab") { pop.hidePopover(); button.focus(); } else roam(e, choices, "ArrowUp", "ArrowDown");
+  });
+  return h("span", { class: "menubox" }, button, pop);
 }
+
+// Focus along a list by keys.
+function roam(e, list, back, on) {
+  const at = list.indexOf(document.activeElement), to = { [back]: (at + list.length - 1) % list.length, [on]: (at + 1) % list.length, Home: 0, End: list.length - 1 }[e.key];
+  if (to === undefined || e.ctrlKey || e.altKey || e.metaKey) return;
+  e.preventDefault();
+  list[to].focus();
+}
+
+// Pages side by side: arrow keys go along, Enter or Space opens. list: [[text, address, chosen]]
+export function tabs(label, list) {
+  const all = list.map(([text, to, chosen]) => h("a", { role: "tab", href: `#${to}`, "aria-selected": String(!!chosen), tabindex: chosen ? "0" : "-1" }, text));
+  return h("div", { class: "tabs", role: "tablist", "aria-label": label, onkeydown: (e) => {
+    if (e.key === " ") { e.preventDefault(); document.activeElement.click(); } else roam(e, all, "ArrowLeft", "ArrowRight");
+  } }, all);
+}
+
+// What goes wrong in what a button begins is told.
+export const guard = (run) => () => Promise.resolve().then(run).catch((e) => note(e.message, true));
 
 // ---- tables: search, sorting, paging
 
-// columns: [{title, value(row) for sorting and search, cell(row), num}]; actions(row) → [[text, run], …]
+const looks = new Map(); // of tables that were shown: coming back finds them as they were
+
+// columns: [{title, value(row) for sorting and search, cell(row), num}]; actions(row) → as menu()'s; size: rows of a page
 export function table({ caption, columns, rows, actions, empty, tools, size = 25 }) {
-  let search = "", sort = -1, down = false, page = 0, per = size;
+  const place = `${session.tenant} ${session.region} ${location.hash} ${caption}`;
+  let { search, sort, down, page, per } = looks.get(place) || { search: "", sort: -1, down: false, page: 0, per: size };
   const text = (c, r) => String(c.value ? c.value(r) ?? "" : "");
   const body = h("tbody"), foot = h("div", { class: "tools" }), total = h("span", { class: "muted", role: "status" });
   const heads = columns.map((c, i) => h("th", { scope: "col", class: c.num ? "num" : null }, c.value
@@ -161,20 +211,27 @@ export function table({ caption, columns, rows, actions, empty, tools, size = 25
     }
     return list;
   }
+  // The button that was pressed keeps the focus, or hands it to its neighbour at the end.
+  const turn = (text, off, step) => h("button", { type: "button", disabled: off, onclick: () => {
+    page += step;
+    draw();
+    const [previous, next] = foot.querySelectorAll("button"), same = step < 0 ? previous : next;
+    (same.disabled ? (step < 0 ? next : previous) : same).focus();
+  } }, text);
   function draw() {
     const list = shown(), pages = Math.max(1, Math.ceil(list.length / per));
     page = Math.min(page, pages - 1);
+    looks.set(place, { search, sort, down, page, per });
     heads.forEach((th, i) => { if (i === sort) th.setAttribute("aria-sort", down ? "descending" : "ascending"); else th.removeAttribute("aria-sort"); });
     body.replaceChildren(...list.slice(page * per, (page + 1) * per).map((r) => h("tr", {}, columns.map((c) =>
       h("td", { class: c.num ? "num" : null }, c.cell ? c.cell(r) : text(c, r))), actions ? h("td", { class: "actions" }, menu("⋯", actions(r))) : null)));
     if (!list.length) body.append(h("tr", {}, h("td", { colspan: columns.length + (actions ? 1 : 0), class: "empty" }, rows.length ? "Nothing matches the search." : empty || "No data to display")));
     total.textContent = `Total ${list.length}`;
     foot.replaceChildren(h("span", { class: "muted" }, `Page ${page + 1} of ${pages}`),
-      h("button", { type: "button", disabled: page === 0, onclick: () => { page--; draw(); } }, "Previous"),
-      h("button", { type: "button", disabled: page >= pages - 1, onclick: () => { page++; draw(); } }, "Next"));
+      turn("Previous", page === 0, -1), turn("Next", page >= pages - 1, 1));
   }
   const per_id = id("per"), search_id = id("search");
-  const top = h("div", { class: "tools" }, h("label", { class: "row", for: search_id }, "Search", h("input", { id: search_id, type: "search", oninput: (e) => { search = e.target.value.toLowerCase(); page = 0; draw(); } })),
+  const top = h("div", { class: "tools" }, h("label", { class: "row", for: search_id }, "Search", h("input", { id: search_id, type: "search", value: search, oninput: (e) => { search = e.target.value.toLowerCase(); page = 0; draw(); } })),
     h("label", { class: "row", for: per_id }, "Show", h("select", { id: per_id, onchange: (e) => { per = Number(e.target.value); page = 0; draw(); } },
       [10, 25, 50, 100, 250].map((n) => h("option", { value: n, selected: n === per }, n)))), total, h("span", { class: "push row" }, tools));
   draw();

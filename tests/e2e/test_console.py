@@ -62,6 +62,12 @@ def test_tail():
         browse(weir, "tail", broker=broker.port)
 
 
+def test_keys():
+    """By keys alone: a thing with attributes, tabs, menus, questions, a rule with a completed function; focus is always seen"""
+    with alone() as weir:
+        browse(weir, "keys")
+
+
 class Events:
     """A stream of server-sent events, read by hand."""
 

@@ -36,8 +36,8 @@ async function login() {
 const pane = () => page.getByRole("dialog");
 async function press(scope, name) { await scope.getByRole("button", { name, exact: true }).click(); }
 async function menu(scope, label, item) {
-  await scope.locator("summary").filter({ hasText: label }).first().click();
-  await scope.getByRole("button", { name: item, exact: true }).click();
+  await scope.locator("[aria-haspopup=menu]").filter({ hasText: label }).first().click();
+  await scope.getByRole("menuitem", { name: item, exact: true }).click();
 }
 async function axe(where) {
   await page.evaluate(fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8"));
@@ -216,7 +216,7 @@ const flows = {
     await page.getByRole("heading", { level: 1, name: "acme-lamp1" }).waitFor();
     check((await main.textContent()).includes('"attr1": "75"'), "attributes");
     await shot("thing");
-    await page.getByRole("link", { name: "IoT Principals" }).click();
+    await page.getByRole("tab", { name: "IoT Principals" }).click();
     await main.getByRole("link", { name: id }).waitFor();
     await menu(main, "Actions", "Download Device Package");
     const [file] = await Promise.all([page.waitForEvent("download"), press(pane(), "Download")]);
@@ -224,11 +224,11 @@ const flows = {
     await menu(main, "Actions", "Edit");
     await pane().getByLabel("Attributes").fill('{"attr1": "76"}');
     await press(pane(), "Update");
-    await page.getByRole("link", { name: "Details" }).click();
+    await page.getByRole("tab", { name: "Details" }).click();
     await main.getByText('"attr1": "76"').waitFor();
     await open(`iot/certificates/${id}`, id);
     await shot("certificate");
-    await page.getByRole("link", { name: "Things", exact: true }).last().click();
+    await page.getByRole("tab", { name: "Things", exact: true }).click();
     await main.getByRole("link", { name: "acme-lamp1" }).waitFor();
     await axe("certificate");
     return { id, file: file.suggestedFilename() };
@@ -259,7 +259,7 @@ const flows = {
     await page.getByRole("heading", { level: 1, name: "acme_hot", exact: true }).waitFor();
     check((await main.textContent()).includes("<img src=x onerror=alert(1)>"), "the description is text");
     await shot("rule");
-    await page.getByRole("link", { name: "Actions", exact: true }).click();
+    await page.getByRole("tab", { name: "Actions", exact: true }).click();
     await main.getByText("acme/errors").waitFor();
     await open("iot/rules", "Topic Rules");
     check((await main.textContent()).includes("acme/+/temp"), "the pattern");
@@ -349,6 +349,151 @@ const flows = {
     const word = (await (await context.request.get(base + "/console/session")).json()).csrf;
     await context.request.post(base + "/console/logout", { headers: { "X-Weir-Csrf": word } });
     await page.getByText("The session is over; log in again.").waitFor();
+    return {};
+  },
+
+  // By keys alone: focus is always seen, goes into panes and comes back, and is kept nowhere else.
+  async keys() {
+    const key = (...names) => names.reduce((p, n) => p.then(() => page.keyboard.press(n)), Promise.resolve());
+    // What has the focus; and whether it can be seen there.
+    const here = () => page.evaluate(() => {
+      const e = document.activeElement, look = getComputedStyle(e), at = e.getBoundingClientRect();
+      const name = e.getAttribute("aria-label") || [...(e.labels || [])].map((l) => l.textContent).join(" ") || e.textContent || e.name || "";
+      return { name: name.trim(), tag: e.tagName, role: e.getAttribute("role"), within: !!e.closest("dialog"), chosen: e.getAttribute("aria-selected"),
+        seen: look.outlineStyle !== "none" && parseFloat(look.outlineWidth) >= 2 && at.width > 0 && at.bottom > 0 && at.top < innerHeight && at.right > 0 && at.left < innerWidth };
+    });
+    async function to(name, what = "Tab") {
+      const passed = [];
+      for (let n = 0; n < 80; n++) {
+        await key(what);
+        const at = await here();
+        if (at.tag !== "BODY") check(at.seen, `the focus is not seen at ${JSON.stringify(at)}`);
+        if (at.name === name) return;
+        passed.push(at.name.slice(0, 30));
+      }
+      throw new Error(`${what} never comes to ${name}: ${passed.join(" | ")}`);
+    }
+    const on = async (name, what) => until(`the focus on ${name} (${what}): ${JSON.stringify(await here())}`, async () => (await here()).name === name);
+    const heading = (name) => page.getByRole("heading", { level: 1, name, exact: true }).waitFor();
+    await login();
+    await heading("Dashboard");
+    await page.evaluate(() => document.activeElement.blur());
+    await to("Skip to content");
+    await key("Enter");
+    same((await here()).tag, "MAIN", "to the content");
+    await page.evaluate(() => document.activeElement.blur());
+    await to("IoT: Things");
+    await key("Enter");
+    await heading("Things");
+    // A thing with attributes; the pane holds the focus until it is left, then gives it back.
+    await to("Add");
+    await key("Enter");
+    await pane().waitFor();
+    check((await here()).within, "the focus is in the pane");
+    for (const what of ["Tab", "Shift+Tab"]) {
+      const names = new Set();
+      for (let n = 0; n < 9; n++) { await key(what); const at = await here(); check(at.within && at.seen, `${what} leaves the pane for ${at.name}`); names.add(at.name); }
+      check(names.size >= 5, `${what} goes round: ${[...names]}`);
+    }
+    await key("Escape");
+    await pane().waitFor({ state: "detached" });
+    await on("Add", "after Escape");
+    await key("Enter");
+    await pane().waitFor();
+    await page.keyboard.type("lamp 1");
+    await key("Enter");
+    await pane().getByText("letters, digits, : _ and -, at most").waitFor();
+    await on("Name *", "the wrong field");
+    await key("ControlOrMeta+a");
+    await page.keyboard.type("lamp1");
+    await to("Attributes");
+    await page.keyboard.type('{"attr1": "75"}');
+    await to("Create");
+    await key("Enter");
+    await heading("lamp1");
+    check((await main.textContent()).includes('"attr1": "75"'), "attributes");
+    // Tabs by arrow keys.
+    await to("Details");
+    await key("ArrowRight");
+    await on("IoT Principals", "arrow right");
+    await key("ArrowRight");
+    await on("Details", "round");
+    await key("End", "Enter");
+    await main.getByRole("tab", { name: "IoT Principals", selected: true }).waitFor();
+    await main.getByText("No certificate is attached.").waitFor();
+    await on("IoT Principals", "the tab that was chosen");
+    // A menu, and a question that is answered with no, then with yes.
+    await to("Actions ▾", "Shift+Tab");
+    await key("Enter");
+    await on("Edit", "the menu's first");
+    await key("Escape");
+    await on("Actions ▾", "after Escape");
+    for (const answer of ["Cancel", "Delete"]) {
+      await on("Actions ▾", "before the menu");
+      await key("ArrowDown");
+      await on("Edit", "arrow down");
+      await key("End");
+      await on("Delete", "End");
+      await key("Enter");
+      await pane().getByRole("heading", { name: "Delete the thing?" }).waitFor();
+      check((await pane().textContent()).includes("lamp1 will be deleted"), "what will happen");
+      await on("Cancel", "the safe answer");
+      if (answer !== "Cancel") await to(answer);
+      await key("Enter");
+      await pane().waitFor({ state: "detached" });
+    }
+    await heading("Things");
+    await main.getByText("No data to display").waitFor();
+    // A rule, with a completed function.
+    await page.evaluate(() => document.activeElement.blur());
+    await to("IoT: Topic Rules");
+    await key("Enter");
+    await heading("Topic Rules");
+    await to("Add");
+    await key("Enter");
+    await heading("Add a Topic Rule");
+    await to("Name *");
+    await page.keyboard.type("kiln");
+    await to("SELECT *");
+    await key("ControlOrMeta+a");
+    await page.keyboard.type("temp, upp");
+    await page.getByRole("option").filter({ hasText: "upper(" }).waitFor();
+    await key("Enter");
+    await page.keyboard.type("name) AS n, to");
+    await page.getByRole("listbox").getByRole("option").first().waitFor();
+    await key("ArrowDown", "ArrowUp", "Escape");
+    await until("the list to close", async () => !(await page.getByRole("listbox").count()));
+    await key("Backspace", "Backspace");
+    await page.keyboard.type("site");
+    await to("FROM *");
+    await to("SELECT *", "Shift+Tab");
+    await to("FROM *");
+    await page.keyboard.type("kiln/temp");
+    await to("WHERE");
+    await page.keyboard.type("temp > 50");
+    await key("Escape");
+    await to("roleArn *");
+    await page.keyboard.type("arn:aws:iam::123456789012:role/r");
+    await to("topic *", (await page.getByLabel("topic *", { exact: true }).evaluate((t) => t.compareDocumentPosition(document.activeElement) & 2)) ? "Tab" : "Shift+Tab");
+    await page.keyboard.type("hot");
+    await to("Create");
+    await key("Enter");
+    await heading("kiln");
+    same(await main.getByLabel("AWS IoT SQL").inputValue(), "SELECT temp, upper(name) AS n, site FROM 'kiln/temp' WHERE temp > 50", "the statement");
+    // Sorting, and from row to row.
+    await page.evaluate(() => document.activeElement.blur());
+    await to("IoT: Topic Rules");
+    await key("Enter");
+    await heading("Topic Rules");
+    await to("Name");
+    await key("Enter");
+    await main.locator("th[aria-sort=ascending]").waitFor();
+    await to("Actions");
+    await key("Enter", "End", "Enter");
+    await pane().getByText("kiln will be deleted").waitFor();
+    await to("Delete");
+    await key("Enter");
+    await main.getByText("No data to display").waitFor();
     return {};
   },
 

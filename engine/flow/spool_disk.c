@@ -167,7 +167,8 @@ static void seal(struct wr_spool_group *g, uint32_t salt)
     memcpy(body, &h, sizeof h);
 }
 
-// Make the files of a new segment. On failure nothing is left open, and no file that takes room.
+// Make the files of a new segment; what is in them and their names are synced with its first group.
+// On failure nothing is left open, and no file that takes room.
 static wr_err create_segment(const struct wr_spool *s, struct wr_spool_command *c)
 {
     char *path = wr_spool_path(s, c->base_seq, "seg");
@@ -182,8 +183,7 @@ static wr_err create_segment(const struct wr_spool *s, struct wr_spool_command *
     int fd = s->io.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     int done_fd = fd < 0 ? -1 : s->io.open(done, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     bool ok = done_fd >= 0 && s->io.fallocate(fd, (off_t)c->size) == 0 &&
-              write_at(s, fd, &h, sizeof h, 0) == WR_OK && s->io.fdatasync(fd) == 0 &&
-              sync_dir(s) == WR_OK;
+              write_at(s, fd, &h, sizeof h, 0) == WR_OK;
     int error = errno;
     if (ok) {
         c->fd = fd;
@@ -224,7 +224,7 @@ static wr_err write_group(const struct wr_spool *s, struct wr_spool_command *c)
         goto failed;
     }
     what = "syncing";
-    if (s->io.fdatasync(c->fd) == 0) {
+    if (s->io.fdatasync(c->fd) == 0 && (!c->create || sync_dir(s) == WR_OK)) {
         return WR_OK;
     }
     // What a failed sync has lost cannot be known, and a second one may say that all is well.

@@ -458,6 +458,7 @@ static void test_a_newer_format_is_refused_by_name(void **state)
 
 static int calls, fail_from, fail_to, fail_errno;
 static _Atomic int sync_fails, allocate_fails; // changed while the thread works
+static _Atomic int syncs;
 
 static bool fails(void)
 {
@@ -488,6 +489,7 @@ static int io_fdatasync(int fd)
         errno = EIO;
         return -1;
     }
+    syncs++;
     return fdatasync(fd);
 }
 
@@ -533,6 +535,25 @@ static void test_a_full_disk_is_waited_for_at_every_step(void **state)
         check_entry(&b, "recovered", 2, 2);
         bed_release(&b);
     }
+}
+
+// Its head is synced with the group that it is made for: who waits for that waits no longer than
+// for any other.
+static void test_a_new_segment_costs_no_sync_of_its_own(void **state)
+{
+    struct bed b;
+    bed_init(&b);
+    b.use_io = true;
+    b.io = (struct wr_spool_io){io_open, io_pwrite, io_fdatasync, io_fallocate, unlink};
+    calls = sync_fails = fail_from = fail_to = syncs = 0;
+    assert_int_equal(bed_open(&b), WR_OK);
+    uint64_t groups = 0;
+    for (uint64_t n = 1; files(&b, ".seg", NULL, 0) < 3; n++) {
+        wait_durable(&b, add(&b, n));
+        groups++;
+    }
+    assert_int_equal(syncs, groups);
+    bed_release(&b);
 }
 
 // A segment goes while the write that would cut its spare room waits: the descriptor is another
@@ -882,6 +903,7 @@ int main(void)
         T(test_missing_files),
         T(test_a_newer_format_is_refused_by_name),
         T(test_a_full_disk_is_waited_for_at_every_step),
+        T(test_a_new_segment_costs_no_sync_of_its_own),
         T(test_a_segment_goes_while_the_disk_is_full),
         T(test_spare_room_of_former_processes_is_given_back),
         T(test_damage_never_hides_other_damage),

@@ -3,7 +3,9 @@
 // loopback. Floor, in the same run: a bare reader of 64 KiB pieces that finds the packets' ends and
 // acknowledges in batches. CPU is of this thread, the system's part included.
 //
-//   bench_mqtt [--messages N] [--rounds N] [--dir FOLDER]     the folder is for the spool
+//   bench_mqtt [--messages N] [--rounds N] [--only TEXT] [--dir FOLDER] [--segment MIB]
+//
+// TEXT: the rows whose name has it. The folder is for the spool, whose segments have so many MiB.
 #include "engine/mqtt/mqtt.h"
 #include "bench/micro/blaster.h"
 #include "engine/cli/bench.h"
@@ -12,6 +14,7 @@
 #include "sql/base/hash.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -21,8 +24,9 @@
 
 static struct {
     size_t count, rounds; // messages of a round
-    const char *dir;
-} o = {.count = 400000, .rounds = 5, .dir = "/var/tmp"};
+    const char *dir, *only;
+    uint64_t segment; // MiB
+} o = {.count = 400000, .rounds = 5, .dir = "/var/tmp", .only = "", .segment = 16};
 
 static void die(const char *what, const char *why)
 {
@@ -120,6 +124,49 @@ static void remove_folder(const char *dir)
     }
 }
 
+// The spool's system calls, with a clock on the syncs: the floor of what is acknowledged after
+// them. Filled by the spool's thread, read when that has ended.
+#define SYNCS_MAX 65536
+
+static struct {
+    double ms[SYNCS_MAX];
+    size_t count;
+} syncs;
+
+static int timed_fdatasync(int fd)
+{
+    wr_mono from = wr_mono_now();
+    int rc = fdatasync(fd);
+    if (syncs.count < SYNCS_MAX) {
+        syncs.ms[syncs.count++] = (double)wr_mono_since_us(from, wr_mono_now()) / 1e3;
+    }
+    return rc;
+}
+
+static int plain_open(const char *path, int flags, mode_t mode)
+{
+    return open(path, flags, mode);
+}
+
+static int plain_fallocate(int fd, off_t size)
+{
+    return fallocate(fd, 0, 0, size);
+}
+
+static const struct wr_spool_io timed_io = {.open = plain_open,
+                                            .pwrite = pwrite,
+                                            .fdatasync = timed_fdatasync,
+                                            .fallocate = plain_fallocate,
+                                            .unlink = unlink};
+
+static int by_size(const void *a, const void *b)
+{
+    double x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return (x > y) - (x < y);
+}
+
 static void open_flow(const char *dir, bool durable)
 {
     struct wr_fault fault = {0};
@@ -137,7 +184,8 @@ static void open_flow(const char *dir, bool durable)
         .loop = &w.loop,
         .dir = spool_dir,
         .max_bytes = UINT64_C(1) << 30,
-        .segment_bytes = 16u << 20,
+        .segment_bytes = o.segment << 20,
+        .io = &timed_io,
         .events = {.durable = on_durable, .full = on_full, .broken = on_broken},
     };
     if (durable && wr_spool_open(&spool, &w.spool, &fault)) {
@@ -199,6 +247,8 @@ static void close_all(void)
 
 struct figures {
     double cpu_us, wall_s, p50_ms, p99_ms;
+    double sync_ms, sync_p99_ms; // a group's fdatasync in this run
+    size_t syncs;
     double allocations; // a message
 };
 
@@ -235,6 +285,7 @@ static struct figures run(const char *source, enum what what, int qos, uint32_t 
     struct wr_config *config = configure(source, window, dir);
     w.came = w.measured_from = 0;
     w.cpu_from = 0;
+    syncs.count = 0;
     w.pool = wr_message_pool_new((size_t)config->message_memory, window + 4096);
     if (what != ALONE) {
         open_flow(dir, what == DURABLE);
@@ -267,6 +318,12 @@ static struct figures run(const char *source, enum what what, int qos, uint32_t 
     f.p50_ms = report.p50_ms;
     f.p99_ms = report.p99_ms;
     close_all();
+    if (syncs.count) {
+        qsort(syncs.ms, syncs.count, sizeof *syncs.ms, by_size);
+        f.syncs = syncs.count;
+        f.sync_ms = syncs.ms[syncs.count / 2];
+        f.sync_p99_ms = syncs.ms[syncs.count * 99 / 100];
+    }
     wr_message_pool_free(w.pool);
     wr_config_free(config);
     remove_folder(dir);
@@ -419,6 +476,11 @@ struct row {
     struct figures got[ROUNDS_MAX];
 };
 
+static bool chosen(const struct row *r)
+{
+    return strstr(r->name, o.only) != NULL;
+}
+
 static void print(struct row *r)
 {
     qsort(r->got, o.rounds, sizeof *r->got, order);
@@ -433,38 +495,11 @@ static void print(struct row *r)
     if (f->p99_ms > 0) {
         printf("  PUBACK after %.2f ms, p99 %.2f", f->p50_ms, f->p99_ms);
     }
+    if (f->syncs) {
+        printf(" (%.1f fdatasync of %.2f, p99 %.2f; %zu)", f->p99_ms / f->sync_ms, f->sync_ms,
+               f->sync_p99_ms, f->syncs);
+    }
     putchar('\n');
-}
-
-// What one fdatasync of 256 KiB takes here, in milliseconds: the median of some.
-static double sync_ms(void)
-{
-    enum { TRIES = 21 };
-    static char block[256 << 10];
-    char path[600];
-    double took[TRIES];
-    snprintf(path, sizeof path, "%s/bench-mqtt-XXXXXX", o.dir);
-    int fd = mkstemp(path);
-    if (fd < 0 || posix_fallocate(fd, 0, (off_t)sizeof block * TRIES)) {
-        die(path, "cannot be written");
-    }
-    for (size_t i = 0; i < TRIES; i++) {
-        wr_mono from = wr_mono_now();
-        if (pwrite(fd, block, sizeof block, (off_t)(i * sizeof block)) < 0 || fdatasync(fd)) {
-            die(path, strerror(errno));
-        }
-        took[i] = (double)wr_mono_since_us(from, wr_mono_now()) / 1e3;
-    }
-    close(fd);
-    unlink(path);
-    for (size_t i = 1; i < TRIES; i++) { // few: by insertion
-        for (size_t k = i; k > 0 && took[k] < took[k - 1]; k--) {
-            double other = took[k];
-            took[k] = took[k - 1];
-            took[k - 1] = other;
-        }
-    }
-    return took[TRIES / 2];
 }
 
 static void read_arguments(int argc, char **argv)
@@ -476,12 +511,18 @@ static void read_arguments(int argc, char **argv)
             o.rounds = (size_t)strtoul(argv[i + 1], NULL, 10);
         } else if (strcmp(argv[i], "--dir") == 0) {
             o.dir = argv[i + 1];
+        } else if (strcmp(argv[i], "--only") == 0) {
+            o.only = argv[i + 1];
+        } else if (strcmp(argv[i], "--segment") == 0) {
+            o.segment = strtoul(argv[i + 1], NULL, 10);
         } else {
             die(argv[i], "unknown");
         }
     }
-    if (o.count < 1000 || o.rounds < 1 || o.rounds > ROUNDS_MAX || argc % 2 == 0) {
-        die("arguments", "--messages of 1000 and more, --rounds 1..31, --dir FOLDER");
+    if (o.count < 1000 || o.rounds < 1 || o.rounds > ROUNDS_MAX || o.segment < 1 ||
+        o.segment > 1024 || argc % 2 == 0) {
+        die("arguments", "--messages of 1000 and more, --rounds 1..31, --only TEXT, --dir FOLDER, "
+                         "--segment 1..1024");
     }
 }
 
@@ -535,6 +576,9 @@ int main(int argc, char **argv)
     for (size_t round = 0; round < o.rounds; round++) {
         for (size_t i = 0; i < WR_COUNT(rows); i++) {
             struct row *r = &rows[i];
+            if (!chosen(r)) {
+                continue;
+            }
             size_t count = o.count / r->part;
             r->got[round] = !r->source ? run_bare(r->qos, r->window, count)
                             : r->what == PUBLISHER
@@ -545,9 +589,10 @@ int main(int argc, char **argv)
     printf("%zu messages of %.0f bytes a round, %zu rounds: medians by CPU\n", o.count,
            (double)w.set.bytes / (double)w.set.count, o.rounds);
     for (size_t i = 0; i < WR_COUNT(rows); i++) {
-        print(&rows[i]);
+        if (chosen(&rows[i])) {
+            print(&rows[i]);
+        }
     }
-    printf("fdatasync of 256 KiB in %s: %.2f ms\n", o.dir, sync_ms());
     close(w.blaster.orders);
     wr_rule_set_unlock(w.all);
     wr_bench_set_close(&w.set);

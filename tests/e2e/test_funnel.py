@@ -334,7 +334,7 @@ def test_kills_under_load():
             weir.start()
         done.join()
         wait_for(lambda: len(weir.objects("all")) == count and len(weir.objects("even")) == count // 2,
-                 lambda: f"all results, {len(weir.objects('all'))}", every=0.2)
+                 lambda: f"all results, {len(weir.objects('all'))}", timeout=120, every=0.2)
         weir.wait_settled(0)
         status = weir.fresh_status()
         watch.end()

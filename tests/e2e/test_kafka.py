@@ -223,7 +223,8 @@ def test_secrets_are_not_kept():
             cluster.down()
             count = 300
             broker.publish_lines("d", (json.dumps({"n": n}) for n in range(count)))
-            wait_for(lambda: weir.totals()["spool"]["entries"] == 2 * count, lambda: f"all to be kept: {weir.totals()['spool']}")
+            wait_for(lambda: weir.totals()["mqtt"]["acknowledged"] == count, lambda: f"all to be kept: {weir.totals()['spool']}")
+            tap.equal(weir.totals()["spool"]["entries"], 2 * count, "kept")
             weir.kill()
             for path, _, names in os.walk(os.path.join(weir.state_dir, "spool")):
                 for name in names:

@@ -83,7 +83,7 @@ def test_sqs_consumer():
                 got.append(json.loads(body)["n"])
                 db.execute("DELETE FROM messages WHERE receipt = ?", (receipt,))
             return len(got) >= count
-        wait_for(consume, lambda: f"{count} messages, got {len(got)}", every=0.02)
+        wait_for(consume, lambda: f"{count} messages, got {len(got)}", timeout=120, every=0.02)
         weir.wait_settled(count)
         tap.equal(sorted(got), list(range(count)), "each once")
         db.close()

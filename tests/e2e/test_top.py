@@ -140,7 +140,7 @@ def test_screen():
         tap.check(text.startswith("\x1b[?1049h\x1b[?25l"), "the alternate screen")
         tap.equal(text.count("\x1b[2J"), 0, "never wiped as a whole: no flicker")
         wait_for(lambda: any(re.match(r"messages/s [1-9]", x) for x in screen.frame()), "a rate")
-        tap.check("\x1b[31m" in screen.read(), "colour: a rule that fails")
+        wait_for(lambda: "\x1b[31m" in screen.read(), "colour: a rule that fails")
         screen.key(b"f")
 
         def first():

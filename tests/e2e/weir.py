@@ -241,6 +241,10 @@ class Weir:
         """{path below the bucket's folder: bytes}: the layout that `weir local` describes."""
         return dict(self._files(os.path.join(self.state_dir, "local", "s3", bucket)))
 
+    def files(self, folder):
+        """The same of any folder below the state folder."""
+        return dict(self._files(os.path.join(self.state_dir, folder)))
+
     def keys(self, bucket):
         """The keys in order, by `weir local ls`; [] without the bucket."""
         code, out, _ = self.run("local", "ls", "s3", bucket, "--json")

@@ -1,6 +1,9 @@
 // What goes into the audit log of a call, and the log over the API.
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "engine/admin/audit.h"
 #include "engine/admin/families.h"
@@ -148,7 +151,11 @@ void wr_api_audit_refused(const struct wr_admin_call *call, const char *code,
                    NULL, NULL);
 }
 
-// ---- GET /weir/v1/audit
+// ---- GET /weir/v1/audit[?tenant=T][&after=SEQ][&maxResults=N]: lines from the begin, or after
+// one;
+//      {"lines":[…],"after":SEQ}, `after` when there are more
+//      GET /weir/v1/audit?last=N[&before=SEQ]: the newest, or the newest before one, in their
+//      order; {"lines":[…],"before":SEQ}, `before` when there may be older ones
 
 struct page {
     struct wr_buf text; // {"lines":[…
@@ -171,20 +178,92 @@ static bool add_line(void *user, uint64_t seq, wr_str line)
     return true;
 }
 
+// The newest lines before one: a window at the end of the log is widened until they are in it, then
+// it is read without the lines in front of them.
+struct newest {
+    struct page *page; // NULL: only counts
+    uint64_t end;      // the last line that is meant
+    int64_t count, skip;
+    uint64_t first;
+};
+
+static bool add_newest(void *user, uint64_t seq, wr_str line)
+{
+    struct newest *n = user;
+    if (seq > n->end) {
+        return false;
+    }
+    n->count++;
+    if (!n->page || n->count <= n->skip) {
+        return true;
+    }
+    n->first = n->first ? n->first : seq;
+    return add_line(n->page, seq, line);
+}
+
+static wr_err last_line(const char *path, uint64_t *seq, struct wr_fault *fault)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return wr_fault_set(fault, WR_ERR_IO, "%s: %s", path, strerror(errno));
+    }
+    struct wr_audit_end end;
+    wr_err err = wr_audit_find_end(fd, &end, fault);
+    *seq = err ? 0 : end.seq;
+    close(fd);
+    return err;
+}
+
+// `first`: of the lines that were read; 0: there are none before them.
+static wr_err read_newest(const char *path, uint64_t before, const char *tenant, struct page *p,
+                          uint64_t *first, struct wr_fault *fault)
+{
+    struct newest n = {.end = before - 1};
+    wr_err err = before ? WR_OK : last_line(path, &n.end, fault);
+    uint64_t span = (uint64_t)p->limit, after = 0;
+    for (bool wider = true; wider && !err; span *= 8) {
+        after = n.end > span ? n.end - span : 0;
+        n.count = 0;
+        err = wr_audit_read(path, after, tenant, add_newest, &n, fault);
+        wider = after > 0 && n.count < p->limit;
+    }
+    int64_t found = n.count;
+    size_t empty = p->text.len;
+    for (bool full = true; full && !err;) {
+        n = (struct newest){.page = p, .end = n.end};
+        n.skip = found > p->limit ? found - p->limit : 0;
+        p->text.len = empty;
+        p->count = 0;
+        p->more = false;
+        err = wr_audit_read(path, after, tenant, add_newest, &n, fault);
+        full = p->more; // too many bytes: fewer lines
+        p->limit /= full ? 2 : 1;
+    }
+    *first = n.skip || after ? n.first : 0;
+    return err;
+}
+
 // Thread: the pool's.
 static void read_log(struct wr_api_call *c)
 {
-    struct page p = {.limit = wr_api_int(c, "maxResults", PAGE)};
+    int64_t newest = wr_api_int(c, "last", 0);
+    struct page p = {.limit = newest ? newest : wr_api_int(c, "maxResults", PAGE)};
     struct wr_buf path = {0};
     struct wr_fault fault = {0};
-    const char *tenant = wr_api_text(c, "tenant");
+    const char *asked = wr_api_text(c, "tenant");
+    const char *tenant = c->caller.all_tenants ? asked : c->caller.tenant_name;
     wr_buf_addf(&path, "%s/audit.log", wr_api_options(c->api)->state_dir);
     wr_buf_add(&p.text, WR_STR("{\"lines\":["));
-    wr_err err =
-        wr_audit_read(wr_buf_terminated(&path), (uint64_t)wr_api_int(c, "after", 0),
-                      c->caller.all_tenants ? tenant : c->caller.tenant_name, add_line, &p, &fault);
+    uint64_t first = 0;
+    wr_err err = newest
+                     ? read_newest(wr_buf_terminated(&path), (uint64_t)wr_api_int(c, "before", 0),
+                                   tenant, &p, &first, &fault)
+                     : wr_audit_read(wr_buf_terminated(&path), (uint64_t)wr_api_int(c, "after", 0),
+                                     tenant, add_line, &p, &fault);
     wr_buf_addf(&p.text, "]");
-    if (p.more) {
+    if (first) {
+        wr_buf_addf(&p.text, ",\"before\":%llu", (unsigned long long)first);
+    } else if (!newest && p.more) {
         wr_buf_addf(&p.text, ",\"after\":%llu", (unsigned long long)p.last);
     }
     wr_buf_add_char(&p.text, '}');
@@ -212,6 +291,8 @@ static const struct wr_api_member list_in[] = {
     WR_API_QUERY("tenant", STRING, .pattern = WR_API_TENANT_PATTERN, .min = 1, .max = 39),
     WR_API_QUERY("after", INT, .min = 0),
     WR_API_QUERY("maxResults", INT, .min = 1, .max = PAGE_MAX),
+    WR_API_QUERY("last", INT, .min = 1, .max = PAGE_MAX),
+    WR_API_QUERY("before", INT, .min = 1),
     {0}};
 
 static const struct wr_api_operation operations[] = {

@@ -4,7 +4,9 @@
 
 #include "sql/base/banned.h"
 
-enum kind { FLAG, TOPIC, THING, RULE, POLICY, ESCROW, NAME, COUNT };
+#define ACCOUNT_DIGITS 12 // of an account id of AWS
+
+enum kind { FLAG, TOPIC, THING, RULE, POLICY, ESCROW, NAME, ATTRIBUTE, ACCOUNT, COUNT };
 
 static const struct {
     const char *name;
@@ -101,6 +103,15 @@ static wr_err check_topic(struct wr_db *db, int64_t tenant, wr_str s, struct wr_
     return check_overlap(db, tenant, s, fault);
 }
 
+static bool is_account(wr_str s)
+{
+    bool good = s.len == ACCOUNT_DIGITS;
+    for (size_t i = 0; i < s.len && good; i++) {
+        good = s.at[i] >= '0' && s.at[i] <= '9';
+    }
+    return good;
+}
+
 wr_err wr_feature_check(struct wr_db *db, int64_t tenant, enum wr_feature feature,
                         const json_t *value, struct wr_fault *fault)
 {
@@ -127,6 +138,12 @@ wr_err wr_feature_check(struct wr_db *db, int64_t tenant, enum wr_feature featur
         return check_name(name, s, "_+=,.@-", fault);
     case NAME:
         return check_name(name, s, "_.-", fault);
+    case ATTRIBUTE:
+        return check_name(name, s, "_.,@/:#-", fault);
+    case ACCOUNT:
+        return is_account(s) ? WR_OK
+                             : wr_fault_set(fault, WR_ERR_RANGE, "%s: expected %d digits", name,
+                                            ACCOUNT_DIGITS);
     case ESCROW:
         return wr_str_eq(s, WR_STR("off")) || wr_str_eq(s, WR_STR("once")) ||
                        wr_str_eq(s, WR_STR("keep"))

@@ -29,6 +29,12 @@
             "tenant's topics, nothing else")                                                     \
     FEATURE(KEY_ESCROW, "iot.key_escrow", ESCROW, "keys of devices: off, once or keep")          \
     FEATURE(BROKER, "iot.broker", NAME, "a broker of its own, by its name in the configuration") \
+    FEATURE(TENANT_ATTRIBUTE, "iot.tenant_attribute", ATTRIBUTE,                                 \
+            "attribute that the console adds to each "                                           \
+            "thing: the tenant's name")                                                          \
+    FEATURE(AWS_ACCOUNT, "iot.aws_account", ACCOUNT,                                             \
+            "the tenant's account at AWS: the console "                                          \
+            "links to the pages there")                                                          \
     FEATURE(QUOTA_THINGS, "iot.quota.things", COUNT, "things, all regions together")             \
     FEATURE(QUOTA_CERTIFICATES, "iot.quota.certificates", COUNT, "certificates, all regions")    \
     FEATURE(QUOTA_RULES, "iot.quota.rules", COUNT, "rules, all regions")

@@ -24,7 +24,7 @@ const PAGES = [
   [/^iot\/rules\/([^/]+)\/edit$/, rules.edit],
   [/^iot\/rules\/([^/]+)(?:\/(actions|live))?$/, rules.details],
   [/^tenants$/, tenants.list],
-  [/^tenants\/([^/]+)$/, tenants.details],
+  [/^tenants\/([^/]+)(?:\/(access-keys|tokens))?$/, tenants.details],
   [/^audit$/, tenants.audit],
 ];
 

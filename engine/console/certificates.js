@@ -1,7 +1,7 @@
 // DevOps → IoT → Certificates.
 import { all, ask, enc, get } from "./api.js";
 import { badge, confirm, facts, field, guard, h, menu, note, pane, table, tabs, time } from "./ui.js";
-import { again, iotTabs } from "./things.js";
+import { again, atAws, iotTabs } from "./things.js";
 
 const NEXT = { ACTIVE: ["ACTIVE", "INACTIVE", "REVOKED"], INACTIVE: ["INACTIVE", "ACTIVE", "REVOKED"], REVOKED: ["REVOKED"], PENDING_ACTIVATION: ["PENDING_ACTIVATION", "ACTIVE", "INACTIVE", "REVOKED"], PENDING_TRANSFER: ["PENDING_TRANSFER"] };
 
@@ -16,7 +16,7 @@ async function create() {
     field({ name: "active", label: "Activate the Certificate", type: "checkbox", value: true, hint: "Only an active certificate may connect." }),
     field({ name: "keep", label: "Keep the private key for the device package", type: "checkbox", value: true, hint: "Sealed, for one download, for a limited time. Without an escrow key in weir.yaml nothing is kept." }),
     field({ name: "csr", label: "Certificate signing request (PEM)", type: "textarea", hint: "Optional: the device keeps its own key, which is the safest way." })],
-  submit: async (v) => (v.csr.trim() ? ask("POST", "/certificates", { query: { setAsActive: v.active }, body: { certificateSigningRequest: v.csr } })
+  submit: async (v) => (v.csr.trim() ? ask("POST", "/certificates", { query: { setAsActive: v.active }, body: { certificateSigningRequest: v.csr } }).catch((e) => { throw Object.assign(e.status === 400 ? new Error(e.message) : e, e.status === 400 ? { fields: ["csr"] } : {}); })
     : ask("POST", "/keys-and-certificate", { query: { setAsActive: v.active, keyEscrow: v.keep || undefined } })) });
   if (made) {
     if (made.$warning) note(made.$warning, true);
@@ -29,7 +29,7 @@ async function update(id, status) {
   const done = await pane({ title: "Update an IoT Certificate", action: "Update", map: { newStatus: "status" }, body: [h("p", { class: "mono small" }, id),
     field({ name: "status", label: "Status", type: "select", required: true, value: status, options: NEXT[status] || [status], hint: "REVOKED is final." })],
   submit: async (v) => {
-    if (v.status === "REVOKED" && status !== "REVOKED" && !(await confirm("Revoke the certificate?", ["It can never be used again, and a device that is connected with it is cut off."], "Revoke", () => true))) throw new Error("Not revoked.");
+    if (v.status === "REVOKED" && status !== "REVOKED" && !(await confirm("Revoke the certificate?", ["It can never be used again, and a device that is connected with it is cut off."], "Revoke", () => true))) return false;
     const answer = await ask("PUT", `/certificates/${id}`, { query: { newStatus: v.status } });
     if (answer.$warning) note(answer.$warning, true);
     return true;
@@ -44,16 +44,16 @@ async function remove(id) {
   }
 }
 
-const menuOf = (c) => [["Edit", guard(() => update(c.certificateId, c.status))], ["Console", () => { location.hash = `iot/certificates/${c.certificateId}`; }],
+const menuOf = (c, aws) => [["Edit", guard(() => update(c.certificateId, c.status))], ["Console", () => { location.hash = `iot/certificates/${c.certificateId}`; }], aws && ["Open at AWS", null, { href: aws(`certificate/${c.certificateId}`) }],
   c.status === "INACTIVE" ? ["Activate", guard(async () => { await ask("PUT", `/certificates/${c.certificateId}`, { query: { newStatus: "ACTIVE" } }); note("The certificate is active."); again(); })] : null,
   ["Delete", guard(() => remove(c.certificateId)), { danger: true, why: c.status === "ACTIVE" ? "it is active: set it to INACTIVE first" : null }]];
 
 export async function list() {
-  const rows = await all("/certificates", "certificates", {}, true);
+  const [rows, aws] = await Promise.all([all("/certificates", "certificates", {}, true), atAws()]);
   return { title: "Certificates", crumbs: [["DevOps"], ["IoT"], ["Certificates"]], body: h("div", {}, iotTabs("certificates"), h("h1", {}, "Certificates"), table({ caption: "Certificates", rows, columns: [
     { title: "ID", value: (r) => r.certificateId, cell: (r) => h("a", { class: "mono", href: `#iot/certificates/${r.certificateId}` }, r.certificateId) },
     { title: "Status", value: (r) => r.status, cell: (r) => badge(r.status) },
-    { title: "Created", value: (r) => r.creationDate, cell: (r) => time(r.creationDate) }], actions: menuOf,
+    { title: "Created", value: (r) => r.creationDate, cell: (r) => time(r.creationDate) }], actions: (r) => menuOf(r, aws),
   tools: h("button", { class: "primary", type: "button", onclick: guard(create) }, "Add") })) };
 }
 
@@ -64,7 +64,7 @@ async function attachPolicy(arn) {
 }
 
 export async function details(id, tab) {
-  const c = (await get(`/certificates/${id}`)).certificateDescription;
+  const [c, aws] = await Promise.all([get(`/certificates/${id}`).then((r) => r.certificateDescription), atAws()]);
   const row = tabs("Certificate", [["", "Details"], ["/policies", "Policies"], ["/things", "Things"]].map(([to, text]) => [text, `iot/certificates/${id}${to}`, (tab ? `/${tab}` : "") === to]));
   let body;
   if (tab === "policies") {
@@ -76,7 +76,7 @@ export async function details(id, tab) {
       marker = page.nextMarker;
     } while (marker);
     body = table({ caption: "Policies", rows, empty: "No policy is attached: the broker's plugin lets the device do nothing.", columns: [{ title: "Policy", value: (r) => r.policyName, cell: (r) => h("a", { href: `#iot/policies/${enc(r.policyName)}` }, r.policyName) }],
-      actions: (r) => [["Detach", guard(async () => { await ask("POST", `/target-policies/${enc(r.policyName)}`, { body: { target: c.certificateArn } }); again(); }), { danger: true }]],
+      actions: (r) => [["Detach", async () => { if (await confirm("Detach the policy?", [`The device with this certificate may no longer do what ${r.policyName} allows.`, h("p", { class: "mono small" }, id)], "Detach", () => ask("POST", `/target-policies/${enc(r.policyName)}`, { body: { target: c.certificateArn } }))) again(); }, { danger: true }]],
       tools: h("button", { class: "primary", type: "button", onclick: guard(() => attachPolicy(c.certificateArn)) }, "Attach policy") });
   } else if (tab === "things") {
     const names = [];
@@ -93,5 +93,5 @@ export async function details(id, tab) {
     h("h3", {}, "Certificate"), h("pre", {}, c.certificatePem));
   }
   return { title: `Certificate ${id.slice(0, 12)}`, crumbs: [["DevOps"], ["IoT", "iot/things"], ["Certificates", "iot/certificates"], [id.slice(0, 16) + "…"]], body: h("div", {}, h("div", { class: "head" }, h("h1", { class: "mono" }, id), badge(c.status),
-    h("span", { class: "push" }, menu("Actions", menuOf(c)))), h("p", { class: "muted mono" }, c.certificateArn), row, body) };
+    h("span", { class: "push" }, menu("Actions", menuOf(c, aws)))), h("p", { class: "muted mono" }, c.certificateArn), row, body) };
 }

@@ -2,6 +2,7 @@
 import { ask, enc, get } from "./api.js";
 import { badge, chart, confirm, field, h, json, note, number, pane, table } from "./ui.js";
 import { again } from "./things.js";
+import { cost, costText, sum } from "./rules.js";
 import { tailView } from "./tail.js";
 
 // weir keeps a sample every five seconds for an hour; rates are their differences.
@@ -31,7 +32,9 @@ export async function dashboard() {
     cards.replaceChildren(card("Messages", "messages", "a second"), card("Matches", "matched", "a second"), card("Deliveries", "delivered", "a second"), card("Errors", "failed", "a second"), card("Under way", "live", "messages"), card("Spool", "spool", "entries"));
     const rows = Object.entries(s.rules || {}).map(([name, r]) => ({ name, ...r }));
     if (tableBox) tableBox.refresh(rows);
-    else rules.replaceChildren(tableBox = table({ caption: "Rules", rows, empty: "No rule has been asked for a message yet.", columns: [{ title: "Rule", value: (r) => r.name, cell: (r) => h("a", { href: `#iot/rules/${enc(r.name)}/live` }, r.name) }, ...["evaluated", "matched", "records", "delivered", "dead"].map((k) => ({ title: k, value: (r) => r[k] ?? 0, cell: (r) => number(r[k] ?? 0), num: true }))] }));
+    else rules.replaceChildren(tableBox = table({ caption: "Rules", rows, empty: "No rule has been asked for a message yet.", columns: [{ title: "Rule", value: (r) => r.name, cell: (r) => h("a", { href: `#iot/rules/${enc(r.name)}/live` }, r.name) },
+        ...[["Tried", (r) => r.topicMatch], ["Matched", (r) => r.matched], ["Failed", (r) => sum(r.failed) + r.broken], ["Delivered", (r) => r.delivered], ["Under way", (r) => sum(r.inFlight) + r.waiting + r.fetching], ["Dead letters", (r) => r.dead]].map(([title, value]) => ({ title, value, cell: (r) => number(value(r)), num: true })),
+        { title: "Cost", value: (r) => cost(r) || 0, cell: (r) => costText(r), num: true }] }));
     facts.replaceChildren(s.mqtt?.connected === false ? badge("broker not connected", "bad") : badge("broker connected", "good"), ` weir ${s.version}, pid ${s.pid}, up ${Math.round(s.uptimeMs / 1000).toLocaleString("en")} s, ${number(s.messages)} messages, ${number(s.rulesLoaded)} rules, sums ${s.sums}`);
   }
   await look();

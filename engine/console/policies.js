@@ -36,7 +36,13 @@ export async function list() {
 
 export async function details(name) {
   const p = await get(`/policies/${enc(name)}`), versions = (await get(`/policies/${enc(name)}/version`)).policyVersions;
-  const targets = (await ask("POST", `/policy-targets/${enc(name)}`, { query: { pageSize: 250 } })).targets;
+  const targets = [];
+  let marker;
+  do {
+    const page = await ask("POST", `/policy-targets/${enc(name)}`, { query: { pageSize: 250, marker } });
+    targets.push(...page.targets);
+    marker = page.nextMarker;
+  } while (marker);
   const pretty = (text) => { try { return json(JSON.parse(text)); } catch { return text; } };
   const edit = async () => {
     if (await pane({ title: "New version", action: "Save as default", wide: true, body: [field({ name: "policyDocument", label: "Document", type: "textarea", rows: 16, value: pretty(p.policyDocument), required: true })],
@@ -45,9 +51,9 @@ export async function details(name) {
   return { title: name, crumbs: [["DevOps"], ["IoT", "iot/things"], ["Policies", "iot/policies"], [name]], body: h("div", {}, h("div", { class: "head" }, h("h1", {}, name), h("span", { class: "push" },
     menu("Actions", [["Edit (new version)", guard(edit)], ["Delete", guard(() => remove(name)), { danger: true }]]))), h("p", { class: "muted mono" }, p.policyArn),
   h("div", { class: "two" }, h("section", { class: "panel" }, h("h2", {}, `Document (version ${p.defaultVersionId})`), h("pre", {}, pretty(p.policyDocument))),
-    h("section", { class: "panel" }, h("h2", {}, "Versions"), table({ caption: "Versions", rows: versions, columns: [{ title: "Version", value: (r) => Number(r.versionId) }, { title: "Created", value: (r) => r.createDate, cell: (r) => time(r.createDate) }, { title: "Default", value: (r) => (r.isDefaultVersion ? "default" : ""), cell: (r) => (r.isDefaultVersion ? badge("default", "good") : "") }],
+    h("section", { class: "panel" }, h("h2", {}, "Versions"), table({ caption: "Versions", rows: versions, size: 10, columns: [{ title: "Version", value: (r) => Number(r.versionId) }, { title: "Created", value: (r) => r.createDate, cell: (r) => time(r.createDate) }, { title: "Default", value: (r) => (r.isDefaultVersion ? "default" : ""), cell: (r) => (r.isDefaultVersion ? badge("default", "good") : "") }],
       actions: (r) => [["Show", guard(async () => { const v = await get(`/policies/${enc(name)}/version/${r.versionId}`); await pane({ title: `Version ${r.versionId}`, wide: true, body: h("pre", {}, pretty(v.policyDocument)) }); })],
-        ["Make default", guard(async () => { await ask("PATCH", `/policies/${enc(name)}/version/${r.versionId}`); again(); }), { why: r.isDefaultVersion ? "it is the default" : null }],
-        ["Delete", guard(async () => { await ask("DELETE", `/policies/${enc(name)}/version/${r.versionId}`); again(); }), { danger: true, why: r.isDefaultVersion ? "it is the default: make another one that first" : null }]] }),
-    h("h2", {}, "Attached to"), targets.length ? h("ul", {}, targets.map((t) => h("li", { class: "mono" }, t.includes(":cert/") ? h("a", { href: `#iot/certificates/${t.split("/").pop()}` }, t) : t))) : h("p", { class: "muted" }, "Nothing.")))) };
+        ["Make default", async () => { if (await confirm("Make the version the default?", [`What ${name} is attached to may from then on do what version ${r.versionId} says.`], "Make default", () => ask("PATCH", `/policies/${enc(name)}/version/${r.versionId}`))) again(); }, { why: r.isDefaultVersion ? "it is the default" : null }],
+        ["Delete", async () => { if (await confirm("Delete the version?", [`Version ${r.versionId} of ${name} will be deleted.`], "Delete", () => ask("DELETE", `/policies/${enc(name)}/version/${r.versionId}`))) again(); }, { danger: true, why: r.isDefaultVersion ? "it is the default: make another one that first" : null }]] }),
+    h("h2", {}, "Attached to"), table({ caption: "Attached to", rows: targets, size: 10, empty: "Nothing: what it allows, nobody may.", columns: [{ title: "Target", value: (t) => t, cell: (t) => (t.includes(":cert/") ? h("a", { class: "mono", href: `#iot/certificates/${t.split("/").pop()}` }, t.split("/").pop()) : h("code", {}, t)) }] })))) };
 }

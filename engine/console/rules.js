@@ -1,7 +1,7 @@
 // DevOps → IoT → Topic Rules.
 import { all, ask, enc, get, session } from "./api.js";
-import { badge, confirm, exact, facts, field, fill, guard, h, json, menu, note, table, tabs, time, values } from "./ui.js";
-import { again, features, iotTabs } from "./things.js";
+import { badge, confirm, exact, facts, field, fill, guard, h, json, menu, note, number, table, tabs, time, values } from "./ui.js";
+import { again, atAws, features, iotTabs } from "./things.js";
 import { tailView } from "./tail.js";
 import { join, offset, split, sqlField } from "./editor.js";
 
@@ -22,20 +22,20 @@ async function remove(name) {
   }
 }
 
-const menuOf = (name, disabled) => [["Edit", () => { location.hash = `iot/rules/${enc(name)}/edit`; }], [disabled ? "Enable" : "Disable", guard(() => toggle(name, disabled))],
-  ["Console", () => { location.hash = `iot/rules/${enc(name)}/live`; }], ["Delete", guard(() => remove(name)), { danger: true }]];
+const menuOf = (name, disabled, aws) => [["Edit", () => { location.hash = `iot/rules/${enc(name)}/edit`; }], [disabled ? "Enable" : "Disable", () => toggle(name, disabled)],
+  ["Console", () => { location.hash = `iot/rules/${enc(name)}/live`; }], aws && ["Open at AWS", null, { href: aws(`rule/${enc(name)}`) }], ["Delete", () => remove(name), { danger: true }]];
 
 export async function list() {
-  const rows = await all("/rules", "rules");
+  const [rows, aws] = await Promise.all([all("/rules", "rules"), atAws()]);
   return { title: "Topic Rules", crumbs: [["DevOps"], ["IoT"], ["Topic Rules"]], body: h("div", {}, iotTabs("rules"), h("h1", {}, "Topic Rules"), table({ caption: "Topic rules", rows, columns: [
     { title: "Name", value: (r) => r.ruleName, cell: (r) => h("a", { href: `#iot/rules/${enc(r.ruleName)}` }, r.ruleName) },
     { title: "Enabled", value: (r) => (r.ruleDisabled ? "No" : "Yes"), cell: (r) => badge(r.ruleDisabled ? "No" : "Yes") },
     { title: "Topic Pattern", value: (r) => r.topicPattern || "", cell: (r) => h("code", {}, r.topicPattern || "–") }, { title: "Created At", value: (r) => r.createdAt, cell: (r) => time(r.createdAt) }],
-  actions: (r) => menuOf(r.ruleName, r.ruleDisabled), tools: h("a", { class: "button primary", href: "#iot/rules/new" }, "Add") })) };
+  actions: (r) => menuOf(r.ruleName, r.ruleDisabled, aws), tools: h("a", { class: "button primary", href: "#iot/rules/new" }, "Add") })) };
 }
 
 export async function details(name, tab) {
-  const answer = await get(`/rules/${enc(name)}`), rule = answer.rule;
+  const [answer, aws] = await Promise.all([get(`/rules/${enc(name)}`), atAws()]), rule = answer.rule;
   const row = tabs("Rule", [["", "Details"], ["/actions", "Actions"], ["/live", "Live"]].map(([to, text]) => [text, `iot/rules/${enc(name)}${to}`, (tab ? `/${tab}` : "") === to]));
   let body, end;
   if (tab === "actions") {
@@ -48,16 +48,24 @@ export async function details(name, tab) {
     body = h("div", { class: "panel" }, facts([["Description", rule.description || "–"], ["Created", time(rule.createdAt)]]), h("h3", {}, ""), sql);
   }
   return { title: name, end, crumbs: [["DevOps"], ["IoT", "iot/things"], ["Topic Rules", "iot/rules"], [name]], body: h("div", {}, h("div", { class: "head" }, h("h1", {}, name), badge(rule.ruleDisabled ? "Disabled" : "Enabled", rule.ruleDisabled ? "bad" : "good"), badge(rule.awsIotSqlVersion || "2015-10-08"),
-    h("span", { class: "push" }, menu("Actions", menuOf(name, rule.ruleDisabled)))), h("p", { class: "muted mono" }, answer.ruleArn), row, body) };
+    h("span", { class: "push" }, menu("Actions", menuOf(name, rule.ruleDisabled, aws)))), h("p", { class: "muted mono" }, answer.ruleArn), row, body) };
 }
 
 // ---- live: funnel, and what the rule does with messages
 
+export const sum = (o) => Object.values(o || {}).reduce((a, b) => a + b, 0);
+// Of evaluating one message, in nanoseconds: the mean of those that were timed; null: none was.
+export const cost = (r) => (r.samples ? r.sampledNs / r.samples : null);
+export const costText = (r) => (r.samples ? `${(cost(r) / 1000).toFixed(1)} µs` : "–");
+
 function funnel(r) {
-  const of = [["evaluated", r.evaluated], ["matched", r.matched], ["not matched", Object.values(r.notMatched || {}).reduce((a, b) => a + (typeof b === "number" ? b : 0), 0)], ["failed", Object.values(r.failures || r.evaluationErrors || {}).reduce((a, b) => a + (typeof b === "number" ? b : 0), 0)],
-    ["records", r.records], ["delivered", r.delivered], ["error action", r.errorAction], ["dead letters", r.dead]].filter(([, n]) => typeof n === "number");
-  const max = Math.max(1, ...of.map(([, n]) => n));
-  return h("div", { class: "funnel" }, of.map(([k, n]) => h("div", {}, h("span", {}, k), h("meter", { min: 0, max, value: n, "aria-label": k }), h("span", { class: "num" }, n.toLocaleString("en")))));
+  const of = [["tried: FROM matches", r.topicMatch], ["WHERE false", r.noMatch - r.undefined - r.leftOut], ["WHERE Undefined", r.undefined], ["left out by the index", r.leftOut], ["statement failed", sum(r.failed)], ["matched", r.matched],
+    ["under way", sum(r.inFlight) + r.waiting + r.fetching], ["delivered", r.delivered], ["an action failed", r.broken], ["the error action took it", r.handled], ["dead letters", r.dead], ["lost: no room for it", r.unkept + r.damaged]].filter(([k, n]) => n || !/left out|lost/.test(k));
+  const max = Math.max(1, ...of.map(([, n]) => n)), kinds = Object.entries(r.actions || {}).map(([kind, a]) => ({ kind, ...a }));
+  return h("div", {}, h("div", { class: "funnel" }, of.map(([k, n]) => h("div", {}, h("span", {}, k), h("meter", { min: 0, max, value: n, "aria-label": k }), h("span", { class: "num" }, number(n))))),
+    h("p", { class: "muted small" }, r.samples ? `A message costs ${costText(r)}: the mean of ${number(r.samples)} that were timed.` : "No message has been timed yet."),
+    kinds.length ? h("div", { class: "scroll" }, h("table", {}, h("caption", {}, "Actions"), h("thead", {}, h("tr", {}, ["Action", "Records", "Delivered", "Failed", "Retries", "As error action"].map((t, i) => h("th", { scope: "col", class: i ? "num" : null }, t)))),
+      h("tbody", {}, kinds.map((a) => h("tr", {}, [a.kind, number(a.records), number(a.success), number(a.failure), number(a.retries), number(a.errorRecords)].map((t, i) => h("td", { class: i ? "num" : null }, t))))))) : null);
 }
 
 function watch(name) {
@@ -124,7 +132,7 @@ function actionForm(all_kinds, action, title, changed, drop) {
     }
   }
   draw();
-  const box = h("fieldset", { class: "action" }, h("legend", {}, title), h("div", { class: "tools" }, pick, view, drop ? h("button", { type: "button", class: "danger push", onclick: drop }, "Remove") : null), body, h("div", { class: "small", "data-preview": "" }));
+  const box = h("fieldset", { class: "action" }, h("legend", {}, title), h("div", { class: "tools" }, pick, view, drop ? h("button", { type: "button", class: "danger push", onclick: drop }, "Remove") : null), body, h("div", { class: "error", "aria-live": "polite" }), h("div", { class: "small", "data-preview": "" }));
   box.value = () => ({ [kind]: value });
   box.preview = (list) => box.querySelector("[data-preview]").replaceChildren(...list);
   return box;
@@ -193,11 +201,37 @@ async function editor(name, rule) {
   // Where an offset of the whole statement lies in the fields.
   function markSql(marks) {
     if (plain) { sql.mark(marks); return; }
-    const s = statement(), a = 7, b = s.length - where.input.value.length;
-    select.mark(marks.filter((m) => m.from >= a && m.to <= a + select.input.value.length + 1).map((m) => ({ ...m, from: m.from - a, to: m.to - a })));
-    where.mark(where.input.value.trim() ? marks.filter((m) => m.from >= b).map((m) => ({ ...m, from: m.from - b, to: m.to - b })) : []);
-    from.querySelector(".error").textContent = "";
+    const s = statement(), end = 7 + select.input.value.length, b = s.length - where.input.value.length, hasWhere = where.input.value.trim() !== "";
+    // An error behind SELECT's or WHERE's end, where something is missing, is shown at the last character.
+    select.mark(marks.filter((m) => m.from >= 7 && (m.to <= end || (m.kind === "wrong" && m.from <= end + 1))).map((m) => ({ ...m, from: Math.min(m.from, end - 1) - 7, to: Math.min(m.to, end) - 7 })));
+    where.mark(hasWhere ? marks.filter((m) => m.from >= b || (m.kind === "wrong" && m.to > b)).map((m) => ({ ...m, from: Math.max(0, m.from - b), to: m.to - b })) : []);
   }
+  // The field of a path of the document, as actions[0].s3.key, or of a place in the statement.
+  function fieldOf(x) {
+    if (x.path === "sql" || !x.path) {
+      if (plain || !x.within) return plain ? sql : select;
+      const p = statement(), place = offset(p, x.within.line, x.within.column);
+      return place <= 8 + select.input.value.length ? select : where.input.value.trim() && place >= p.length - where.input.value.length ? where : from;
+    }
+    const m = x.path.match(/^(?:actions\[(\d+)\]|(errorAction))(?:\.[A-Za-z0-9]+)?\.?(.*)$/), box = m && (m[2] ? errorBox.firstChild : forms.children[m[1]]);
+    if (m) return box?.querySelector(`[data-field="${CSS.escape(m[3].replace(/\[.*$/, ""))}"]`) || box;
+    return top.querySelector(`[data-field="${CSS.escape({ description: "description", awsIotSqlVersion: "version", ruleName: "ruleName" }[x.path] || "")}"]`);
+  }
+  // Once somebody has tried to save: what is wrong, at its field too.
+  function showAtFields(list) {
+    for (const e of form.querySelectorAll("[data-field] > .error, fieldset > .error")) e.textContent = "";
+    for (const e of form.querySelectorAll("[aria-invalid]")) e.removeAttribute("aria-invalid");
+    let first = null;
+    for (const x of list) {
+      const box = fieldOf(x), at = box?.querySelector(".error"), input = box?.querySelector("input,textarea,select");
+      if (!at || at.textContent) continue;
+      at.textContent = x.message;
+      input?.setAttribute("aria-invalid", "true");
+      first ??= input;
+    }
+    return first;
+  }
+  let saved = false;
   function changed() { clearTimeout(timer); timer = setTimeout(check, 400); }
   async function look(message) {
     const kind = message ? "try" : "check", mine = ++serial[kind], p = payload();
@@ -211,6 +245,7 @@ async function editor(name, rule) {
       if (x.severity === "error") marks.push({ from: Math.min(at, Math.max(0, p.sql.length - 1)), to: Math.min(p.sql.length, at + (rest ? rest[0].length : 1)), kind: "wrong" });
     }
     findings.replaceChildren(h("h3", {}, answer.findings.length ? "Findings" : "No findings"), ...answer.findings.slice(0, 20).map((x) => h("div", { class: `finding sev-${x.severity}` }, badge(`${x.severity} ${x.code}`, x.severity === "error" ? "bad" : x.severity === "warning" ? "warn" : ""), " ", x.path ? h("code", {}, x.path) : null, " ", x.message, h("div", { class: "muted small" }, x.remedy))));
+    if (saved) showAtFields(answer.findings.filter((x) => x.severity === "error"));
     return marks;
   }
   async function check() {
@@ -219,7 +254,7 @@ async function editor(name, rule) {
     try { const [answer, p] = await look(); if (answer && serial.try === tries) markSql(showFindings(answer, p)); } catch (error) { findings.replaceChildren(h("p", { class: "error" }, error.message)); }
   }
   const topicOf = () => { const m = statement().match(/FROM\s+['"]([^'"]*)['"]/i); return m ? m[1].replaceAll("+", "a").replace(/#$/, "a") : "a"; };
-  const sample = h("section", { class: "panel" }, h("div", { class: "tools" }, h("h2", {}, "Try it"), h("button", { type: "button", onclick: () => seen() }, "Use a message seen")), field({ name: "topic", label: "Topic", value: "" }), field({ name: "payload", label: "Payload", type: "textarea", rows: 6, value: '{"temperature": 21.5}' }),
+  const sample = h("section", { class: "panel" }, h("div", { class: "tools" }, h("h2", {}, "Try it"), h("button", { type: "button", onclick: () => seen() }, "Use a message seen")), field({ name: "topic", label: "Topic", value: "" }), field({ name: "payload", label: "Payload", type: "textarea", rows: 6, value: '{"temperature": 21.5}' }), field({ name: "base64", label: "Given as Base64", type: "checkbox", hint: "for bytes that are no text" }),
     h("button", { type: "button", class: "primary", onclick: () => tryIt() }, "Try"), tried);
   async function seen() {
     try {
@@ -228,13 +263,14 @@ async function editor(name, rule) {
       if (!list.length) { note("No message on a matching topic has been seen."); return; }
       tried.replaceChildren(h("h3", {}, "Messages seen last"), ...list.reverse().map((m) => h("p", {}, h("button", { type: "button", class: "plain", onclick: () => {
         sample.querySelector("[name=topic]").value = m.topic;
+        sample.querySelector("[name=base64]").checked = m.payloadBase64 !== undefined;
         sample.querySelector("[name=payload]").value = m.payload !== undefined ? json(m.payload) : m.payloadText ?? m.payloadBase64;
         tryIt();
       } }, h("code", {}, m.topic + " "), JSON.stringify(m.payload ?? m.payloadText ?? m.payloadBase64).slice(0, 120)))));
     } catch (error) { note(error.message, true); }
   }
   async function tryIt() {
-    const v = values(sample), message = { topic: v.topic || topicOf(), payloadText: v.payload }; // to the byte: numbers too
+    const v = values(sample), message = { topic: v.topic || topicOf(), [v.base64 ? "payloadBase64" : "payloadText"]: v.base64 ? v.payload.trim() : v.payload }; // to the byte: numbers too
     tried.replaceChildren(h("p", { class: "muted" }, "…"));
     clearTimeout(timer);
     try {
@@ -264,8 +300,10 @@ async function editor(name, rule) {
       location.hash = `iot/rules/${enc(full)}`;
     } catch (error) {
       foot.textContent = error.message;
-      foot.scrollIntoView({ block: "center" });
-      check();
+      saved = true;
+      await check();
+      const first = [...form.querySelectorAll("[aria-invalid]")].find((e) => e.checkVisibility());
+      if (first) first.focus(); else foot.scrollIntoView({ block: "center" });
     }
   }
   const form = h("form", { novalidate: true, onsubmit: (e) => { e.preventDefault(); save(); } }, h("div", { class: "two" }, h("div", {}, top, h("section", { class: "panel" }, h("div", { class: "tools" }, h("h2", {}, "Actions"), h("button", { type: "button", onclick: () => { if (forms.children.length < 10) addAction(); else note("A rule has at most 10 actions.", true); } }, "Add action")), forms), h("section", { class: "panel" }, hasError, errorBox),

@@ -4,6 +4,11 @@ import { badge, confirm, facts, field, guard, h, json, menu, note, pane, table, 
 
 export const again = () => document.dispatchEvent(new CustomEvent("weir-again"));
 export const iotTabs = (at) => tabs("IoT", [["things", "Things"], ["certificates", "Certificates"], ["rules", "Topic Rules"], ["policies", "Policies"]].map(([to, text]) => [text, `iot/${to}`, at === to]));
+// For a tenant that has an account at AWS: the address of a page of its console there; else null.
+export async function atAws() {
+  const account = (await features())["iot.aws_account"], region = session.region;
+  return account ? (page) => `https://${region}.console.aws.amazon.com/iot/home?region=${enc(region)}#/${page}` : null;
+}
 export const certId = (arn) => arn.split("/").pop();
 
 // The tenant's settings: prefixes and the like; nothing of it is needed to go on.
@@ -24,6 +29,18 @@ function attributesOf(text) {
   return value;
 }
 
+// What AWS takes, before it is sent.
+function checkAttributes(value, type) {
+  const wrong = (text) => { throw Object.assign(new Error(text), { fields: ["attributes"] }); };
+  const names = Object.keys(value), most = type ? 50 : 3;
+  if (names.length > most) wrong(`At most ${most} attributes ${type ? "with" : "without"} a type; these are ${names.length}.`);
+  for (const k of names) {
+    if (!/^[a-zA-Z0-9_.,@/:#-]{1,128}$/.test(k)) wrong(`Attribute ${k || "without a name"}: a name has 1 to 128 letters, digits and any of _ . , @ / : # -`);
+    if (!/^[a-zA-Z0-9_.,@/:#=[\]-]{0,800}$/.test(value[k])) wrong(`Attribute ${k}: a value has at most 800 letters, digits and any of _ . , @ / : # = [ ] -`);
+  }
+  return value;
+}
+
 async function create() {
   const [f, typeNames, certs] = [await features(), await types(), await certificateChoices().catch(() => [])];
   const prefix = f["iot.thing_prefix"] || "", preset = f["iot.default_thing_type"] || "";
@@ -36,6 +53,7 @@ async function create() {
     if (!/^[a-zA-Z0-9:_-]{1,128}$/.test(prefix + v.thingName)) throw Object.assign(new Error("The name has letters, digits, : _ and -, at most 128."), { fields: ["thingName"] });
     const attributes = attributesOf(v.attributes), name = prefix + v.thingName;
     if (f["iot.tenant_attribute"]) attributes[f["iot.tenant_attribute"]] = session.tenant;
+    checkAttributes(attributes, v.thingTypeName);
     await ask("POST", `/things/${enc(name)}`, { body: { thingTypeName: v.thingTypeName || undefined, attributePayload: Object.keys(attributes).length ? { attributes } : undefined } });
     if (v.certificate) {
       try { await attach(name, v.certificate); } catch (error) {
@@ -60,7 +78,7 @@ async function edit(name) {
     field({ name: "thingTypeName", label: "IoT Thing Type", type: "select", value: thing.thingTypeName || "", options: [["", "None"], ...list] }),
     field({ name: "attributes", label: "Attributes", type: "textarea", value: json(thing.attributes || {}), rows: 8 })],
   submit: (v) => ask("PATCH", `/things/${enc(name)}`, { body: { thingTypeName: v.thingTypeName || undefined, removeThingType: !v.thingTypeName && thing.thingTypeName ? true : undefined,
-    attributePayload: { attributes: attributesOf(v.attributes), merge: false }, expectedVersion: thing.version } }) });
+    attributePayload: { attributes: checkAttributes(attributesOf(v.attributes), v.thingTypeName), merge: false }, expectedVersion: thing.version } }) });
   if (done) { note(`The thing ${name} has been updated.`); again(); }
 }
 
@@ -75,22 +93,22 @@ async function remove(name) {
 
 async function attachPane(name) {
   const has = await principalsOf(name), choices = (await certificateChoices()).filter((c) => !has.includes(c.certificateArn));
-  if (!choices.length) { note("There is no certificate that could be attached; create one first.", true); return; }
-  const done = await pane({ title: "Attach an IoT Certificate", action: "Attach", body: [field({ name: "certificate", label: "IoT Certificate", type: "select", required: true, options: choices.map((c) => [c.certificateArn, shortId(c)]) })],
+  const why = choices.length ? null : "There is no active or inactive certificate that is not attached yet: create one under Certificates.";
+  const done = await pane({ title: "Attach an IoT Certificate", action: "Attach", why, body: [h("p", { class: "muted" }, `To ${name}`), why ? null : field({ name: "certificate", label: "IoT Certificate", type: "select", required: true, options: choices.map((c) => [c.certificateArn, shortId(c)]) })],
     submit: (v) => attach(name, v.certificate) });
   if (done) { note("The certificate has been attached."); again(); }
 }
 
 async function download(name) {
   const principals = await principalsOf(name);
-  if (!principals.length) { note("The thing has no certificate: attach one first.", true); return; }
-  await pane({ title: "Download IoT Device Package", action: "Download", body: [
+  const why = principals.length ? null : "The thing has no certificate: attach one first.";
+  await pane({ title: "Download IoT Device Package", action: "Download", why, body: why ? [] : [
     principals.length > 1 ? h("p", {}, "The thing has several certificates: choose the one that the device shall use.") : null,
-    field({ name: "certificate", label: "IoT Certificate", type: "select", options: principals.map((p) => [certId(p), certId(p).slice(0, 24) + "…"]) }),
+    principals.length === 1 ? h("p", {}, "Certificate ", h("code", {}, certId(principals[0]))) : field({ name: "certificate", label: "IoT Certificate", type: "select", options: principals.map((p) => [certId(p), certId(p).slice(0, 24) + "…"]) }),
     field({ name: "passphrase", label: "Passphrase for the private key", type: "password", hint: "Optional; the key in the package is encrypted with it." }),
     h("p", { class: "muted" }, "A kept private key can be fetched once: afterwards it is destroyed here.")],
   submit: async (v) => {
-    const response = await ask("POST", `/weir/v1/things/${enc(name)}/device-package`, { body: { certificateId: v.certificate, passphrase: v.passphrase || undefined }, raw: true });
+    const response = await ask("POST", `/weir/v1/things/${enc(name)}/device-package`, { body: { certificateId: v.certificate || certId(principals[0]), passphrase: v.passphrase || undefined }, raw: true });
     const url = URL.createObjectURL(await response.blob()), file = (response.headers.get("Content-Disposition") || "").match(/filename="([^"]+)"/)?.[1] || "device-package.zip";
     h("a", { href: url, download: file }).click();
     setTimeout(() => URL.revokeObjectURL(url), 10000);
@@ -98,19 +116,19 @@ async function download(name) {
   } });
 }
 
-const menuOf = (name) => [["Edit", () => edit(name)], ["Attach IoT Certificate", () => attachPane(name)], ["Download Device Package", () => download(name)], ["Delete", () => remove(name), { danger: true }]];
+const menuOf = (name, aws) => [["Edit", () => edit(name)], ["Attach IoT Certificate", () => attachPane(name)], ["Download Device Package", () => download(name)], aws && ["Open at AWS", null, { href: aws(`thing/${enc(name)}`) }], ["Delete", () => remove(name), { danger: true }]];
 
 export async function list() {
-  const rows = await all("/things", "things");
+  const [rows, aws] = await Promise.all([all("/things", "things"), atAws()]);
   return { title: "Things", crumbs: [["DevOps"], ["IoT"], ["Things"]], body: h("div", {}, iotTabs("things"), h("h1", {}, "Things"), table({ caption: "Things", rows, columns: [
     { title: "Name", value: (r) => r.thingName, cell: (r) => h("a", { href: `#iot/things/${enc(r.thingName)}` }, r.thingName) },
     { title: "Type", value: (r) => r.thingTypeName || "" },
     { title: "Attributes", value: (r) => Object.entries(r.attributes || {}).map(([k, v]) => `${k}=${v}`).join(", ") }],
-  actions: (r) => menuOf(r.thingName), tools: h("button", { class: "primary", type: "button", onclick: guard(create) }, "Add") })) };
+  actions: (r) => menuOf(r.thingName, aws), tools: h("button", { class: "primary", type: "button", onclick: guard(create) }, "Add") })) };
 }
 
 export async function details(name, tab) {
-  const thing = await get(`/things/${enc(name)}`);
+  const [thing, aws] = await Promise.all([get(`/things/${enc(name)}`), atAws()]);
   const row = tabs("Thing", [["", "Details"], ["/principals", "IoT Principals"]].map(([to, text]) => [text, `iot/things/${enc(name)}${to}`, (tab ? "/principals" : "") === to]));
   let body;
   if (tab) {
@@ -122,5 +140,5 @@ export async function details(name, tab) {
     body = h("div", { class: "panel" }, facts([["Version", thing.version], ["Default client id", thing.defaultClientId], ["Thing id", h("code", {}, thing.thingId)]]), h("h3", {}, "Attributes"), h("pre", {}, json(thing.attributes || {})));
   }
   return { title: name, crumbs: [["DevOps"], ["IoT", "iot/things"], ["Things", "iot/things"], [name]], body: h("div", {}, h("div", { class: "head" }, h("h1", {}, name), thing.thingTypeName ? badge(thing.thingTypeName) : null,
-    h("span", { class: "push" }, menu("Actions", menuOf(name)))), h("p", { class: "muted mono" }, thing.thingArn), row, body) };
+    h("span", { class: "push" }, menu("Actions", menuOf(name, aws)))), h("p", { class: "muted mono" }, thing.thingArn), row, body) };
 }

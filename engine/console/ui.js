@@ -95,18 +95,19 @@ export function showError(form, error, map = {}) {
 
 // ---- panes and questions
 
-// A form in a dialog. `submit(values, form)` may throw an ApiError; the pane stays open then.
-export function pane({ title, body, action, submit, wide, map, danger }) {
+// A form in a dialog. `submit(values, form)` may throw an ApiError; the pane stays open then. `why`: the action cannot be taken now.
+export function pane({ title, body, action, submit, wide, map, danger, why }) {
   return new Promise((resolve) => {
     const back = document.activeElement;
     const foot = h("div", { class: "error", "data-foot": "", role: "alert" });
-    const go = action ? h("button", { class: danger ? "danger" : "primary", type: "submit" }, action) : null;
-    const name = id("pane"), form = h("form", { novalidate: true }, h("h2", { id: name }, title), body, foot,
+    const go = action ? h("button", { class: danger ? "danger" : "primary", type: "submit", disabled: !!why }, action) : null;
+    const name = id("pane"), form = h("form", { novalidate: true }, h("h2", { id: name }, title), body, why ? h("p", { class: "warn" }, why) : null, foot,
       h("div", { class: "row end" }, h("button", { type: "button", onclick: () => d.close() }, action ? "Cancel" : "Close"), go));
     const d = h("dialog", { class: wide ? "wide" : null, "aria-labelledby": name }, form);
-    let result;
+    let result, busy = false;
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
+      if (busy || !submit) return;
       clearErrors(form);
       foot.textContent = "";
       const empty = [...form.querySelectorAll("[required]")].find((e) => !e.value.trim());
@@ -117,14 +118,16 @@ export function pane({ title, body, action, submit, wide, map, danger }) {
         empty.focus();
         return;
       }
-      go.disabled = true;
+      busy = true;
+      form.setAttribute("aria-busy", "true");
       try {
         result = (await submit(values(form), form)) ?? true;
-        d.close();
+        if (result !== false) d.close(); // false: asked again, and not meant
       } catch (error) {
         showError(form, error, map);
       } finally {
-        go.disabled = false;
+        busy = false;
+        form.removeAttribute("aria-busy");
       }
     });
     d.addEventListener("close", () => { d.remove(); if (back?.isConnected) back.focus(); resolve(result); });

@@ -209,6 +209,15 @@ def test_api():
             seen += page["lines"]
             after = page.get("after")
         tap.equal(seen, lines(weir), "the whole log, page by page")
+        seen, before = [], ""
+        while before is not None:
+            page = own(weir, "GET", f"/weir/v1/audit?last=4{before}").json
+            tap.check(len(page["lines"]) <= 4, "as many as were asked for")
+            seen = page["lines"] + seen
+            before = f"&before={page['before']}" if "before" in page else None
+        tap.equal(seen, lines(weir), "the whole log, from its end")
+        tap.equal(own(weir, "GET", "/weir/v1/audit?last=3&tenant=acme").json["lines"],
+                  [x for x in lines(weir) if "acme" in (x["tenant"], x.get("subject"))][-3:], "the newest of a tenant")
         mine = own(weir, "GET", "/weir/v1/audit?tenant=acme").json["lines"]
         tap.equal(mine, [x for x in lines(weir) if "acme" in (x["tenant"], x.get("subject"))], "of a tenant")
         tap.equal(len([x for x in mine if x["operation"] == "CreateThing"]), 5, "its things")
@@ -245,6 +254,12 @@ def test_long():
         weir.process.wait_line("started: pid")
         access_key(weir)
         tap.equal(json.loads(verify(weir, 0, "--json"))["last"], count + 1, "the next line")
+        for last, before, want in ((1000, 20001, range(19001, 20001)), (3, 5, range(2, 5)), (3, 3, range(1, 3)), (1000, 7777, range(6777, 7777))):
+            page = own(weir, "GET", f"/weir/v1/audit?last={last}&before={before}").json
+            tap.equal([x["seq"] for x in page["lines"]], list(want), f"{last} before {before}")
+            tap.equal(page.get("before"), want[0] if want[0] > 1 else None, "older ones")
+        page = own(weir, "GET", "/weir/v1/audit?last=500&before=20001&tenant=beta").json
+        tap.equal([x["seq"] for x in page["lines"]], list(range(3, 20001, 3))[-500:], "of a tenant, far back")
 
 
 def test_no_disk():

@@ -104,6 +104,9 @@ def test_features():
                                     ("iot.topic_prefix", 7, 400), ("iot.key_escrow", "keep", 200),
                                     ("iot.key_escrow", "always", 400), ("iot.quota.things", 2, 200),
                                     ("iot.quota.things", -1, 400), ("iot.enforce_prefix", "yes", 400),
+                                    ("iot.aws_account", "123456789012", 200), ("iot.aws_account", "12345678901x", 400),
+                                    ("iot.aws_account", 123456789012, 400), ("iot.tenant_attribute", "TENANT_NAME", 200),
+                                    ("iot.tenant_attribute", "a b", 400),
                                     ("iot.colour", "red", 400), ("iot.default_policy", "a b", 400)):
             answer = feature(weir, "acme", name, value)
             tap.equal(answer.status, status, f"{name} {value}: {answer.text}")
@@ -116,7 +119,7 @@ def test_features():
         tap.equal(own(weir, "DELETE", "/weir/v1/tenants/acme/features/iot.quota.things").status, 200, "unset")
         tap.check("iot.quota.things" not in tenant(weir, "acme")["features"], "is not there")
         answer = own(weir, "PATCH", "/weir/v1/tenants/acme",
-                     {"features": {"iot.thing_prefix": "p-", "iot.key_escrow": None}})
+                     {"features": {"iot.thing_prefix": "p-", "iot.key_escrow": None, "iot.aws_account": None, "iot.tenant_attribute": None}})
         tap.equal(answer.json["features"], {"iot.topic_prefix": "plant/7/", "iot.thing_prefix": "p-",
                                             "iot.rule_prefix": "acme_", "iot.default_thing_type": "WeirDefault",
                                             "iot.default_policy": "WeirDefault"}, "several at once")

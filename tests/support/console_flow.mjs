@@ -154,7 +154,19 @@ const flows = {
     await choice.waitFor();
     await page.keyboard.press("Enter");
     same(await page.getByLabel("SELECT").inputValue(), "upper(", "completed");
+    // What keeps it from being saved stands at its field, and there the focus goes.
+    await page.getByLabel("Name *").fill("hot");
+    await page.getByLabel("SELECT").fill("");
+    await page.getByLabel("topic *", { exact: true }).fill("out/#");
+    await press(page, "Create");
+    const at = (name) => page.locator(`[data-field=${name}] > .error`);
+    await at("select").getByText("expected").waitFor();
+    await at("topic").first().getByText("wildcard").waitFor();
+    await until("the focus on what is wrong", () => page.evaluate(() => document.activeElement.getAttribute("aria-invalid") === "true"));
+    await shot("editor-refused");
+    await page.getByLabel("topic *", { exact: true }).fill("out/${topic(2)}");
     await page.getByLabel("SELECT").fill("*");
+    await until("the errors to go", async () => (await at("select").textContent()) + (await at("topic").first().textContent()) === "");
     await press(page, "Plain SQL");
     same(await page.getByLabel("AWS IoT SQL", { exact: false }).first().inputValue(), "SELECT * FROM 'site/+/temp' WHERE temperature > 30 AND door.open = true", "the same statement");
     await axe("editor");
@@ -170,13 +182,13 @@ const flows = {
     await main.getByRole("link", { name: "acme" }).click();
     await page.getByRole("heading", { level: 1, name: "acme" }).waitFor();
     for (const [feature, value] of [["AWS IoT Topic Prefix", "acme/"], ["AWS IoT Thing Prefix", "acme-"]]) {
-      await page.locator("section", { has: page.getByRole("heading", { name: "Settings" }) }).getByRole("button", { name: "Add", exact: true }).click();
+      await press(main, "Add");
       await pane().getByLabel("Select Feature").selectOption({ label: feature });
       await pane().getByLabel("Value").fill(value);
       await press(pane(), "Add");
       await main.getByText(feature, { exact: true }).waitFor();
     }
-    await page.locator("section", { has: page.getByRole("heading", { name: "Settings" }) }).getByRole("button", { name: "Add", exact: true }).click();
+    await press(main, "Add");
     await pane().getByLabel("Select Feature").selectOption({ label: "Enable AWS IoT" });
     await press(pane(), "Add");
     await main.locator(".head .badge").filter({ hasText: "ENABLED" }).waitFor();

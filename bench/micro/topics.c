@@ -130,9 +130,8 @@ static void measure(uint64_t count)
     int64_t began = wr_mono_ns();
     struct wr_trie *t = wr_trie_new();
     for (uint64_t i = 0; i < count; i++) {
-        wr_trie_add(t, filter(text, i), (uint32_t)i);
+        (void)wr_trie_add(t, filter(text, i), (uint32_t)i);
     }
-    wr_trie_seal(t);
     double made_ms = (double)(wr_mono_ns() - began) / 1e6;
     size_t bytes = heap() - before;
     make_topics(count);

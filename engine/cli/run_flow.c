@@ -131,8 +131,8 @@ static void on_files(void *user, struct wr_rule_set *set)
 static void log_rules(const struct wr_daemon *d, const struct wr_rule_set *set, bool files)
 {
     static struct wr_log_limit limit;
-    size_t filters, of_files = wr_rule_set_count(wr_folder_rules(d->folder));
-    wr_rule_set_filters(set, &filters);
+    size_t of_files = wr_rule_set_count(wr_folder_rules(d->folder));
+    size_t filters = wr_rule_set_filter_count(set);
     if (files) {
         wr_log(WR_LOG_INFO, "rules",
                "rules from %s: %zu, topic filters: %zu, documents refused: %llu", d->rules_dir,

@@ -79,7 +79,7 @@ static wr_err open_twice(struct wr_daemon *d, struct wr_fault *fault)
 bool wr_daemon_filters(struct wr_daemon *d, uint32_t space, uint64_t *before,
                        const wr_str **filters, size_t *count)
 {
-    *filters = wr_rule_set_space_filters(wr_flow_rules(d->flow), space, count);
+    *filters = wr_rule_set_filters(wr_flow_rules(d->flow), space, count);
     uint64_t hash = *count + 1;
     for (size_t i = 0; i < *count; i++) {
         hash = wr_hash_bytes((*filters)[i].at, (*filters)[i].len, hash);

@@ -212,7 +212,7 @@ static void evaluate(struct wr_flow *f, struct wr_message *m, struct wr_rule_gro
     f->options.metrics->evaluated++;
     m->rule_set = set;
     wr_rule_set_lock(set); // a sink may have the rules replaced under us
-    group->locks++;
+    wr_rule_group_lock(group);
     if (WR_UNLIKELY(timed)) {
         evaluate_timed(f, m, set, group, began);
     } else {
@@ -223,7 +223,7 @@ static void evaluate(struct wr_flow *f, struct wr_message *m, struct wr_rule_gro
             wr_run_start(f, m, set, group, numbers ? numbers[k] : k, &spare);
         }
     }
-    group->locks--;
+    wr_rule_group_unlock(group);
     wr_rule_set_unlock(set);
 }
 
@@ -383,8 +383,7 @@ struct wr_flow *wr_flow_new(const struct wr_flow_options *options)
 // Where there are many filters there are many topics, of devices each with its own.
 static void fit_topic_cache(struct wr_flow *f, const struct wr_rule_set *set)
 {
-    size_t filters, sets = TOPIC_SETS_MIN;
-    wr_rule_set_filters(set, &filters);
+    size_t filters = wr_rule_set_filter_count(set), sets = TOPIC_SETS_MIN;
     while (sets < 2 * filters && sets < TOPIC_SETS_MAX) {
         sets *= 2;
     }

@@ -114,7 +114,7 @@ static bool restore_rule(struct wr_run *r, const struct wr_entry *e)
     struct wr_flow *f = r->flow;
     struct wr_arena *arena = &r->message->arena;
     struct wr_rule_set *set = f->rules;
-    const struct wr_rule *now = set ? wr_rule_set_find(set, e->rule) : NULL;
+    struct wr_rule *now = set ? wr_rule_set_find(set, e->rule) : NULL;
     struct wr_rule *rule = wr_arena_alloc(arena, sizeof *rule);
     size_t count = e->action_count;
     struct wr_rule_action *actions = wr_arena_alloc(arena, (count + 1) * sizeof *actions);
@@ -136,6 +136,7 @@ static bool restore_rule(struct wr_run *r, const struct wr_entry *e)
     r->rule = rule;
     if (now) {
         r->rule_set = set;
+        r->now = now;
         r->group = wr_rule_set_basic_ingest(set, e->rule); // NULL when it is disabled now
     }
     if (!r->group) {

@@ -22,7 +22,10 @@ void wr_run_retain(struct wr_run *r)
         wr_rule_set_lock(r->rule_set);
     }
     if (r->group) {
-        r->group->locks++;
+        wr_rule_group_lock(r->group);
+    }
+    if (r->now) {
+        wr_rule_lock(r->now);
     }
     r->live_before = NULL;
     r->live_next = f->live;
@@ -48,8 +51,9 @@ void wr_run_end(struct wr_run *r)
         r->live_next->live_before = r->live_before;
     }
     if (r->group) {
-        r->group->locks--;
+        wr_rule_group_unlock(r->group);
     }
+    wr_rule_unlock(r->now);
     wr_rule_set_unlock(r->rule_set);
     wr_flow_release(f, r->message);
 }

@@ -65,6 +65,7 @@ struct wr_run {
     struct wr_rule *rule;
     struct wr_rule_set *rule_set;
     struct wr_rule_group *group;
+    struct wr_rule *now; // restored: its rule as it was when it was restored, or NULL
     enum wr_run_stage stage;
     bool retained;        // holds locks and is in the flow's list
     bool holds_ack;       // the message may not be acknowledged because of it

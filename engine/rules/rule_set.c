@@ -1,46 +1,89 @@
-// The rule set: names, filters, the trie, and the groups interned by content.
+// The rule set: rules by number and by name, filters in a trie for each space, edits.
 #include "engine/rules/rule_set.h"
 
 #include <stdlib.h>
 
-#include "engine/rules/trie.h"
-#include "sql/base/hash.h"
+#include "engine/rules/rule_set_parts.h"
+#include "sql/topic.h"
 
 #include "sql/base/banned.h"
 
-#define BUCKETS_MIN 1024 // of the group table
-
-// What one source's messages meet.
-struct space {
-    struct wr_trie *trie;
-    wr_str *filters;
-    size_t filter_count;
-    uint32_t *by_plain; // numbers of the rules, by plain name; NULL in space 0
-    size_t rule_count;
-};
-
-struct wr_rule_set {
-    uint32_t locks;
-    uint64_t epoch;
-    struct wr_rule **rules; // sorted by name, so that their numbers do not depend on files
-    size_t count;
-    wr_str *filters;
-    bool *complained; // by filter
-    size_t filter_count;
-    struct space *spaces;
-    size_t space_count;            // at least 1
-    struct wr_readers *readers;    // what the groups' plans share
-    struct wr_rule_group **groups; // buckets, a power of two
-    size_t bucket_count, group_count, group_max;
-};
-
 static uint64_t last_epoch; // of the loop's thread; 0 is no epoch
 
-static int rule_order(const void *a, const void *b)
+void wr_rule_set_new_epoch(struct wr_rule_set *s)
 {
-    const struct wr_rule *const *x = a, *const *y = b;
-    return wr_str_cmp((*x)->name, (*y)->name);
+    s->head.epoch_ = ++last_epoch;
 }
+
+// ---- order of names
+
+// The first place whose rule's name is not before `name`.
+static size_t place_of(const struct wr_rule_set *s, wr_str name)
+{
+    size_t low = 0, high = s->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (wr_str_cmp(s->slots[s->order[middle]].rule->name, name) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static bool is_at(const struct wr_rule_set *s, size_t place, wr_str name)
+{
+    return place < s->count && wr_str_eq(s->slots[s->order[place]].rule->name, name);
+}
+
+static uint32_t number_of(const struct wr_rule_set *s, wr_str name)
+{
+    size_t place = place_of(s, name);
+    return is_at(s, place, name) ? s->order[place] : UINT32_MAX;
+}
+
+// By plain name, then by name.
+static size_t plain_place(const struct wr_rule_set *s, const struct wr_rule_space *space,
+                          wr_str plain, wr_str name)
+{
+    size_t low = 0, high = space->plain_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct wr_rule *r = s->slots[space->by_plain[middle]].rule;
+        int order = wr_str_cmp(r->plain, plain);
+        if (order < 0 || (order == 0 && wr_str_cmp(r->name, name) < 0)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static void plain_add(struct wr_rule_set *s, struct wr_rule_space *space, uint32_t number)
+{
+    const struct wr_rule *r = s->slots[number].rule;
+    if (space->plain_count == space->plain_cap) {
+        space->plain_cap = space->plain_cap ? 2 * space->plain_cap : 16;
+        space->by_plain = wr_realloc(space->by_plain, space->plain_cap * sizeof *space->by_plain);
+    }
+    size_t at = plain_place(s, space, r->plain, r->name);
+    memmove(&space->by_plain[at + 1], &space->by_plain[at],
+            (space->plain_count++ - at) * sizeof *space->by_plain);
+    space->by_plain[at] = number;
+}
+
+static void plain_remove(struct wr_rule_set *s, struct wr_rule_space *space, uint32_t number)
+{
+    const struct wr_rule *r = s->slots[number].rule;
+    size_t at = plain_place(s, space, r->plain, r->name);
+    wr_assert(at < space->plain_count && space->by_plain[at] == number);
+    memmove(&space->by_plain[at], &space->by_plain[at + 1],
+            (--space->plain_count - at) * sizeof *space->by_plain);
+}
+
+// ---- filters
 
 static int filter_order(const void *a, const void *b)
 {
@@ -48,162 +91,390 @@ static int filter_order(const void *a, const void *b)
     return wr_str_cmp(*x, *y);
 }
 
-// Sorted, each once; of all spaces with UINT32_MAX.
-static wr_str *collect_filters(const struct wr_rule_set *s, uint32_t space, size_t *count)
+static bool listens(const struct wr_rule *r)
 {
-    wr_str *filters = wr_alloc((s->count + 1) * sizeof *filters);
-    size_t n = 0;
-    for (size_t i = 0; i < s->count; i++) {
-        const struct wr_rule *r = s->rules[i];
-        if (r->enabled && r->filter.len && (space == UINT32_MAX || r->owner.space == space)) {
-            filters[n++] = r->filter;
+    return r->enabled && r->filter.len;
+}
+
+static struct wr_rule_space *space_of(struct wr_rule_set *s, const struct wr_rule *r)
+{
+    size_t count = (size_t)r->owner.space + 1;
+    if (count > s->space_count) {
+        s->spaces = wr_realloc(s->spaces, count * sizeof *s->spaces);
+        for (; s->space_count < count; s->space_count++) {
+            s->spaces[s->space_count] = (struct wr_rule_space){.trie = wr_trie_new()};
         }
     }
-    if (n) {
-        qsort(filters, n, sizeof *filters, filter_order);
+    return &s->spaces[r->owner.space];
+}
+
+// Where the filter is in the list, or would be.
+static size_t filter_place(const struct wr_rule_space *space, size_t count, wr_str filter)
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (wr_str_cmp(space->filters[middle], filter) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
     }
-    *count = 0;
+    return low;
+}
+
+// The list, if there is one, as the trie has changed: its bytes are those of some rule.
+static void list_filter(struct wr_rule_space *space, wr_str filter, bool first)
+{
+    size_t count = wr_trie_filters(space->trie) - first;
+    if (!space->filters || !first) {
+        return;
+    }
+    if (count == space->filter_cap) {
+        space->filter_cap = 2 * (count + 8);
+        space->filters = wr_realloc(space->filters, space->filter_cap * sizeof *space->filters);
+    }
+    size_t at = filter_place(space, count, filter);
+    memmove(&space->filters[at + 1], &space->filters[at], (count - at) * sizeof *space->filters);
+    space->filters[at] = filter;
+}
+
+static void unlist_filter(const struct wr_rule_set *s, struct wr_rule_space *space, wr_str filter,
+                          bool last)
+{
+    size_t count = wr_trie_filters(space->trie) + last;
+    if (!space->filters) {
+        return;
+    }
+    size_t at = filter_place(space, count, filter);
+    if (last) {
+        memmove(&space->filters[at], &space->filters[at + 1],
+                (count - at - 1) * sizeof *space->filters);
+        return;
+    }
+    const uint32_t *ids;
+    wr_assert(wr_trie_find(space->trie, filter, &ids) > 0);
+    space->filters[at] = s->slots[ids[0]].rule->filter; // the one that goes has lent its own
+}
+
+// Rule `number` comes into the tables of its space.
+static void enter(struct wr_rule_set *s, uint32_t number)
+{
+    const struct wr_rule *r = s->slots[number].rule;
+    struct wr_rule_space *space = space_of(s, r);
+    if (listens(r)) {
+        bool first = wr_trie_add(space->trie, r->filter, number);
+        list_filter(space, r->filter, first);
+        s->filters_epoch += first;
+    }
+    if (r->enabled && r->owner.space) {
+        plain_add(s, space, number);
+    }
+}
+
+static void go(struct wr_rule_set *s, uint32_t number)
+{
+    const struct wr_rule *r = s->slots[number].rule;
+    struct wr_rule_space *space = space_of(s, r);
+    if (listens(r)) {
+        bool last = wr_trie_remove(space->trie, r->filter, number);
+        unlist_filter(s, space, r->filter, last);
+        s->filters_epoch += last;
+    }
+    if (r->enabled && r->owner.space) {
+        plain_remove(s, space, number);
+    }
+}
+
+size_t wr_rule_set_filter_count(const struct wr_rule_set *s)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < s->space_count; i++) {
+        count += wr_trie_filters(s->spaces[i].trie);
+    }
+    return count;
+}
+
+const wr_str *wr_rule_set_filters(struct wr_rule_set *s, uint32_t number, size_t *count)
+{
+    static const wr_str none;
+    *count = number < s->space_count ? wr_trie_filters(s->spaces[number].trie) : 0;
+    if (*count == 0) {
+        return &none;
+    }
+    struct wr_rule_space *space = &s->spaces[number];
+    if (space->filters) {
+        return space->filters;
+    }
+    wr_str *all = wr_alloc((s->count + 1) * sizeof *all);
+    size_t n = 0, kept = 0;
+    for (size_t i = 0; i < s->slot_count; i++) {
+        const struct wr_rule *r = s->slots[i].rule;
+        if (r && listens(r) && r->owner.space == number) {
+            all[n++] = r->filter;
+        }
+    }
+    qsort(all, n, sizeof *all, filter_order);
     for (size_t i = 0; i < n; i++) {
-        if (i == 0 || !wr_str_eq(filters[i], filters[*count - 1])) {
-            filters[(*count)++] = filters[i];
+        if (kept == 0 || !wr_str_eq(all[kept - 1], all[i])) {
+            all[kept++] = all[i];
         }
     }
-    return filters;
+    wr_assert(kept == *count);
+    space->filter_cap = s->count + 1;
+    space->filters = all;
+    return all;
 }
 
-// Insertion keeps it sorted: spaces other than 0 are a tenant's own, with a tenant's rules.
-static void add_by_plain(const struct wr_rule_set *s, struct space *space, uint32_t number)
+uint64_t wr_rule_set_filters_epoch(const struct wr_rule_set *s)
 {
-    size_t at = space->rule_count++;
-    wr_str plain = s->rules[number]->plain;
-    while (at > 0 && wr_str_cmp(s->rules[space->by_plain[at - 1]]->plain, plain) > 0) {
-        space->by_plain[at] = space->by_plain[at - 1];
-        at--;
-    }
-    space->by_plain[at] = number;
+    return s->filters_epoch;
 }
 
-static void make_spaces(struct wr_rule_set *s)
+bool wr_rule_set_first_complaint(struct wr_rule_set *s, wr_str filter)
 {
-    s->space_count = 1;
-    for (size_t i = 0; i < s->count; i++) {
-        size_t space = s->rules[i]->owner.space;
-        s->space_count = space >= s->space_count ? space + 1 : s->space_count;
-    }
-    s->spaces = wr_zalloc(s->space_count * sizeof *s->spaces);
-    for (uint32_t k = 0; k < s->space_count; k++) {
-        struct space *space = &s->spaces[k];
-        space->trie = wr_trie_new();
-        space->filters = collect_filters(s, k, &space->filter_count);
-        space->by_plain = k ? wr_alloc((s->count + 1) * sizeof *space->by_plain) : NULL;
-    }
-    for (uint32_t i = 0; i < s->count; i++) {
-        const struct wr_rule *r = s->rules[i];
-        struct space *space = &s->spaces[r->owner.space];
-        if (r->enabled && r->filter.len) {
-            wr_trie_add(space->trie, r->filter, i);
-        }
-        if (r->enabled && space->by_plain) {
-            add_by_plain(s, space, i);
+    bool there = false, said = false;
+    for (size_t k = 0; k < s->space_count; k++) {
+        const uint32_t *ids;
+        size_t count = wr_trie_find(s->spaces[k].trie, filter, &ids);
+        there |= count > 0;
+        for (size_t i = 0; i < count; i++) {
+            said |= s->complained[ids[i]];
+            s->complained[ids[i]] = true;
         }
     }
-    for (uint32_t k = 0; k < s->space_count; k++) {
-        wr_trie_seal(s->spaces[k].trie);
-    }
+    return there && !said;
+}
+
+// ---- life
+
+static int rule_order(const void *a, const void *b)
+{
+    const struct wr_rule *const *x = a, *const *y = b;
+    return wr_str_cmp((*x)->name, (*y)->name);
 }
 
 struct wr_rule_set *wr_rule_set_new(struct wr_rule *const *rules, size_t count)
 {
     struct wr_rule_set *s = wr_zalloc(sizeof *s);
-    s->locks = 1;
-    s->epoch = ++last_epoch;
-    s->count = count;
-    s->rules = wr_alloc((count + 1) * sizeof(struct wr_rule *));
+    s->head.locks_ = 1;
+    wr_rule_set_new_epoch(s);
+    s->filters_epoch = s->head.epoch_ << 32; // edits count up from there
+    s->spaces = wr_alloc(sizeof *s->spaces);
+    s->spaces[0] = (struct wr_rule_space){.trie = wr_trie_new()};
+    s->space_count = 1;
+    s->count = s->slot_count = s->slot_cap = count;
+    s->in_order = true; // so that numbers do not depend on files
+    struct wr_rule **sorted = wr_alloc((count + 1) * sizeof(struct wr_rule *));
     for (size_t i = 0; i < count; i++) {
-        s->rules[i] = rules[i];
+        sorted[i] = rules[i];
         wr_rule_lock(rules[i]);
     }
     if (count) {
-        qsort(s->rules, count, sizeof(struct wr_rule *), rule_order);
+        qsort(sorted, count, sizeof(struct wr_rule *), rule_order);
     }
-    s->filters = collect_filters(s, UINT32_MAX, &s->filter_count);
-    s->complained = wr_zalloc((s->filter_count + 1) * sizeof *s->complained);
-    make_spaces(s);
-    s->readers = wr_readers_new();
-    s->bucket_count = BUCKETS_MIN;
-    while (s->bucket_count < count) {
-        s->bucket_count *= 2;
+    s->slots = wr_zalloc((count + 1) * sizeof *s->slots);
+    s->complained = wr_zalloc((count + 1) * sizeof *s->complained);
+    s->order = wr_alloc((count + 1) * sizeof *s->order);
+    for (uint32_t i = 0; i < count; i++) {
+        s->slots[i].rule = sorted[i];
+        s->order[i] = i;
+        enter(s, i);
     }
-    s->groups = wr_zalloc(s->bucket_count * sizeof(struct wr_rule_group *));
-    s->group_max = WR_GROUPS_MAX + 2 * count;
+    free(sorted);
+    wr_rule_groups_init(s);
     return s;
 }
 
-void wr_rule_set_lock(struct wr_rule_set *s)
+void wr_rule_set_free_(struct wr_rule_set *s)
 {
-    s->locks++;
-}
-
-static void group_settle(struct wr_rule_group *g)
-{
-    for (size_t i = 0; g->indexed && i < g->count; i++) {
-        struct wr_rule_counters *c = g->rules[i]->counters;
-        uint64_t left_out = g->indexed - g->nominated[i];
-        c->topic_match += left_out;
-        c->no_match += left_out;
-        c->left_out += left_out;
-        g->nominated[i] = 0;
-    }
-    g->indexed = 0;
-}
-
-void wr_rule_set_settle(struct wr_rule_set *s)
-{
-    for (size_t i = 0; i < s->bucket_count; i++) {
-        for (struct wr_rule_group *g = s->groups[i]; g; g = g->next_) {
-            group_settle(g);
-        }
-    }
-}
-
-static void group_free(struct wr_rule_group *g)
-{
-    group_settle(g);
-    wr_index_free(g->index);
-    free(g->nominated);
-    wr_plan_free(g->plan);
-    free(g);
-}
-
-void wr_rule_set_unlock(struct wr_rule_set *s)
-{
-    if (!s || --s->locks > 0) {
-        return;
-    }
-    for (size_t i = 0; i < s->bucket_count; i++) {
-        while (s->groups[i]) {
-            struct wr_rule_group *g = s->groups[i];
-            wr_dassert(g->locks == 0);
-            s->groups[i] = g->next_;
-            group_free(g);
-        }
-    }
-    free(s->groups);
-    wr_readers_free(s->readers);
+    wr_rule_groups_release(s);
     for (size_t k = 0; k < s->space_count; k++) {
         wr_trie_free(s->spaces[k].trie);
         free(s->spaces[k].filters);
         free(s->spaces[k].by_plain);
     }
     free(s->spaces);
-    for (size_t i = 0; i < s->count; i++) {
-        wr_rule_unlock(s->rules[i]);
+    for (size_t i = 0; i < s->slot_count; i++) {
+        wr_rule_unlock(s->slots[i].rule);
     }
-    free(s->rules);
-    free(s->filters);
+    for (size_t i = 0; s->changes && i < WR_CHANGES_KEPT; i++) {
+        free((void *)(uintptr_t)s->changes[i].filter.at);
+    }
+    free(s->changes);
+    free(s->slots);
     free(s->complained);
+    free(s->free);
+    free(s->order);
+    free(s->scratch);
     free(s);
 }
+
+// ---- edits
+
+// From here on topics of this rule's filter may lead elsewhere.
+static void note_change(struct wr_rule_set *s, const struct wr_rule *r)
+{
+    if (!listens(r)) {
+        return;
+    }
+    uint64_t before = s->head.epoch_;
+    wr_rule_set_new_epoch(s);
+    if (!s->changes) {
+        s->changes = wr_zalloc(WR_CHANGES_KEPT * sizeof *s->changes);
+    }
+    struct wr_rule_change *c = &s->changes[s->change_count++ % WR_CHANGES_KEPT];
+    free((void *)(uintptr_t)c->filter.at);
+    *c = (struct wr_rule_change){.before = before,
+                                 .epoch = s->head.epoch_,
+                                 .space = r->owner.space,
+                                 .filter = {wr_strdup(r->filter), r->filter.len}};
+}
+
+const struct wr_rule_change *wr_rule_set_change(const struct wr_rule_set *s, uint64_t epoch)
+{
+    for (size_t i = 0; i < WR_CHANGES_KEPT && i < s->change_count; i++) {
+        const struct wr_rule_change *c = &s->changes[(s->change_count - 1 - i) % WR_CHANGES_KEPT];
+        if (c->before == epoch) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+static uint32_t number_take(struct wr_rule_set *s)
+{
+    if (s->free_count) {
+        return s->free[--s->free_count];
+    }
+    wr_assert(s->slot_count < UINT32_MAX);
+    if (s->slot_count == s->slot_cap) {
+        size_t cap = 2 * (s->slot_cap + 8);
+        // The seats of a rule point to its slot.
+        struct wr_rule_slot *slots = wr_zalloc(cap * sizeof *slots);
+        for (size_t i = 0; i < s->slot_count; i++) {
+            slots[i] = s->slots[i];
+            if (slots[i].seats) {
+                slots[i].seats->at = &slots[i].seats;
+            }
+        }
+        free(s->slots);
+        s->slots = slots;
+        s->complained = wr_realloc(s->complained, cap * sizeof *s->complained);
+        s->order = wr_realloc(s->order, cap * sizeof *s->order);
+        s->free = wr_realloc(s->free, cap * sizeof *s->free);
+        s->slot_cap = cap;
+    }
+    return (uint32_t)s->slot_count++;
+}
+
+static void number_give(struct wr_rule_set *s, uint32_t number)
+{
+    if (!s->free) {
+        s->free = wr_alloc((s->slot_cap + 1) * sizeof *s->free);
+    }
+    s->slots[number] = (struct wr_rule_slot){0};
+    s->free[s->free_count++] = number;
+}
+
+// Whether the tables look the same with `new` in place of `old`.
+static bool same_place(const struct wr_rule *old, const struct wr_rule *new)
+{
+    return old->owner.space == new->owner.space &&
+           old->enabled == new->enabled &&wr_str_eq(old->filter, new->filter) &&
+           wr_str_eq(old->plain, new->plain);
+}
+
+static void replace(struct wr_rule_set *s, uint32_t number, struct wr_rule *new)
+{
+    struct wr_rule *old = s->slots[number].rule;
+    wr_rule_groups_retire(s, number);
+    note_change(s, old);
+    if (same_place(old, new)) {
+        struct wr_rule_space *space = space_of(s, new);
+        s->slots[number].rule = new;
+        if (listens(new) && space->filters) { // whose bytes may be the old one's
+            size_t count = wr_trie_filters(space->trie);
+            space->filters[filter_place(space, count, new->filter)] = new->filter;
+        }
+    } else {
+        go(s, number);
+        s->slots[number].rule = new;
+        s->complained[number] = false;
+        enter(s, number);
+        note_change(s, new);
+    }
+    wr_rule_unlock(old);
+}
+
+void wr_rule_set_put(struct wr_rule_set *s, struct wr_rule *r)
+{
+    size_t place = place_of(s, r->name);
+    wr_rule_lock(r);
+    if (is_at(s, place, r->name)) {
+        replace(s, s->order[place], r);
+        return;
+    }
+    uint32_t number = number_take(s);
+    s->slots[number] = (struct wr_rule_slot){.rule = r};
+    s->complained[number] = false;
+    memmove(&s->order[place + 1], &s->order[place], (s->count - place) * sizeof *s->order);
+    s->order[place] = number;
+    s->in_order &= place == s->count && number == s->count;
+    s->count++;
+    enter(s, number);
+    note_change(s, r);
+}
+
+bool wr_rule_set_remove(struct wr_rule_set *s, wr_str name)
+{
+    size_t place = place_of(s, name);
+    if (!is_at(s, place, name)) {
+        return false;
+    }
+    uint32_t number = s->order[place];
+    struct wr_rule *r = s->slots[number].rule;
+    wr_rule_groups_retire(s, number);
+    note_change(s, r);
+    go(s, number);
+    s->count--;
+    memmove(&s->order[place], &s->order[place + 1], (s->count - place) * sizeof *s->order);
+    number_give(s, number);
+    wr_rule_unlock(r);
+    return true;
+}
+
+size_t wr_rule_set_become(struct wr_rule_set *s, struct wr_rule *const *rules, size_t count)
+{
+    size_t edits = 0, gone = 0;
+    bool *stays = wr_zalloc(s->slot_count + 1);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t number = number_of(s, rules[i]->name);
+        if (number != UINT32_MAX) {
+            stays[number] = true;
+        }
+    }
+    struct wr_rule **leaving = wr_alloc((s->count + 1) * sizeof(struct wr_rule *));
+    for (size_t i = 0; i < s->slot_count; i++) {
+        if (s->slots[i].rule && !stays[i]) {
+            leaving[gone++] = s->slots[i].rule;
+        }
+    }
+    for (size_t i = 0; i < gone; i++) {
+        edits += wr_rule_set_remove(s, leaving[i]->name);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (wr_rule_set_find(s, rules[i]->name) != rules[i]) {
+            wr_rule_set_put(s, rules[i]);
+            edits++;
+        }
+    }
+    free(leaving);
+    free(stays);
+    return edits;
+}
+
+// ---- asking
 
 size_t wr_rule_set_count(const struct wr_rule_set *s)
 {
@@ -212,123 +483,13 @@ size_t wr_rule_set_count(const struct wr_rule_set *s)
 
 struct wr_rule *wr_rule_set_at(const struct wr_rule_set *s, size_t index)
 {
-    return s->rules[index];
-}
-
-static size_t number_of(const struct wr_rule_set *s, wr_str name)
-{
-    size_t low = 0, high = s->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = wr_str_cmp(s->rules[middle]->name, name);
-        if (order == 0) {
-            return middle;
-        }
-        if (order < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return SIZE_MAX;
+    return s->slots[s->order[index]].rule;
 }
 
 struct wr_rule *wr_rule_set_find(const struct wr_rule_set *s, wr_str name)
 {
-    size_t i = number_of(s, name);
-    return i == SIZE_MAX ? NULL : s->rules[i];
-}
-
-uint64_t wr_rule_set_epoch(const struct wr_rule_set *s)
-{
-    return s->epoch;
-}
-
-const wr_str *wr_rule_set_filters(const struct wr_rule_set *s, size_t *count)
-{
-    *count = s->filter_count;
-    return s->filters;
-}
-
-const wr_str *wr_rule_set_space_filters(const struct wr_rule_set *s, uint32_t space, size_t *count)
-{
-    static const wr_str none;
-    *count = space < s->space_count ? s->spaces[space].filter_count : 0;
-    return space < s->space_count ? s->spaces[space].filters : &none;
-}
-
-bool wr_rule_set_first_complaint(struct wr_rule_set *s, wr_str filter)
-{
-    wr_str *at = s->filter_count ? bsearch(&filter, s->filters, s->filter_count, sizeof *s->filters,
-                                           filter_order)
-                                 : NULL;
-    if (!at || s->complained[at - s->filters]) {
-        return false;
-    }
-    s->complained[at - s->filters] = true;
-    return true;
-}
-
-// Forgets the groups nobody uses; cached answers that name them become void with the epoch.
-static void groups_sweep(struct wr_rule_set *s)
-{
-    s->epoch = ++last_epoch;
-    for (size_t i = 0; i < s->bucket_count; i++) {
-        struct wr_rule_group **at = &s->groups[i];
-        while (*at) {
-            struct wr_rule_group *g = *at;
-            if (g->locks) {
-                at = &g->next_;
-                continue;
-            }
-            *at = g->next_;
-            group_free(g);
-            s->group_count--;
-        }
-    }
-}
-
-// One allocation: the group, its rules, the programs for its plan, its identity.
-static struct wr_rule_group *group_new(struct wr_rule_set *s, const uint32_t *ids, size_t count)
-{
-    size_t pointers = 2 * count * sizeof(void *);
-    struct wr_rule_group *g = wr_zalloc(sizeof *g + pointers + count * sizeof *ids);
-    struct wr_rule **rules = (void *)(g + 1);
-    const struct wr_program **programs = (void *)(rules + count);
-    uint32_t *own = (void *)(programs + count);
-    for (size_t i = 0; i < count; i++) {
-        rules[i] = s->rules[ids[i]];
-        programs[i] = rules[i]->program;
-        own[i] = ids[i];
-    }
-    g->count = count;
-    g->rules = rules;
-    g->ids_ = own;
-    g->plan = wr_plan_new_in(s->readers, programs, count);
-    g->index = wr_index_new(g->plan);
-    g->nominated = g->index ? wr_zalloc(count * sizeof *g->nominated) : NULL;
-    return g;
-}
-
-static struct wr_rule_group *intern(struct wr_rule_set *s, const uint32_t *ids, size_t count)
-{
-    uint64_t hash = wr_hash_bytes(ids, count * sizeof *ids, wr_hash_seed);
-    struct wr_rule_group *g = s->groups[hash & (s->bucket_count - 1)];
-    for (; g; g = g->next_) {
-        if (g->hash_ == hash && g->count == count &&
-            memcmp(g->ids_, ids, count * sizeof *ids) == 0) {
-            return g;
-        }
-    }
-    if (s->group_count >= s->group_max) {
-        groups_sweep(s);
-    }
-    g = group_new(s, ids, count);
-    g->hash_ = hash;
-    g->next_ = s->groups[hash & (s->bucket_count - 1)];
-    s->groups[hash & (s->bucket_count - 1)] = g;
-    s->group_count++;
-    return g;
+    uint32_t number = number_of(s, name);
+    return number == UINT32_MAX ? NULL : s->slots[number].rule;
 }
 
 struct wr_rule_group *wr_rule_set_topic_in(struct wr_rule_set *s, uint32_t space, wr_str topic)
@@ -338,7 +499,7 @@ struct wr_rule_group *wr_rule_set_topic_in(struct wr_rule_set *s, uint32_t space
     }
     const uint32_t *ids;
     size_t count = wr_trie_match(s->spaces[space].trie, topic, &ids);
-    return count ? intern(s, ids, count) : NULL;
+    return count ? wr_rule_groups_intern(s, ids, count) : NULL;
 }
 
 struct wr_rule_group *wr_rule_set_topic(struct wr_rule_set *s, wr_str topic)
@@ -348,12 +509,17 @@ struct wr_rule_group *wr_rule_set_topic(struct wr_rule_set *s, wr_str topic)
 
 struct wr_rule_group *wr_rule_set_basic_ingest(struct wr_rule_set *s, wr_str name)
 {
-    size_t i = number_of(s, name);
-    if (i == SIZE_MAX || !s->rules[i]->enabled) {
+    uint32_t number = number_of(s, name);
+    if (number == UINT32_MAX || !s->slots[number].rule->enabled) {
         return NULL;
     }
-    uint32_t id = (uint32_t)i;
-    return intern(s, &id, 1);
+    return wr_rule_groups_intern(s, &number, 1);
+}
+
+static int number_order(const void *a, const void *b)
+{
+    const uint32_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
 }
 
 struct wr_rule_group *wr_rule_set_basic_ingest_in(struct wr_rule_set *s, uint32_t space,
@@ -362,19 +528,20 @@ struct wr_rule_group *wr_rule_set_basic_ingest_in(struct wr_rule_set *s, uint32_
     if (space == 0 || space >= s->space_count) {
         return space ? NULL : wr_rule_set_basic_ingest(s, name);
     }
-    const struct space *of = &s->spaces[space];
-    size_t low = 0, high = of->rule_count;
-    while (low < high) { // the first that is not before `name`
-        size_t middle = low + (high - low) / 2;
-        if (wr_str_cmp(s->rules[of->by_plain[middle]]->plain, name) < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    size_t end = low; // numbers of one name ascend: they were added in that order
-    while (end < of->rule_count && wr_str_eq(s->rules[of->by_plain[end]]->plain, name)) {
+    const struct wr_rule_space *of = &s->spaces[space];
+    size_t first = plain_place(s, of, name, (wr_str){0}), end = first;
+    while (end < of->plain_count && wr_str_eq(s->slots[of->by_plain[end]].rule->plain, name)) {
         end++;
     }
-    return end > low ? intern(s, &of->by_plain[low], end - low) : NULL;
+    size_t count = end - first;
+    if (count == 0) {
+        return NULL;
+    }
+    if (s->in_order || count == 1) {
+        return wr_rule_groups_intern(s, &of->by_plain[first], count);
+    }
+    s->scratch = wr_realloc(s->scratch, count * sizeof *s->scratch);
+    memcpy(s->scratch, &of->by_plain[first], count * sizeof *s->scratch);
+    qsort(s->scratch, count, sizeof *s->scratch, number_order);
+    return wr_rule_groups_intern(s, s->scratch, count);
 }

@@ -1,5 +1,7 @@
 // Topics seen lately and what they lead to: two places for each hash, so that many distinct topics
-// do not throw out a hot one at once. An entry of another epoch is a miss. Thread: loop.
+// do not throw out a hot one at once. It follows the edits of a rule set: one of a filter without
+// wildcards voids that topic; with wildcards each entry is compared with the filter when it is
+// asked for the next time. Another set voids all. Thread: loop.
 #ifndef WR_ENGINE_RULES_TOPIC_CACHE_H
 #define WR_ENGINE_RULES_TOPIC_CACHE_H
 

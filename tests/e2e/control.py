@@ -43,7 +43,7 @@ def client(weir, key=None, region=REGION, prefix="", service="iot", tls=None):
                         verify=tls.ca[0] if tls else None,
                         aws_access_key_id=key[0], aws_secret_access_key=key[1],
                         config=botocore.config.Config(retries={"max_attempts": 1}, parameter_validation=False,
-                                                      connect_timeout=5, read_timeout=20))
+                                                      connect_timeout=support.TIMEOUT, read_timeout=support.TIMEOUT))
 
 
 def refused(code, status, call, /, **arguments):
@@ -93,7 +93,7 @@ def awscli(weir, key, *arguments, region=REGION, fails=None):
     env = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "AWS_ACCESS_KEY_ID": key[0], "AWS_SECRET_ACCESS_KEY": key[1],
            "AWS_DEFAULT_REGION": region, "AWS_EC2_METADATA_DISABLED": "true", "AWS_MAX_ATTEMPTS": "1", "AWS_PAGER": ""}
     done = subprocess.run([AWS, "iot", *arguments, "--endpoint-url", f"http://127.0.0.1:{port(weir)}", "--output", "json"],
-                          capture_output=True, text=True, env=env, timeout=60)
+                          capture_output=True, text=True, env=env, timeout=support.TIMEOUT)
     if fails:
         tap.check(done.returncode != 0 and f"({fails})" in done.stderr, f"{fails}: {done.stdout}{done.stderr}")
         return None

@@ -4,9 +4,11 @@ import json
 import socket
 import threading
 
+import support
+
 
 class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path, timeout=10):
+    def __init__(self, path, timeout=support.TIMEOUT):
         super().__init__("localhost", timeout=timeout)
         self.path = path
 
@@ -35,7 +37,7 @@ class Answer:
 def ask(where, method, target, body=None, headers=None):
     """`where`: a port of the loopback address, or the path of a socket."""
     connection = UnixConnection(where) if isinstance(where, str) else \
-        http.client.HTTPConnection("127.0.0.1", where, timeout=10)
+        http.client.HTTPConnection("127.0.0.1", where, timeout=support.TIMEOUT)
     try:
         connection.request(method, target, body=body, headers=headers or {})
         return Answer(connection.getresponse())

@@ -48,7 +48,7 @@ class Folder:
 
 
 def openssl(folder, *arguments, text=None):
-    done = subprocess.run(["openssl", *arguments], cwd=folder, capture_output=True, text=True, timeout=60, input=text)
+    done = subprocess.run(["openssl", *arguments], cwd=folder, capture_output=True, text=True, timeout=support.TIMEOUT, input=text)
     if done.returncode:
         raise support.Failed(f"openssl {' '.join(arguments)}: {done.stderr}")
     return done.stdout

@@ -160,12 +160,15 @@ class PluginBroker(support.Broker):
         """Whether a device that subscribes to `topic_filter` gets what weir publishes to `topic`; None: it may not subscribe."""
         sub = self.device_sub(certificate, client, topic_filter, version=version)
         probe = self.subscriber(topic)
+        start = len(self.process.err_lines)
         self.publish(topic, "hello")
         wait_for(lambda: probe.lines, "weir's own copy")  # the broker has been through all subscribers
+        wait_for(lambda: any("Sending PUBACK to" in x for x in self.process.err_lines[start:]), "the broker's log")
+        sent = any(f"Sending PUBLISH to {client} " in x for x in self.process.err_lines[start:])
         try:
-            support.wait_for(lambda: sub.lines or not sub.alive(), "a message or a refusal", timeout=0.5)
+            support.wait_for(lambda: sub.lines or not sub.alive(), "a message or a refusal", timeout=None if sent else 3)
         except Failed:
-            pass
+            support.tap.check(not sent, "the message that the broker sent")
         refused = "denied" in sub.stderr.lower() or "not authori" in sub.stderr.lower()
         got = bool(sub.lines)
         sub.stop()

@@ -14,8 +14,10 @@ ports, a real mosquitto, waiting on conditions. Standard library only.
         support.main(globals())
 """
 import atexit
+import fcntl
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -28,8 +30,10 @@ import time
 import traceback
 
 HOST = "127.0.0.1"
-TIMEOUT = float(os.environ.get("WR_TEST_TIMEOUT", "30"))  # seconds; sanitizers may want more
-
+# Seconds. What is green does not wait for it, and a machine may be busy with other things for long.
+TIMEOUT = float(os.environ.get("WR_TEST_TIMEOUT", "90"))
+KEEP = os.environ.get("WR_TEST_KEEP")  # a folder: what a failed test leaves is moved there
+KEEP_BYTES = 64 << 20  # of one test; more would be a disk full of objects
 
 SOURCE = os.environ.get("WR_TEST_SOURCE", "mqtt")  # or libmosquitto; mqtt is the default
 
@@ -110,10 +114,14 @@ def shorten(value, limit=2000):
 
 def main(names, argv=None):
     """Run every test_… of `names` (a module's globals()) in order of definition and end the process.
-    Arguments that start with "test_" choose some."""
+    Arguments that start with "test_" choose some; "part=2/3" every third, from the second on: a file that
+    takes long is run in parts, at the same time."""
     argv = sys.argv[1:] if argv is None else argv
     chosen = [a for a in argv if a.startswith("test_")]
     tests = [(n, f) for n, f in names.items() if n.startswith("test_") and callable(f)]
+    for part in (a[len("part="):] for a in argv if a.startswith("part=")):
+        first, step = (int(x) for x in part.split("/"))
+        tests = tests[first - 1::step]
     tests = [(n, f) for n, f in tests if not chosen or n in chosen]
     print(f"1..{len(tests)}", flush=True)
     for name, test in tests:
@@ -127,10 +135,10 @@ def main(names, argv=None):
         except Failed as why:
             tap.not_ok(title, f"{name}: {why}")
             tap.note(place_of(why))
-            show_logs()
+            show_logs(name)
         except Exception:  # a broken test is a failed test, and the next one still runs
             tap.not_ok(title, f"{name}: {traceback.format_exc()}")
-            show_logs()
+            show_logs(name)
         finally:
             end_all()
         tap.note(f"{name}: {time.monotonic() - began:.1f} s")
@@ -196,11 +204,38 @@ def read_file(path, default=""):
         return default
 
 
+def _own_ports():
+    """Ports that the system gives to nobody by itself: below those of connections."""
+    try:
+        with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
+            low = int(f.read().split()[0])
+    except (OSError, ValueError):
+        low = 32768
+    return (10000, low) if low > 12000 else (61000, 65536)
+
+
+_port_locks = []  # open until this process ends
+
+
 def free_port():
-    """A port that was free a moment ago. Somebody else may take it: whoever listens tries again."""
-    with socket.socket() as s:
-        s.bind((HOST, 0))
-        return s.getsockname()[1]
+    """A port that nobody listens on, and that stays this process's: neither another test nor a connection of
+    the system takes it while a broker is away."""
+    folder = f"/tmp/wr-test-ports-{os.getuid()}"
+    os.makedirs(folder, exist_ok=True)
+    for _ in range(1000):
+        port = random.randrange(*_own_ports())
+        lock = open(os.path.join(folder, str(port)), "w", encoding="ascii")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with socket.socket() as s:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as who will listen there does it
+                s.bind((HOST, port))
+        except OSError:
+            lock.close()
+            continue
+        _port_locks.append(lock)
+        return port
+    raise Failed("found no free port")
 
 
 def can_connect(port, host=HOST):
@@ -359,13 +394,44 @@ def run(args, cwd=None, env=None, stdin=None, timeout=None):
     return done.returncode, done.stdout, done.stderr
 
 
-def show_logs(limit=25):
-    """The tail of what the processes of a failed test said."""
-    for p in _processes:
-        tap.note(f"--- {p.name} ({'alive' if p.alive() else p.popen.returncode})")
+def show_logs(test, limit=40, width=600):
+    """The tail of what the processes of a failed test said, and what it leaves in its folders."""
+    kept = os.path.join(KEEP, f"{os.path.basename(sys.argv[0])[:-3]}-{test}-{os.getpid()}") if KEEP else None
+    if kept:
+        os.makedirs(kept, exist_ok=True)
+    for i, p in enumerate(_processes):
+        tap.note(f"--- {p.name} {p.pid} ({'alive' if p.alive() else p.popen.returncode})")
         lines = [x for x in p.err_lines if "room=status" not in x]  # answers to the test's questions
         for line in lines[-limit:]:
-            tap.note("    " + line)
+            tap.note("    " + line[:width])
+        if kept:
+            write_file(os.path.join(kept, f"{i}-{p.name}.stdout"), p.stdout + "\n")
+            write_file(os.path.join(kept, f"{i}-{p.name}.stderr"), p.stderr + "\n")
+    if kept:
+        keep_folders(kept)
+
+
+def keep_folders(kept):
+    """Copies of the test's folders, as far as KEEP_BYTES go; a list of them as diagnostics."""
+    left, names, total = KEEP_BYTES, 0, 0
+    for folder in _folders:
+        for at, folders, files in os.walk(folder):
+            folders.sort()
+            for name in sorted(files):
+                path = os.path.join(at, name)
+                try:
+                    size = os.path.getsize(path)
+                    total, names = total + size, names + 1
+                    if names <= 40:
+                        tap.note(f"    {size:9} {os.path.relpath(path, os.path.dirname(folder))}")
+                    if size <= left and not os.path.islink(path) and os.path.isfile(path):
+                        left -= size
+                        to = os.path.join(kept, os.path.relpath(path, os.path.dirname(folder)))
+                        os.makedirs(os.path.dirname(to), exist_ok=True)
+                        shutil.copyfile(path, to)
+                except OSError:  # gone meanwhile, or not to be read
+                    pass
+    tap.note(f"--- {names} files, {total} bytes; logs and files are kept in {kept}")
 
 
 def end_all():

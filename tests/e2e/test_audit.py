@@ -243,7 +243,7 @@ def test_long():
                 f.write(line + b"\n")
         tap.equal(verify(weir, 0, path), f"{count} lines, the chain holds; last: {count}, SHA-256 {previous}\n", "verify")
         for after in (0, 1, 2, 99, 7777, 12345, 19998, 19999, 20000, 30000):
-            code, out, _ = weir.run("audit", "list", path, "--after", str(after), "--json", timeout=30)
+            code, out, _ = weir.run("audit", "list", path, "--after", str(after), "--json", timeout=support.TIMEOUT)
             seen = [json.loads(x)["seq"] for x in out.splitlines()]
             tap.equal((code, seen == list(range(after + 1, count + 1))), (0, True), f"after {after}: {seen[:3]}…")
         code, out, _ = weir.run("audit", "list", path, "--after", "19000", "--tenant", "beta", "--json")

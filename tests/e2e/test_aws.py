@@ -74,7 +74,7 @@ class Tool:
     def end(self):
         """End its input: it must close everything and end with 0."""
         self.process.popen.stdin.close()
-        tap.equal(self.process.wait(20), 0, "exit status of the tool")
+        tap.equal(self.process.wait(), 0, "exit status of the tool")
 
     @property
     def said(self):
@@ -302,9 +302,9 @@ def test_cancel_and_close():
         child = wait_for(lambda: support.children_of(tool.process.pid), "the process")
         tool.process.say('{"close":true}')
         tap.equal(tool.answer(second)["class"], "retry", "closed while waiting")
-        tap.equal(tool.process.wait(20), 0, "exit status")
+        tap.equal(tool.process.wait(), 0, "exit status")
         tap.check(not os.path.exists(f"/proc/{child[0]}"), "the process is left")
-        tap.check(time.monotonic() - began < 20, "it took its time")
+        tap.check(time.monotonic() - began < 55, "it took its time")
         # Requests that hang, one that cannot be sent, and one that waits for a role.
         stub.reset()
         stub.fail("hang", seconds=3, service="dynamodb", times=9)
@@ -315,7 +315,7 @@ def test_cancel_and_close():
         numbers.append(tool.start(endpoint="none"))
         tool.process.say('{"close":true}')
         tap.equal([tool.answer(n)["class"] for n in numbers][:3], ["retry"] * 3, "closed under way")
-        tap.equal(tool.process.wait(20), 0, "exit status")
+        tap.equal(tool.process.wait(), 0, "exit status")
         # At once, without a call.
         tool = Tool("--endpoint", stub.url, env=KEYS)
         tool.end()
@@ -379,18 +379,18 @@ def test_renewed_before_expiry():
         stub.session_seconds = 4
         tool = Tool("--endpoint", stub.url, env={"AWS_CONTAINER_CREDENTIALS_FULL_URI": stub.url + "/creds"})
         tap.equal(tool.call()["class"], "ok", "first")
-        wait_for(lambda: stub.given >= 2, "the renewal", timeout=10)
+        wait_for(lambda: stub.given >= 2, "the renewal")
         tap.equal(tool.call()["class"], "ok", "with the second")
         tap.equal(len({r["key_id"] for r in stub.seen("dynamodb")}), 2, "two keys")
         tap.equal([r["status"] for r in stub.seen("dynamodb")], [200, 200], "none was refused")
         # The provider is away: the old ones are used until their end, then requests come back as RETRY.
         stub.auth_token = "another"
-        wait_for(lambda: tool.state()["states"][0]["health"] == "failed", "the failure", timeout=10)
-        a = wait_for(lambda: (r := tool.call())["class"] == "refresh" and r, "the end of the old keys", timeout=15)
+        wait_for(lambda: tool.state()["states"][0]["health"] == "failed", "the failure")
+        a = wait_for(lambda: (r := tool.call())["class"] == "refresh" and r, "the end of the old keys")
         tap.equal(a["verdict"], "retry", "waits")
         tap.check("the container endpoint gave no credentials: status 403" in a["why"], a["why"])
         stub.auth_token = None
-        wait_for(lambda: tool.call()["class"] == "ok", "the return", timeout=15)
+        wait_for(lambda: tool.call()["class"] == "ok", "the return")
         tool.end()
         check_quiet(tool)
 
@@ -908,7 +908,7 @@ def test_process_leaves_something():
             began = time.monotonic()
             tool = Tool("--endpoint", stub.url, env={"AWS_CONFIG_FILE": os.path.join(home, "config")})
             tap.equal(tool.call()["class"], "ok", name)
-            tap.check(time.monotonic() - began < 20, f"{name}: it took its time")
+            tap.check(time.monotonic() - began < 45, f"{name}: it took its time")
             tool.end()
             pid = int(support.read_file(os.path.join(home, "pid")))
             if name == "child":

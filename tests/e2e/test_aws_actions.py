@@ -59,7 +59,7 @@ def test_stop():
         wait_for(lambda: len(stub.failures) == 1 and weir.totals()["messages"] == 20, "all messages", every=0.05)
         began = time.monotonic()
         weir.stop()
-        tap.check(time.monotonic() - began < 8, f"stopped after {time.monotonic() - began} s")
+        tap.check(time.monotonic() - began < 25, f"stopped after {time.monotonic() - began} s")
         stub.failures.clear()
         stub.reset()
         weir.start()

@@ -48,7 +48,7 @@ def everything(weir):
     text = said_everywhere(weir)
     port = re.search(r"metrics: http://127\.0\.0\.1:(\d+)/metrics", weir.log)
     if port:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port[1]}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port[1]}/metrics", timeout=support.TIMEOUT) as answer:
             text += answer.read()
     for words in (("dead", "list", "--json"), ("dead", "show", "--all", "--json"), ("run", "--check"), ("sinks",)):
         code, out, err = support.run([weir.process.popen.args[0], words[0], *(["-c", weir.config_file] if words[0] != "sinks" else []),

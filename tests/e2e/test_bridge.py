@@ -163,7 +163,7 @@ def bridge(weir, name="cloud"):
     return weir.totals()["brokers"][name]
 
 
-def wait_all(weir, count, timeout=60):
+def wait_all(weir, count, timeout=support.TIMEOUT):
     """Until so many messages came in and nothing is left of them."""
     return weir.wait_settled(count, timeout=max(timeout, support.TIMEOUT))
 

@@ -39,7 +39,7 @@ def message(error):
 
 def sql(weir, text, *values):
     """What no call does: a state that only AWS IoT itself sets."""
-    with sqlite3.connect(os.path.join(weir.state_dir, "registry.db"), timeout=20) as db:
+    with sqlite3.connect(os.path.join(weir.state_dir, "registry.db"), timeout=support.TIMEOUT) as db:
         return db.execute(text, values).fetchall()
 
 

@@ -27,7 +27,7 @@ def test_for_seconds():
     """--for ends by itself, with status 0 since every example rule delivered"""
     folder = support.temp_dir()
     args = demo("--for", "2")
-    code, out, err = run(args, env={"TMPDIR": folder}, timeout=60)
+    code, out, err = run(args, env={"TMPDIR": folder}, timeout=support.TIMEOUT)
     tap.equal(code, 0, "status; " + err + out[-1500:])
     tap.check("Every example rule delivered." in out, "the last line")
     for name in RULES:
@@ -45,7 +45,7 @@ def test_interrupt():
     process = Process(args, env={"TMPDIR": folder})
     process.wait_line("s  lambda", where="out")
     process.signal(signal.SIGINT)
-    tap.equal(process.wait(60), 0, "status; " + process.stderr)
+    tap.equal(process.wait(), 0, "status; " + process.stderr)
     tap.check("Every example rule delivered." in process.stdout, "the summary")
     tap.equal(leftovers(folder), [], "what is left")
 
@@ -65,7 +65,7 @@ def test_keep():
     """--keep keeps the results, and says where"""
     folder = support.temp_dir()
     args = demo("--for", "1", "--keep")
-    code, out, _ = run(args, env={"TMPDIR": folder}, timeout=60)
+    code, out, _ = run(args, env={"TMPDIR": folder}, timeout=support.TIMEOUT)
     tap.equal(code, 0, "status")
     kept = os.path.join(folder, os.listdir(folder)[0])
     tap.check(f"kept: {kept}" in out, "the line that names it")

@@ -47,7 +47,7 @@ def package(status=0, **values):
     given = {"thing": "dev1", "tenant": "acme", "region": "eu-west-1", "id": "ab" * 32, "endpoint": "127.0.0.1",
              "port": "8883", "prefix": "acme", "cert": PKI.path("device.pem"), "root": PKI.path("brokers.pem"), **values}
     done = subprocess.run([TOOL] + [f"{name}={value}" for name, value in given.items() if value is not None],
-                          capture_output=True, timeout=60)
+                          capture_output=True, timeout=support.TIMEOUT)
     tap.equal(done.returncode, status, f"status of package_tool: {done.stderr!r}")
     return done.stdout if status == 0 else done.stderr.decode()
 
@@ -70,12 +70,12 @@ def read(folder, name):
 
 def sums(folder):
     return subprocess.run(["sha256sum", "--strict", "-c", "MANIFEST.sha256"], cwd=folder, capture_output=True, text=True,
-                          timeout=20)
+                          timeout=support.TIMEOUT)
 
 
 def connect(folder, status, environment=None, shell="sh"):
     done = subprocess.run([shell, os.path.join(folder, "connect.sh")], cwd="/", capture_output=True, text=True,
-                          timeout=60, env={**CLEAN, **(environment or {})}, stdin=subprocess.DEVNULL)
+                          timeout=support.TIMEOUT, env={**CLEAN, **(environment or {})}, stdin=subprocess.DEVNULL)
     tap.equal(done.returncode, status, f"status of connect.sh, which said: {done.stdout}{done.stderr}")
     return done
 
@@ -112,7 +112,7 @@ def test_files():
 def test_unzip():
     path = support.write_file(os.path.join(support.temp_dir(), "p.zip"), package(key=PKI.path("device.key")))
     folder = support.temp_dir()
-    done = subprocess.run(["unzip", "-q", path], cwd=folder, capture_output=True, text=True, timeout=20)
+    done = subprocess.run(["unzip", "-q", path], cwd=folder, capture_output=True, text=True, timeout=support.TIMEOUT)
     tap.equal((done.returncode, done.stdout, done.stderr), (0, "", ""), "unzip")
     tap.equal(stat.S_IMODE(os.stat(os.path.join(folder, "dev1.private.key")).st_mode), 0o600, "the key's mode")
     tap.equal(stat.S_IMODE(os.stat(os.path.join(folder, "connect.sh")).st_mode) & 0o100, 0o100, "can be run")
@@ -136,7 +136,7 @@ def test_passphrase():
     tap.equal(openssl(folder, "pkey", "-in", "dev1.private.key", "-passin", "pass:open sesame", "-pubout"),
               openssl(folder, "x509", "-in", "dev1.cert.pem", "-noout", "-pubkey"), "the pass phrase opens it")
     wrong = subprocess.run(["openssl", "pkey", "-in", "dev1.private.key", "-passin", "pass:open", "-noout"], cwd=folder,
-                           capture_output=True, timeout=20)
+                           capture_output=True, timeout=support.TIMEOUT)
     tap.equal(wrong.returncode, 1, "another does not")
     tap.check("4 to 1024 bytes" in package(status=2, key=PKI.path("device.key"), passphrase="abc"), "too short")
 
@@ -154,10 +154,10 @@ def test_names():
                               endpoint="no.such.invalid"))
     tap.check({"_a_b_9.cert.pem", "_a_b_9.private.key"} <= set(os.listdir(folder)), "characters that every system takes")
     tap.equal(json.loads(read(folder, "config.json"))["thingName"], "-a:b_9", "the thing keeps its name")
-    tap.equal(subprocess.run(["sh", "-n", "connect.sh"], cwd=folder, timeout=10).returncode, 0, "still a script")
+    tap.equal(subprocess.run(["sh", "-n", "connect.sh"], cwd=folder, timeout=support.TIMEOUT).returncode, 0, "still a script")
     lines = read(folder, "connect.sh").split("\n")
     constant = next(line for line in lines if line.startswith("prefix="))
-    said = subprocess.run(["sh", "-c", constant + '\nprintf %s "$prefix"'], capture_output=True, text=True, timeout=10)
+    said = subprocess.run(["sh", "-c", constant + '\nprintf %s "$prefix"'], capture_output=True, text=True, timeout=support.TIMEOUT)
     tap.equal(said.stdout, "it's $(id) `id` \\ \"q\"", "one word, nothing run")
 
 
@@ -171,7 +171,7 @@ def test_connect():
         tap.check("No connection" not in done.stderr and "once more" not in done.stderr, "at the first try")
         connect(folder, 0, shell="bash")
         left = subprocess.run(["pgrep", "-f", f"mosquitto_sub .*-p {broker.port} "], capture_output=True, text=True,
-                              timeout=10)
+                              timeout=support.TIMEOUT)
         tap.equal(left.stdout, "", "no client is left")
         plain = unpacked(package(thing="dev2", key=PKI.path("device.key"), port=broker.port, prefix=None))
         tap.check(re.search(r'^dev2/hello \{', connect(plain, 0).stdout), "without a prefix")
@@ -180,11 +180,10 @@ def test_connect():
 def test_connect_encrypted():
     with PKI.broker() as broker:
         folder = unpacked(package(key=PKI.path("device.key"), port=broker.port, passphrase="a b'c"))
-        before = set(os.listdir("/tmp"))
-        connect(folder, 0, {"PASSPHRASE": "a b'c"})
-        tap.check("wrong pass phrase" in connect(folder, 1, {"PASSPHRASE": "other"}).stderr, "wrong pass phrase")
-        left = [name for name in set(os.listdir("/tmp")) - before if name.startswith("tmp.")]
-        tap.equal([name for name in left if os.path.exists(f"/tmp/{name}/key")], [], "no key is left behind")
+        scratch = support.temp_dir()
+        connect(folder, 0, {"PASSPHRASE": "a b'c", "TMPDIR": scratch})
+        tap.check("wrong pass phrase" in connect(folder, 1, {"PASSPHRASE": "other", "TMPDIR": scratch}).stderr, "wrong pass phrase")
+        tap.equal(os.listdir(scratch), [], "no key is left behind")
 
 
 def test_connect_own_key():

@@ -145,7 +145,7 @@ def test_connects():
             weir.start(wait=False)
             weir.process.wait_line("started: pid")
             folder = unpacked(package(weir, "dev"))
-            done = subprocess.run([os.path.join(folder, "connect.sh")], capture_output=True, text=True, timeout=60)
+            done = subprocess.run([os.path.join(folder, "connect.sh")], capture_output=True, text=True, timeout=support.TIMEOUT)
             tap.equal(done.returncode, 0, done.stdout + done.stderr)
             tap.check(done.stdout.startswith('dev/hello {"hello":'), done.stdout)
 
@@ -281,9 +281,9 @@ def test_sealed():
         one = made(iot, keyEscrow="true", keyType="P-256")
         thing(iot, "a", one)
         der = subprocess.run(["openssl", "pkcs8", "-topk8", "-nocrypt", "-outform", "DER"], capture_output=True,
-                             input=one["keyPair"]["PrivateKey"].encode(), timeout=20).stdout
+                             input=one["keyPair"]["PrivateKey"].encode(), timeout=support.TIMEOUT).stdout
         pem = subprocess.run(["openssl", "pkcs8", "-topk8", "-nocrypt"], capture_output=True, text=True,
-                             input=one["keyPair"]["PrivateKey"], timeout=20).stdout.split("\n")[1]
+                             input=one["keyPair"]["PrivateKey"], timeout=support.TIMEOUT).stdout.split("\n")[1]
         weir.stop()
         for folder, _, names in os.walk(weir.state_dir):
             for name in names:

@@ -155,7 +155,7 @@ def test_tries_of_each_kind():
             if want:
                 tap.equal(retries, want, f"retries with {own}")
             else:
-                tap.check(10 < retries < 900 and time.monotonic() - began < 10, f"{retries} retries, ended by the budget")
+                tap.check(10 < retries < 900 and time.monotonic() - began < 40, f"{retries} retries, ended by the budget")
             check_document(only_object(weir, "failed"), "count", "in", b"{}", [("NullAction", "null")])
 
 
@@ -171,7 +171,7 @@ def test_time_outs():
         broker.publish("in", '{"n": 1}')
         wait_for(lambda: weir.objects("done"), "the other action")
         weir.wait_settled(1)
-        tap.check(0.9 < time.monotonic() - began < 20, "it waited for the time-out")
+        tap.check(0.9 < time.monotonic() - began < 45, "it waited for the time-out")
         text, = check_document(only_object(weir, "failed"), "late", "in", b'{"n": 1}', [("LambdaAction", lambda_arn("slow"))])
         tap.check("timed out" in text.lower() and "Action: lambda" in text, text)
         actions = weir.counters("late")["actions"]

@@ -55,7 +55,7 @@ def counted(cluster, topic="out"):
     return collections.Counter(json.loads(m.value)["n"] for m in cluster.read(topic))
 
 
-def wait_all(cluster, count, timeout=60):
+def wait_all(cluster, count, timeout=support.TIMEOUT):
     wait_for(lambda: len(counted(cluster)) >= count, lambda: f"{count} messages, there are {len(counted(cluster))}",
              timeout, every=0.5)
     got = counted(cluster)
@@ -111,11 +111,11 @@ def share(cluster, more=None):
         for first in range(part, count - part, part):
             cluster.produce("in", numbers(first, part))
         wait_for(lambda: (one.kafka()["assigned"], two.kafka()["assigned"]) == (4, 4), "four partitions each",
-                 timeout=60, every=0.2)
+                 timeout=support.TIMEOUT, every=0.2)
         one.process.signal(signal.SIGTERM)
         cluster.produce("in", numbers(count - part, part))
         tap.equal(one.process.wait(), 0, "exit status of the first")
-        wait_for(lambda: two.kafka()["assigned"] == 8, "all partitions for the second", timeout=60, every=0.2)
+        wait_for(lambda: two.kafka()["assigned"] == 8, "all partitions for the second", every=0.2)
         got = wait_all(cluster, count)
         tap.note(f"the second acknowledged {two.kafka()['acknowledged']}")
         tap.check(two.kafka()["acknowledged"] > 0, "the second had work")
@@ -144,9 +144,9 @@ def test_two_share_a_group_eagerly():
             step()
             if part == 0:
                 wait_for(lambda: (one.kafka()["assigned"], two.kafka()["assigned"]) == (4, 4),
-                         "four partitions each", timeout=60, every=0.2)
+                         "four partitions each", every=0.2)
             else:
-                wait_for(lambda: two.kafka()["assigned"] == 8, "all for the second", timeout=60, every=0.2)
+                wait_for(lambda: two.kafka()["assigned"] == 8, "all for the second", every=0.2)
         tap.equal(sum(counted(cluster).values()), 3000, "messages, each once")
 
 

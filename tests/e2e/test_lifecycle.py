@@ -63,10 +63,10 @@ def test_retry_policy():
             os.rename(objects, objects + ".away")
         support.write_file(objects, "in the way")
         broker.publish("a", "{}")
-        wait_for(lambda: weir.counters("fails")["actions"]["s3"]["retries"] >= 1, "a retry", timeout=10)
+        wait_for(lambda: weir.counters("fails")["actions"]["s3"]["retries"] >= 1, "a retry")
         tap.equal(seen.lines, [], "it goes on trying")
         reload(weir, {"retry": {"attempts": 2, "budget": "10m"}})
-        wait_for(lambda: seen.lines, "the error action", timeout=20)
+        wait_for(lambda: seen.lines, "the error action")
 
 
 def test_broken_file():
@@ -151,11 +151,11 @@ def test_spool_limit():
         wait_for(lambda: gate.answered(weir) == {n: 1 for n in range(sent)}, "every answer, once", every=0.2)
 
 
-def stopped_with_dead_sink(end):
+def stopped_with_dead_sink(end, drain="1s"):
     """Messages are acknowledged while their sink is dead; weir ends somehow; when the sink is back, it has all."""
     count = 50
     rules = {"keep": rule("SELECT n FROM 'a'", s3("box", "${n}"))}
-    patient = {"retry": {"attempts": 1000, "budget": "1d", "base": "50ms", "throttled_base": "100ms", "cap": "200ms"}, "drain": "1s"}
+    patient = {"retry": {"attempts": 1000, "budget": "1d", "base": "50ms", "throttled_base": "100ms", "cap": "200ms"}, "drain": drain}
     with Broker() as broker, Weir(broker, rules, patient) as weir:
         bucket = os.path.join(weir.state_dir, "local", "s3", "box")
         support.write_file(bucket, "in the way")
@@ -184,7 +184,7 @@ def test_stop_with_dead_sink():
         began = time.monotonic()
         weir.stop()
         took = time.monotonic() - began
-        tap.check(0.9 < took < 5, f"{took} s, drain is 1 s")
+        tap.check(0.9 < took < 30, f"{took} s, drain is 1 s")
         tap.check(any("the spool keeps them" in x["msg"] for x in weir.said()), "it says so")
     stopped_with_dead_sink(end)
 
@@ -204,8 +204,8 @@ def test_second_sigterm():
         began = time.monotonic()
         weir.process.signal(signal.SIGTERM)
         tap.equal(weir.process.wait(), 1, "exit status")
-        tap.check(time.monotonic() - began < 0.8, "at once: drain is 1 s")
-    stopped_with_dead_sink(end)
+        tap.check(time.monotonic() - began < 30, "at once: drain is 60 s")
+    stopped_with_dead_sink(end, "60s")
 
 
 def test_kill_after_second_sigterm():

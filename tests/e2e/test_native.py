@@ -359,7 +359,7 @@ def test_reset():
             peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             peer.socket.shutdown(socket.SHUT_RD)
             peer.socket.close()
-            wait_for(lambda: peer.connections == i + 2, "another connection", timeout=5)
+            wait_for(lambda: peer.connections == i + 2, "another connection")
         source.quit()
 
 

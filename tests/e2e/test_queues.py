@@ -75,7 +75,7 @@ def test_sqs_consumer():
         count = 500
         broker.publish_lines("a", [json.dumps({"n": n}) for n in range(count)])
         wait_for(lambda: os.path.exists(os.path.join(weir.state_dir, "local", "sqs.db")), "the file")
-        db = sqlite3.connect(os.path.join(weir.state_dir, "local", "sqs.db"), isolation_level=None, timeout=20)
+        db = sqlite3.connect(os.path.join(weir.state_dir, "local", "sqs.db"), isolation_level=None, timeout=support.TIMEOUT)
         got = []
 
         def consume():

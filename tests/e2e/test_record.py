@@ -230,7 +230,7 @@ def test_ends():
         empty = os.path.join(folder, "empty.jsonl")
         began = time.monotonic()
         _, err = weir("record", "--url", broker.url, "-o", empty, "--for", "0.5")
-        tap.check(0.4 <= time.monotonic() - began < 5, "--for")
+        tap.check(0.4 <= time.monotonic() - began < 30, "--for")
         tap.check("no message came" in err and not os.path.exists(empty), err)
         recorder = Recorder(broker, empty)
         broker.publish("t", b"{}")

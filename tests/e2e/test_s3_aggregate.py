@@ -63,7 +63,7 @@ def test_gzip_and_age():
         broker.publish_lines("a/x", messages(100))
         support.stays(lambda: not stub.objects, "an object too early", seconds=0.7)
         weir.wait_settled(100)
-        tap.check(1.2 < time.monotonic() - began < 8, f"after {time.monotonic() - began} s")
+        tap.check(1.2 < time.monotonic() - began < 40, f"after {time.monotonic() - began} s")
         tap.equal(numbers(stub), list(range(100)), "each line once")
         tap.equal([bool(re.fullmatch(r"site/x/\d{4}/\d\d/\d\d/\d\d/\d{4}-[0-9a-f]{16}\.jsonl\.gz", k)) for k in lines(stub)], [True],
                   f"one object: {list(lines(stub))}")
@@ -75,10 +75,10 @@ def test_engine_limits():
     config = {**aggregate(age="15m"), "spool": {"in_flight": 100}}
     with Broker() as broker, aws.Stub() as stub, aws.weir(broker, stub, RULES, config) as weir:
         broker.publish_lines("a/x", messages(1000))
-        wait_for(lambda: len(numbers(stub)) >= 900, lambda: f"{len(numbers(stub))} lines", timeout=20)
+        wait_for(lambda: len(numbers(stub)) >= 900, lambda: f"{len(numbers(stub))} lines")
         began = time.monotonic()
         weir.stop()
-        tap.check(time.monotonic() - began < 5, f"stopped after {time.monotonic() - began} s")
+        tap.check(time.monotonic() - began < 25, f"stopped after {time.monotonic() - began} s")
         tap.equal(numbers(stub), list(range(1000)), "the rest is stored at the end")
 
 

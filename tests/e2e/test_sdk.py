@@ -24,7 +24,7 @@ def test_seed_flows():
     with alone() as weir:
         code, out, err = support.run(
             [node, "--no-warnings", os.path.join(HERE, "..", "support", "sdk_flow.mjs"), f"http://127.0.0.1:{port(weir)}",
-             *access_key(weir)], env={"WR_NODE_MODULES": os.path.abspath(MODULES)}, timeout=60)
+             *access_key(weir)], env={"WR_NODE_MODULES": os.path.abspath(MODULES)}, timeout=support.TIMEOUT)
         tap.equal((code, out), (0, '{"things":[]}\n'), err)
 
 

@@ -604,7 +604,7 @@ def test_tls_refusals():
     with Broker() as plain:
         source = Source(plain, "t", url=f"mqtts://127.0.0.1:{plain.port}", up=False,
                         options=("--mqtt-ca-file", ca[0]))
-        source.process.wait_line("TLS", timeout=10)
+        source.process.wait_line("TLS")
         source.quit()
 
 

@@ -198,7 +198,7 @@ def test_hanging_sink():
         began = time.monotonic()
         for round_ in range(10):
             broker.publish_lines("quick/a", (json.dumps({"n": n}) for n in range(round_ * 50, round_ * 50 + 50)))
-            wait_for(lambda: len(weir.folders("quick")) == round_ * 50 + 50, "the other rule", timeout=10)
+            wait_for(lambda: len(weir.folders("quick")) == round_ * 50 + 50, "the other rule")
             time.sleep(0.15)
         wait_for(lambda: acks(broker, weir.client_id) == 520, "all acknowledgements")
         tap.check(time.monotonic() - began > 1.5, "it hung for three times mqtt.hold_max")
@@ -352,7 +352,7 @@ def test_second_sigterm():
         began = time.monotonic()
         weir.process.signal(signal.SIGTERM)
         tap.equal(weir.process.wait(), 1, "exit status")
-        tap.check(time.monotonic() - began < 10, "it did not drain")
+        tap.check(time.monotonic() - began < 40, "it did not drain")
         tap.check("second signal" in weir.log, "it says so")
         thread.join()
         gate.open()

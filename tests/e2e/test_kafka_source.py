@@ -102,6 +102,15 @@ def test_offsets_survive_a_stop():
         tap.equal(sum(got.values()), 3000, "messages, each once")
 
 
+def note_twice(cluster, got):
+    """Where what came twice had been: partition: from offset to offset."""
+    where = {}
+    for m in cluster.read("in"):
+        if got[json.loads(m.value)["n"]] > 1:
+            where.setdefault(m.partition, []).append(m.offset)
+    tap.note("twice: " + ", ".join(f"{p}: {min(o)} to {max(o)}, {len(o)}" for p, o in sorted(where.items())))
+
+
 def share(cluster, more=None):
     """Two weirs in turn: the second joins under load, the first leaves under load. The counts."""
     count, part = 9000, 1500
@@ -119,6 +128,7 @@ def share(cluster, more=None):
         got = wait_all(cluster, count)
         tap.note(f"the second acknowledged {two.kafka()['acknowledged']}")
         tap.check(two.kafka()["acknowledged"] > 0, "the second had work")
+        note_twice(cluster, got)
         return sum(got.values()) - count
 
 

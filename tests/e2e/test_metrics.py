@@ -108,12 +108,15 @@ def test_nothing_allocates():
         wait_for(lambda: page(weir)("weir_messages_settled_total") == 4000, "messages", every=0.5)
         before = page(weir)("weir_allocations_total")
         broker.publish_lines("in/a", lines)
-        time.sleep(1)
-        after = page(weir)
-        tap.equal(after("weir_messages_settled_total"), 6000, "messages")
-        # Reading sockets may make a few; 2,000 messages make none each.
-        grown = after("weir_allocations_total") - before
-        tap.check(grown <= own + 100, f"{grown} allocations for 2,000 messages, {own} for one page")
+        pages = []
+
+        def done():
+            pages.append(page(weir))
+            return pages[-1]("weir_messages_settled_total") == 6000
+        wait_for(done, "messages", every=0.5)
+        # Reading sockets may make a few, the more the busier the machine; 2,000 messages make none each.
+        grown = pages[-1]("weir_allocations_total") - before
+        tap.check(grown <= own * len(pages) + 500, f"{grown} allocations for 2,000 messages, {own} for one page of {len(pages)}")
 
 
 def test_terms():

@@ -159,8 +159,8 @@ static void hands_out_what_was_sent(void **state)
     uv_loop_init(&t.loop);
     run("QoS 0", &b, 0, 0, 0);
     run("QoS 1", &b, 1, 0, 0);
-    // How many segments are in use at once is a matter of how reads fall: a few more after half, or on a
-    // busy machine some dozens. One a message would be 20,000.
+    // How many segments are in use at once is a matter of how reads fall: a few more after half, or
+    // on a busy machine some dozens. One a message would be 20,000.
     run("QoS 1, each waits for others", &b, 1, 1, 500);
     // The waiting ones lie so far apart that they would keep more segments than they may: copies,
     // and segments beyond those that are kept.

@@ -1,6 +1,19 @@
 // Asking weir: the same calls that any client makes, with the session's cookie.
 export const session = { current: null, tenant: null, region: null };
 
+export function choose(tenant, region) {
+  [session.tenant, session.region] = [tenant, region];
+  sessionStorage.setItem("tenant", tenant);
+  sessionStorage.setItem("region", region);
+}
+
+// A rule's name where those of all tenants stand side by side: in counters, traces and letters. And back.
+export const labelOf = (name) => (session.tenant === "default" && session.region === session.current.region ? name : `${session.tenant}/${session.region}/${name}`);
+export function ownerOf(label) {
+  const [tenant, region, name] = label.split("/");
+  return name === undefined ? { tenant: "default", region: session.current.region, name: label } : { tenant, region, name };
+}
+
 export class ApiError extends Error {
   constructor(status, code, message, body) {
     super(message);

@@ -1,5 +1,5 @@
 // The frame: who is there, for which tenant, and which page.
-import { ask, get, session } from "./api.js";
+import { ask, choose, get, session } from "./api.js";
 import { h, note, field, fill, values, showError, clearErrors } from "./ui.js";
 import * as things from "./things.js";
 import * as certificates from "./certificates.js";
@@ -56,8 +56,7 @@ function search() {
 function top() {
   const s = session.current;
   const box = h("select", { "aria-label": "Tenant", onchange: (e) => {
-    session.tenant = e.target.value;
-    sessionStorage.setItem("tenant", session.tenant);
+    choose(e.target.value, session.region);
     const list = location.hash.match(/^#(iot\/[a-z]+)\//); // what is shown is the other tenant's: to the list of such
     if (list) location.hash = list[1]; else show();
   } }, h("option", { value: session.tenant }, session.tenant));
@@ -70,13 +69,12 @@ function top() {
   };
   const region = h("input", { "aria-label": "Region", value: session.region, size: "12", spellcheck: "false", onchange: (e) => {
     if (!/^[a-z0-9-]{1,31}$/.test(e.target.value)) { note("a region is written like eu-west-1", true); e.target.value = session.region; return; }
-    session.region = e.target.value;
-    sessionStorage.setItem("region", session.region);
+    choose(session.tenant, e.target.value);
     show();
   } });
   return [h("header", { class: "top" }, h("a", { class: "brand", href: "#" + home() }, h("img", { src: "icon.svg", alt: "" }), "weir"),
     h("label", { class: "row" }, "Tenant", box), h("label", { class: "row" }, "Region", region), search(),
-    h("span", { class: "push row small muted" }, `${s.role}, weir ${s.version}`, h("button", { type: "button", onclick: logout }, "Log out"))), box];
+    h("span", { class: "push row small muted" }, `${s.role}, weir ${s.version}`, h("button", { type: "button", onclick: logout }, "Log out"))), box, region];
 }
 const home = () => (session.current.allTenants ? "dashboard" : "iot/things");
 
@@ -90,10 +88,10 @@ async function logout() {
 // Header, side and an empty page.
 let frame = null;
 function begun() {
-  if (frame) return frame;
-  const [header, box] = top(), nav = h("div", { class: "side" }), main = h("main", { id: "main", tabindex: "-1" });
+  if (frame && frame.box.value === session.tenant && frame.region.value === session.region) return frame;
+  const [header, box, region] = top(), nav = h("div", { class: "side" }), main = h("main", { id: "main", tabindex: "-1" });
   app.replaceChildren(h("div", {}, session.current.openMode ? h("p", { class: "banner", role: "note" }, "admin.mode is open: nobody's signature is checked here.") : null, header, h("div", { class: "frame" }, nav, main)));
-  return (frame = { nav, main, box });
+  return (frame = { nav, main, box, region });
 }
 
 function login(text) {

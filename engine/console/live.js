@@ -1,8 +1,8 @@
 // Overview: the whole of this weir, live.
-import { ask, enc, get } from "./api.js";
+import { ask, get } from "./api.js";
 import { badge, chart, confirm, field, h, json, note, number, pane, table } from "./ui.js";
 import { again } from "./things.js";
-import { cost, costText, sum } from "./rules.js";
+import { cost, costText, ruleLink, sum } from "./rules.js";
 import { tailView } from "./tail.js";
 
 // weir keeps a sample every five seconds for an hour; rates are their differences.
@@ -32,7 +32,7 @@ export async function dashboard() {
     cards.replaceChildren(card("Messages", "messages", "a second"), card("Matches", "matched", "a second"), card("Deliveries", "delivered", "a second"), card("Errors", "failed", "a second"), card("Under way", "live", "messages"), card("Spool", "spool", "entries"));
     const rows = Object.entries(s.rules || {}).map(([name, r]) => ({ name, ...r }));
     if (tableBox) tableBox.refresh(rows);
-    else rules.replaceChildren(tableBox = table({ caption: "Rules", rows, empty: "No rule has been asked for a message yet.", columns: [{ title: "Rule", value: (r) => r.name, cell: (r) => h("a", { href: `#iot/rules/${enc(r.name)}/live` }, r.name) },
+    else rules.replaceChildren(tableBox = table({ caption: "Rules", rows, empty: "No rule has been asked for a message yet.", columns: [{ title: "Rule", value: (r) => r.name, cell: (r) => ruleLink(r.name) },
         ...[["Tried", (r) => r.topicMatch], ["Matched", (r) => r.matched], ["Failed", (r) => sum(r.failed) + r.broken], ["Delivered", (r) => r.delivered], ["Under way", (r) => sum(r.inFlight) + r.waiting + r.fetching], ["Dead letters", (r) => r.dead]].map(([title, value]) => ({ title, value, cell: (r) => number(value(r)), num: true })),
         { title: "Cost", value: (r) => cost(r) || 0, cell: (r) => costText(r), num: true }] }));
     facts.replaceChildren(s.mqtt?.connected === false ? badge("broker not connected", "bad") : badge("broker connected", "good"), ` weir ${s.version}, pid ${s.pid}, up ${Math.round(s.uptimeMs / 1000).toLocaleString("en")} s, ${number(s.messages)} messages, ${number(s.rulesLoaded)} rules, sums ${s.sums}`);
@@ -61,7 +61,7 @@ export async function dead() {
     if (await confirm(all ? `${what === "redrive" ? "Redrive" : "Purge"} all letters?` : `${what === "redrive" ? "Redrive" : "Purge"} this letter?`, words, what === "redrive" ? "Redrive" : "Purge", () => ask("POST", `/weir/v1/dead/${what}`, { body, raw: true }).then((r) => r.text()))) { note("Done."); again(); }
   };
   return { title: "Dead letters", crumbs: [["Overview"], ["Dead letters"]], body: h("div", {}, h("h1", {}, "Dead letters"), h("p", { class: "muted" }, "What neither an action nor the error action took; the first 500."), table({ caption: "Dead letters", rows, empty: "No dead letters.", columns: [
-    { title: "Time", value: (r) => r.time, cell: (r) => String(r.time) }, { title: "Rule", value: (r) => r.rule }, { title: "Topic", value: (r) => r.topic, cell: (r) => h("code", {}, r.topic) }, { title: "Reason", value: (r) => r.reason, cell: (r) => badge(r.reason, "bad") }],
+    { title: "Time", value: (r) => r.time, cell: (r) => String(r.time) }, { title: "Rule", value: (r) => r.rule, cell: (r) => ruleLink(r.rule) }, { title: "Topic", value: (r) => r.topic, cell: (r) => h("code", {}, r.topic) }, { title: "Reason", value: (r) => r.reason, cell: (r) => badge(r.reason, "bad") }],
   actions: (r) => [["Show", () => pane({ title: "Dead letter", wide: true, body: h("pre", {}, json(r)) })], ["Redrive", () => act("redrive", { ids: [r.id] })], ["Purge", () => act("purge", { ids: [r.id] }), { danger: true }]],
   tools: rows.length ? [h("button", { type: "button", onclick: () => act("redrive", {}, true) }, "Redrive all"), h("button", { type: "button", class: "danger", onclick: () => act("purge", {}, true) }, "Purge all")] : null })) };
 }

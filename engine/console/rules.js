@@ -1,5 +1,5 @@
 // DevOps → IoT → Topic Rules.
-import { all, ask, enc, get, session } from "./api.js";
+import { all, ask, choose, enc, get, labelOf, ownerOf, session } from "./api.js";
 import { badge, confirm, exact, facts, field, fill, guard, h, json, menu, note, number, table, tabs, time, values } from "./ui.js";
 import { again, atAws, features, iotTabs } from "./things.js";
 import { tailView } from "./tail.js";
@@ -23,7 +23,7 @@ async function remove(name) {
 }
 
 const menuOf = (name, disabled, aws) => [["Edit", () => { location.hash = `iot/rules/${enc(name)}/edit`; }], [disabled ? "Enable" : "Disable", () => toggle(name, disabled)],
-  ["Console", () => { location.hash = `iot/rules/${enc(name)}/live`; }], aws && ["Open at AWS", null, { href: aws(`rule/${enc(name)}`) }], ["Delete", () => remove(name), { danger: true }]];
+  ["Console", () => { location.hash = `iot/rules/${enc(name)}${session.current.allTenants ? "/live" : ""}`; }], aws && ["Open at AWS", null, { href: aws(`rule/${enc(name)}`) }], ["Delete", () => remove(name), { danger: true }]];
 
 export async function list() {
   const [rows, aws] = await Promise.all([all("/rules", "rules"), atAws()]);
@@ -36,7 +36,7 @@ export async function list() {
 
 export async function details(name, tab) {
   const [answer, aws] = await Promise.all([get(`/rules/${enc(name)}`), atAws()]), rule = answer.rule;
-  const row = tabs("Rule", [["", "Details"], ["/actions", "Actions"], ["/live", "Live"]].map(([to, text]) => [text, `iot/rules/${enc(name)}${to}`, (tab ? `/${tab}` : "") === to]));
+  const row = tabs("Rule", [["", "Details"], ["/actions", "Actions"], session.current.allTenants && ["/live", "Live"]].filter(Boolean).map(([to, text]) => [text, `iot/rules/${enc(name)}${to}`, (tab ? `/${tab}` : "") === to]));
   let body, end;
   if (tab === "actions") {
     body = h("div", {}, h("section", { class: "panel" }, h("h2", {}, "Actions"), rule.actions.length ? rule.actions.map((a) => h("pre", {}, json(a))) : h("p", { class: "muted" }, "None.")), h("section", { class: "panel" }, h("h2", {}, "Error Action"), rule.errorAction ? h("pre", {}, json(rule.errorAction)) : h("p", { class: "muted" }, "None defined")));
@@ -52,6 +52,12 @@ export async function details(name, tab) {
 }
 
 // ---- live: funnel, and what the rule does with messages
+
+// A rule by its label, to its live page.
+export function ruleLink(label) {
+  const { tenant, region, name } = ownerOf(label);
+  return h("a", { href: `#iot/rules/${enc(name)}/live`, onclick: () => choose(tenant, region) }, label);
+}
 
 export const sum = (o) => Object.values(o || {}).reduce((a, b) => a + b, 0);
 // Of evaluating one message, in nanoseconds: the mean of those that were timed; null: none was.
@@ -72,12 +78,12 @@ function watch(name) {
   const box = h("section", { class: "panel" }, h("h2", {}, "Funnel"), h("p", { class: "muted" }, "…"));
   const look = async () => {
     try {
-      const r = (await get("/weir/v1/status")).rules?.[name];
+      const r = (await get("/weir/v1/status")).rules?.[labelOf(name)];
       box.replaceChildren(h("h2", {}, "Funnel since the start"), r ? funnel(r) : h("p", { class: "muted" }, "Nothing counted yet."));
     } catch (error) { box.replaceChildren(h("h2", {}, "Funnel"), h("p", { class: "error" }, error.message)); }
   };
   look();
-  const timer = setInterval(look, 2000), [trace, end] = tailView(name);
+  const timer = setInterval(look, 2000), [trace, end] = tailView(labelOf(name));
   return [h("div", {}, box, trace), () => { clearInterval(timer); end(); }];
 }
 
@@ -93,13 +99,13 @@ function put(o, path, v) {
 // One action: its kind, a form made of the sink's options, and the same as JSON.
 function actionForm(all_kinds, action, title, changed, drop) {
   let kind = Object.keys(action || {})[0] || "republish", value = structuredClone(action?.[kind] || {}), asJson = false;
-  const body = h("div", {}), pick = h("select", { "aria-label": `${title}: kind`, onchange: (e) => { kind = e.target.value; value = {}; draw(); changed(); } }, all_kinds.map((k) => h("option", { value: k.name, selected: k.name === kind }, k.name)));
+  const body = h("div", {}), pick = h("select", { "aria-label": `${title}: kind`, onchange: (e) => { kind = e.target.value; value = {}; draw(); changed(); } }, [...all_kinds.map((k) => k.name), ...(all_kinds.some((k) => k.name === kind) ? [] : [kind])].map((k) => h("option", { value: k, selected: k === kind }, k)));
   const view = h("button", { type: "button", onclick: () => { if (asJson && !take()) return; asJson = !asJson; draw(); } });
   let area = null;
   function take() {
     try {
       const v = JSON.parse(area.value), k = Object.keys(v);
-      if (k.length !== 1 || !all_kinds.some((x) => x.name === k[0])) throw new Error("write one action, like {\"s3\": {…}}");
+      if (k.length !== 1 || (!all_kinds.some((x) => x.name === k[0]) && k[0] !== kind)) throw new Error("write one action, like {\"s3\": {…}}");
       [kind, value] = [k[0], v[k[0]]];
       pick.value = kind;
       return true;
@@ -120,8 +126,9 @@ function actionForm(all_kinds, action, title, changed, drop) {
     return field({ ...common, label: o.name + (o.required ? " *" : ""), value: current ?? "", oninput: (e) => set(o.type === "integer" && /^-?\d+$/.test(e.target.value) ? Number(e.target.value) : e.target.value) });
   }
   function draw() {
-    view.textContent = asJson ? "Form" : "JSON";
     const k = all_kinds.find((x) => x.name === kind);
+    if (!k) asJson = true; // one that this weir does not offer: it stays as it is
+    view.textContent = asJson ? "Form" : "JSON";
     if (asJson) {
       area = h("textarea", { rows: 8, "aria-label": `${title} as JSON`, class: "mono", oninput: () => { if (take()) changed(); } }, json({ [kind]: value }));
       body.replaceChildren(area, h("div", { class: "error", "aria-live": "polite" }));

@@ -5,6 +5,7 @@ a thing, its package, connect with it, a rule and its message, edit, disable, re
 usage: test_console_seed.py PLUGIN STATUS_TOOL WEIR [test_NAME]...
 Screenshots go to BUILD/console-shots.
 """
+import json
 import os
 import sys
 import zipfile
@@ -18,6 +19,7 @@ os.environ["WEIR"] = sys.argv[3]
 from control import access_key, client, own  # noqa: E402: it looks for the binary
 from plugin import PluginBroker, allow  # noqa: E402
 from test_console import browse  # noqa: E402
+from test_enforcement import Setting, device  # noqa: E402
 from weir import Weir, republish, rule  # noqa: E402
 
 
@@ -64,22 +66,29 @@ def test_seed_flow():
         tap.check(not broker.connects(device, "acme-lamp1"), "and it stays out")
 
 
-def test_hostile():
-    """Topics and payloads that look like HTML are text on the live page"""
-    with support.Broker() as broker, Weir(broker, {"copy": rule("SELECT * FROM 'in/#'", republish("out/x"))}) as weir:
-        import threading
-        stop = threading.Event()
+EVIL = "<img src=x onerror=window.__xss=1>"
 
-        def publish():
-            while not stop.wait(0.5):
-                broker.publish("in/<img src=x onerror=alert(1)>", '{"a": "<script>alert(2)</script>"}')
-        thread = threading.Thread(target=publish)
-        thread.start()
-        try:
-            browse(weir, "hostile", rule="copy")
-        finally:
-            stop.set()
-            thread.join()
+
+def test_hostile():
+    """Topics, payloads, client ids, policies, rules, letters, prefixes, tokens, the audit log that look like HTML are text on every page"""
+    with Setting(rules={"lost": rule("SELECT * FROM 'in/#'", {"null": {"name": EVIL}})}, sinks={"null": {"verdict": "refused"}}) as (broker, weir, iot):
+        iot.create_policy(policyName="evil", policyDocument=allow(("iot:*", "*"), ("iot:Publish", "arn:aws:iot:*:*:topic/" + EVIL)))
+        d = device(broker, iot, "d", "evil")
+        iot.create_thing(thingName="lamp")
+        iot.attach_thing_principal(thingName="lamp", principal=d.arn)
+        iot.create_topic_rule(ruleName="evil", topicRulePayload={
+            "description": EVIL, "awsIotSqlVersion": "2016-03-23", "sql": f"SELECT *, '{EVIL}' AS said FROM 'in/#' WHERE a <> '{EVIL}!'",
+            "actions": [republish("out/" + EVIL + "/${topic(2)}")], "errorAction": republish("errors/" + EVIL)})
+        tap.equal(own(weir, "POST", "/weir/v1/tenants", {"name": "evil", "features": {"iot.topic_prefix": EVIL + "/"}}).status, 200, "a prefix")
+        tap.equal(own(weir, "POST", "/weir/v1/tenants/default/tokens", {"role": "viewer", "name": EVIL}).status, 200, "a token's name")
+        sub = broker.device_sub(d, EVIL, "a/#")
+        broker.publish("in/" + EVIL, json.dumps({"a": EVIL}))
+        wait_for(lambda: weir.totals()["deadLetters"]["entries"] == 1, "the letter")
+        feed = support.Process(["bash", "-c", f"while sleep 0.2; do echo '{json.dumps({'a': EVIL})}'; done | mosquitto_pub -l -t 'in/{EVIL}' -p {broker.port} "
+                                + " ".join(broker.client_options)], name="feed")
+        browse(weir, "hostile", evil=EVIL, region="eu-west-1", thing="lamp", certificate=d.id)
+        feed.stop()
+        sub.stop()
 
 
 if __name__ == "__main__":

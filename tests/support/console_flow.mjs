@@ -14,6 +14,7 @@ const given = more ? JSON.parse(more) : {};
 const problems = [];
 const browser = await chromium.launch({ executablePath: given.chromium, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
 const context = await browser.newContext({ viewport: { width: 1280, height: 850 }, acceptDownloads: true, ...(given.context || {}) });
+if (given.region) await context.addInitScript((r) => sessionStorage.setItem("region", r), given.region);
 const page = await context.newPage();
 page.setDefaultTimeout(given.timeout || 15000);
 page.on("pageerror", (e) => problems.push("page: " + e.message));
@@ -106,17 +107,19 @@ const flows = {
   async pages() {
     await login();
     for (const where of given.pages) {
-      for (const [width, scheme] of [[1280, "light"], [360, "dark"], [1600, "light"]]) {
+      await page.setViewportSize({ width: 1280, height: 850 });
+      await page.emulateMedia({ colorScheme: "light" });
+      await page.goto(`${base}/console/#${where}`);
+      await page.waitForFunction(() => document.querySelector("main h1") && !document.querySelector("main[aria-busy]"));
+      check(!(await page.getByText("This page cannot be shown").count()), `${where} cannot be shown: ${await main.textContent()}`);
+      for (const [width, scheme] of [[1280, "light"], [1600, "light"], [360, "dark"]]) {
         await page.setViewportSize({ width, height: 850 });
         await page.emulateMedia({ colorScheme: scheme });
-        await page.goto(`${base}/console/#${where}`);
-        await page.locator("main h1").waitFor();
-        await page.waitForTimeout(200);
-        check(!(await page.getByText("This page cannot be shown").count()), `${where} cannot be shown: ${await main.textContent()}`);
         const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
         check(wide <= 0, `${where} scrolls sideways by ${wide} at ${width}`);
+        if (width === 1600) continue; // as 1280 but for the room
         await axe(`${where} ${width} ${scheme}`);
-        if (width !== 1600) await shot(`${where.replaceAll("/", "-")}-${width}`);
+        await shot(`${where.replaceAll("/", "-")}-${width}`);
       }
     }
   },
@@ -509,17 +512,89 @@ const flows = {
     return {};
   },
 
-  // What others have written is text, wherever it is shown.
+  // What others have written is text, wherever it is shown: first what weir really holds, then with every text of every answer
+  // made hostile, as if no name were checked.
   async hostile() {
+    const { evil, thing, certificate } = given;
+    // Nothing ran, nothing came into the page; `shown`: and the text is there to be read.
+    async function clean(where, shown = true) {
+      await page.waitForFunction(() => document.querySelector("h1") && !document.querySelector("main[aria-busy]"));
+      const look = () => page.evaluate(() => ({ ran: window.__xss,
+        injected: [...document.querySelectorAll("body *")].filter((e) => e.hasAttribute("onerror") || /^(SCRIPT|IFRAME|OBJECT|EMBED|STYLE|BASE)$/.test(e.tagName) || (e.tagName === "IMG" && !e.closest(".brand"))).map((e) => e.outerHTML.slice(0, 100)),
+        text: document.body.innerText + [...document.querySelectorAll("input,textarea")].map((e) => e.value).join(" ") + [...document.querySelectorAll("option")].map((e) => e.textContent).join(" ") }));
+      if (shown) await until(`${where} to show ${evil}`, async () => (await look()).text.includes(evil));
+      const { ran, injected } = await look();
+      same([ran, injected], [undefined, []], where);
+    }
+    async function visit(where, shown) {
+      await page.goto(`${base}/console/#${where}`);
+      await clean(where, shown);
+      check(!(await page.getByText("This page cannot be shown").count()), `${where} cannot be shown: ${await main.textContent()}`);
+    }
     await login();
-    await open("live", "Live messages");
-    await page.getByLabel("Rule").selectOption(given.rule);
-    await page.waitForTimeout(500);
-    fs.writeFileSync(path.join(folder, "ready"), "");
-    await main.getByText("<img src=x onerror=alert(1)>").first().waitFor();
-    same(await main.locator("img").count(), 0, "no image");
-    await shot("live");
-    await axe("live");
+    await visit("live");
+    for (const where of ["dashboard", "iot/things", "iot/certificates", "tenants/default", "tenants/evil/access-keys", "iot/rules"]) await visit(where, false);
+    await visit("iot/rules/evil/live");
+    await main.getByText("live", { exact: true }).waitFor();
+    await main.locator(".funnel").waitFor();
+    for (const where of ["dead", "clients", "iot/policies/evil", "iot/rules/evil", "iot/rules/evil/actions", "tenants", "tenants/evil", "tenants/default/tokens"]) await visit(where);
+    await visit("audit", false);
+    await main.getByLabel("Search").fill("CreateTenant");
+    await menu(main.getByRole("row", { name: "CreateTenant" }), "⋯", "Show");
+    await clean("a line of the audit log");
+    await page.keyboard.press("Escape");
+    await visit("dead");
+    await menu(main, "⋯", "Show");
+    await clean("a letter");
+    await page.keyboard.press("Escape");
+    await visit("iot/rules/evil/edit");
+    await press(main, "Use a message seen");
+    await main.getByRole("button", { name: "in/" + evil }).first().click();
+    await main.getByRole("heading", { name: "Outcome" }).waitFor();
+    await clean("try it");
+    await page.getByLabel("WHERE").fill(`${evil} =`);
+    await main.locator(".finding").first().waitFor();
+    await press(page, "Update");
+    await main.locator("[data-foot]").getByText(/./).waitFor();
+    await clean("findings");
+    await visit("tenants");
+    await press(main, "Add");
+    await pane().getByLabel("Name").fill(evil);
+    await press(pane(), "Add");
+    await pane().locator(".error").getByText(/./).first().waitFor();
+    await clean("an error");
+    await page.keyboard.press("Escape");
+
+    const kept = new Set(["csrf", "certificateArn", "nextToken", "nextMarker"]);
+    const spoil = (v, k) => (typeof v === "string" ? (kept.has(k) ? v : v + evil) : Array.isArray(v) ? v.map((x) => spoil(x, k)) : v && typeof v === "object" ? Object.fromEntries(Object.entries(v).map(([n, x]) => [n, spoil(x, n)])) : v);
+    await page.route((url) => url.href.startsWith(base) && !/^\/(console\/|weir\/v1\/(trace|sinks|functions))/.test(url.pathname), async (route) => {
+      try {
+        const response = await route.fetch(), text = await response.text();
+        if (!/json/.test(response.headers()["content-type"] || "")) { await route.fulfill({ response, body: text }); return; }
+        const whole = (t) => JSON.stringify(spoil(JSON.parse(t)));
+        let body;
+        try { body = whole(text); } catch { body = text.split("\n").filter(Boolean).map(whole).join("\n"); } // JSON Lines
+        await route.fulfill({ response, body });
+      } catch (error) { await route.abort().catch(() => {}); }
+    });
+    await page.reload();
+    // Panes and questions that menus open, with what they say.
+    async function menus(where, ...items) {
+      for (const item of items) {
+        await page.locator("main [aria-haspopup=menu]").last().click();
+        await page.getByRole("menuitem", { name: item, exact: true }).click();
+        await page.waitForFunction(() => document.querySelector("dialog[open], .note.bad"));
+        await clean(`${where}: ${item}`);
+        await page.keyboard.press("Escape");
+        await page.evaluate(() => document.querySelectorAll(".note").forEach((e) => e.remove()));
+      }
+    }
+    for (const [where, ...items] of [["dashboard"], ["live"], ["dead", "Show", "Purge"], ["clients"], ["iot/things", "Delete"], [`iot/things/${thing}`, "Edit", "Attach IoT Certificate", "Download Device Package", "Delete"], [`iot/things/${thing}/principals`, "Detach"],
+      ["iot/certificates"], [`iot/certificates/${certificate}`, "Edit", "Delete"], [`iot/certificates/${certificate}/policies`, "Detach"], [`iot/certificates/${certificate}/things`], ["iot/policies", "Delete"], ["iot/policies/evil", "Show"], ["iot/rules"], ["iot/rules/evil", "Delete"],
+      ["iot/rules/evil/actions"], ["iot/rules/evil/edit"], ["tenants"], ["tenants/evil", "Edit", "Remove"], ["tenants/default/tokens", "Delete"], ["audit", "Show"]]) {
+      await visit(where, where !== "live");
+      await menus(where, ...items);
+    }
     return {};
   },
 };

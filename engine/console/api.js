@@ -66,16 +66,29 @@ export async function ask(method, path, { body, query, headers: more, signal, ra
 
 export const get = (path, query) => ask("GET", path, { query });
 
-// All pages of a listing.
-export async function all(path, member, query = {}, marker = false) {
-  const items = [];
-  let token;
+export const LISTED_MAX = 20000; // items of a listing that a page takes
+
+// A listing page by page; `marker`: it has markers, not tokens.
+export async function* pages(path, member, marker = false, query = {}) {
+  let token, count = 0;
   do {
     const page = await get(path, { ...query, [marker ? "pageSize" : "maxResults"]: 250, [marker ? "marker" : "nextToken"]: token });
-    items.push(...(page[member] || []));
+    count += page[member]?.length || 0;
+    yield page[member] || [];
     token = page[marker ? "nextMarker" : "nextToken"];
-  } while (token && items.length < 20000);
+  } while (token && count < LISTED_MAX);
+}
+
+export async function all(path, member, query = {}, marker = false) {
+  const items = [];
+  for await (const page of pages(path, member, marker, query)) items.push(...page);
   return items;
+}
+
+// The first page at once, and the others for a table that fetches them when it is there: {rows, more}.
+export async function begin(path, member, marker) {
+  const more = pages(path, member, marker);
+  return { rows: (await more.next()).value, more };
 }
 
 export const enc = encodeURIComponent;

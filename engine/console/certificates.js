@@ -1,5 +1,5 @@
 // DevOps → IoT → Certificates.
-import { all, ask, enc, get } from "./api.js";
+import { all, ask, begin, enc, get } from "./api.js";
 import { badge, confirm, facts, field, guard, h, menu, note, pane, table, tabs, time } from "./ui.js";
 import { again, atAws, iotTabs } from "./things.js";
 
@@ -49,8 +49,8 @@ const menuOf = (c, aws) => [["Edit", guard(() => update(c.certificateId, c.statu
   ["Delete", guard(() => remove(c.certificateId)), { danger: true, why: c.status === "ACTIVE" ? "it is active: set it to INACTIVE first" : null }]];
 
 export async function list() {
-  const [rows, aws] = await Promise.all([all("/certificates", "certificates", {}, true), atAws()]);
-  return { title: "Certificates", crumbs: [["DevOps"], ["IoT"], ["Certificates"]], body: h("div", {}, iotTabs("certificates"), h("h1", {}, "Certificates"), table({ caption: "Certificates", rows, columns: [
+  const [found, aws] = await Promise.all([begin("/certificates", "certificates", true), atAws()]);
+  return { title: "Certificates", crumbs: [["DevOps"], ["IoT"], ["Certificates"]], body: h("div", {}, iotTabs("certificates"), h("h1", {}, "Certificates"), table({ caption: "Certificates", ...found, columns: [
     { title: "ID", value: (r) => r.certificateId, cell: (r) => h("a", { class: "mono", href: `#iot/certificates/${r.certificateId}` }, r.certificateId) },
     { title: "Status", value: (r) => r.status, cell: (r) => badge(r.status) },
     { title: "Created", value: (r) => r.creationDate, cell: (r) => time(r.creationDate) }], actions: (r) => menuOf(r, aws),

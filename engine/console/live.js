@@ -27,8 +27,8 @@ export async function dashboard() {
   const cards = h("div", { class: "grid" }), rules = h("div", {}), facts = h("p", { class: "muted" });
   let tableBox = null;
   async function look() {
-    const s = await get("/weir/v1/status");
-    history = await hour();
+    const [s, samples] = await Promise.all([get("/weir/v1/status"), hour()]);
+    history = samples;
     cards.replaceChildren(card("Messages", "messages", "a second"), card("Matches", "matched", "a second"), card("Deliveries", "delivered", "a second"), card("Errors", "failed", "a second"), card("Under way", "live", "messages"), card("Spool", "spool", "entries"));
     const rows = Object.entries(s.rules || {}).map(([name, r]) => ({ name, ...r }));
     if (tableBox) tableBox.refresh(rows);

@@ -1,5 +1,5 @@
 // DevOps → IoT → Policies: what certificates may do at the broker.
-import { all, ask, enc, get } from "./api.js";
+import { ask, begin, enc, get } from "./api.js";
 import { badge, confirm, field, guard, h, json, menu, note, pane, table, time } from "./ui.js";
 import { again, iotTabs } from "./things.js";
 
@@ -28,8 +28,8 @@ async function remove(name) {
 }
 
 export async function list() {
-  const rows = await all("/policies", "policies", {}, true);
-  return { title: "Policies", crumbs: [["DevOps"], ["IoT"], ["Policies"]], body: h("div", {}, iotTabs("policies"), h("h1", {}, "Policies"), table({ caption: "Policies", rows, columns: [
+  const found = await begin("/policies", "policies", true);
+  return { title: "Policies", crumbs: [["DevOps"], ["IoT"], ["Policies"]], body: h("div", {}, iotTabs("policies"), h("h1", {}, "Policies"), table({ caption: "Policies", ...found, columns: [
     { title: "Name", value: (r) => r.policyName, cell: (r) => h("a", { href: `#iot/policies/${enc(r.policyName)}` }, r.policyName) }, { title: "ARN", value: (r) => r.policyArn, cell: (r) => h("span", { class: "mono" }, r.policyArn) }],
   actions: (r) => [["Delete", guard(() => remove(r.policyName)), { danger: true }]], tools: h("button", { class: "primary", type: "button", onclick: guard(create) }, "Add") })) };
 }

@@ -1,5 +1,5 @@
 // DevOps → IoT → Topic Rules.
-import { all, ask, choose, enc, get, labelOf, ownerOf, session } from "./api.js";
+import { ask, begin, choose, enc, get, labelOf, ownerOf, session } from "./api.js";
 import { badge, confirm, exact, facts, field, fill, guard, h, json, menu, note, number, table, tabs, time, values } from "./ui.js";
 import { again, atAws, features, iotTabs } from "./things.js";
 import { tailView } from "./tail.js";
@@ -26,8 +26,8 @@ const menuOf = (name, disabled, aws) => [["Edit", () => { location.hash = `iot/r
   ["Console", () => { location.hash = `iot/rules/${enc(name)}${session.current.allTenants ? "/live" : ""}`; }], aws && ["Open at AWS", null, { href: aws(`rule/${enc(name)}`) }], ["Delete", () => remove(name), { danger: true }]];
 
 export async function list() {
-  const [rows, aws] = await Promise.all([all("/rules", "rules"), atAws()]);
-  return { title: "Topic Rules", crumbs: [["DevOps"], ["IoT"], ["Topic Rules"]], body: h("div", {}, iotTabs("rules"), h("h1", {}, "Topic Rules"), table({ caption: "Topic rules", rows, columns: [
+  const [found, aws] = await Promise.all([begin("/rules", "rules"), atAws()]);
+  return { title: "Topic Rules", crumbs: [["DevOps"], ["IoT"], ["Topic Rules"]], body: h("div", {}, iotTabs("rules"), h("h1", {}, "Topic Rules"), table({ caption: "Topic rules", ...found, columns: [
     { title: "Name", value: (r) => r.ruleName, cell: (r) => h("a", { href: `#iot/rules/${enc(r.ruleName)}` }, r.ruleName) },
     { title: "Enabled", value: (r) => (r.ruleDisabled ? "No" : "Yes"), cell: (r) => badge(r.ruleDisabled ? "No" : "Yes") },
     { title: "Topic Pattern", value: (r) => r.topicPattern || "", cell: (r) => h("code", {}, r.topicPattern || "–") }, { title: "Created At", value: (r) => r.createdAt, cell: (r) => time(r.createdAt) }],

@@ -1,5 +1,5 @@
 // DevOps → IoT → Things.
-import { all, ask, enc, get, session } from "./api.js";
+import { all, ask, begin, enc, get, session } from "./api.js";
 import { badge, confirm, facts, field, guard, h, json, menu, note, pane, table, tabs } from "./ui.js";
 
 export const again = () => document.dispatchEvent(new CustomEvent("weir-again"));
@@ -119,8 +119,8 @@ async function download(name) {
 const menuOf = (name, aws) => [["Edit", () => edit(name)], ["Attach IoT Certificate", () => attachPane(name)], ["Download Device Package", () => download(name)], aws && ["Open at AWS", null, { href: aws(`thing/${enc(name)}`) }], ["Delete", () => remove(name), { danger: true }]];
 
 export async function list() {
-  const [rows, aws] = await Promise.all([all("/things", "things"), atAws()]);
-  return { title: "Things", crumbs: [["DevOps"], ["IoT"], ["Things"]], body: h("div", {}, iotTabs("things"), h("h1", {}, "Things"), table({ caption: "Things", rows, columns: [
+  const [found, aws] = await Promise.all([begin("/things", "things"), atAws()]);
+  return { title: "Things", crumbs: [["DevOps"], ["IoT"], ["Things"]], body: h("div", {}, iotTabs("things"), h("h1", {}, "Things"), table({ caption: "Things", ...found, columns: [
     { title: "Name", value: (r) => r.thingName, cell: (r) => h("a", { href: `#iot/things/${enc(r.thingName)}` }, r.thingName) },
     { title: "Type", value: (r) => r.thingTypeName || "" },
     { title: "Attributes", value: (r) => Object.entries(r.attributes || {}).map(([k, v]) => `${k}=${v}`).join(", ") }],

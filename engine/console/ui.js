@@ -1,4 +1,4 @@
-import { session } from "./api.js";
+import { LISTED_MAX, session } from "./api.js";
 
 // What pages are made of. Every text goes through textContent: nothing that weir holds is ever read as HTML.
 export function h(tag, attributes, ...children) {
@@ -197,8 +197,9 @@ export const guard = (run) => () => Promise.resolve().then(run).catch((e) => not
 
 const looks = new Map(); // of tables that were shown: coming back finds them as they were
 
-// columns: [{title, value(row) for sorting and search, cell(row), num}]; actions(row) → as menu()'s; size: rows of a page
-export function table({ caption, columns, rows, actions, empty, tools, size = 25 }) {
+// columns: [{title, value(row) for sorting and search, cell(row), num}]; actions(row) → as menu()'s; size: rows of a page;
+// more: an async iterator of further rows (api.js, begin)
+export function table({ caption, columns, rows, more, actions, empty, tools, size = 25 }) {
   const place = `${session.tenant} ${session.region} ${location.hash} ${caption}`;
   let { search, sort, down, page, per } = looks.get(place) || { search: "", sort: -1, down: false, page: 0, per: size };
   const text = (c, r) => String(c.value ? c.value(r) ?? "" : "");
@@ -229,7 +230,7 @@ export function table({ caption, columns, rows, actions, empty, tools, size = 25
     body.replaceChildren(...list.slice(page * per, (page + 1) * per).map((r) => h("tr", {}, columns.map((c) =>
       h("td", { class: c.num ? "num" : null }, c.cell ? c.cell(r) : text(c, r))), actions ? h("td", { class: "actions" }, menu("⋯", actions(r))) : null)));
     if (!list.length) body.append(h("tr", {}, h("td", { colspan: columns.length + (actions ? 1 : 0), class: "empty" }, rows.length ? "Nothing matches the search." : empty || "No data to display")));
-    total.textContent = `Total ${list.length}`;
+    total.textContent = `Total ${number(list.length)}${more ? ", more are coming …" : rows.length >= LISTED_MAX ? `: the first ${number(LISTED_MAX)}` : ""}`;
     foot.replaceChildren(h("span", { class: "muted" }, `Page ${page + 1} of ${pages}`),
       turn("Previous", page === 0, -1), turn("Next", page >= pages - 1, 1));
   }
@@ -240,6 +241,17 @@ export function table({ caption, columns, rows, actions, empty, tools, size = 25
   draw();
   const box = h("div", {}, top, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, h("table", {}, h("caption", {}, caption), h("thead", {}, h("tr", {}, heads, actions ? h("th", { scope: "col", class: "num" }, "Actions") : null)), body)), foot);
   box.refresh = (next) => { rows = next; draw(); };
+  async function rest() {
+    let drawn = performance.now();
+    for await (const page of more) {
+      rows = [...rows, ...page];
+      if (!box.isConnected) return;
+      if (performance.now() - drawn > 300) { draw(); drawn = performance.now(); }
+    }
+    more = null;
+    draw();
+  }
+  if (more) setTimeout(() => rest().catch((e) => { more = null; draw(); note(e.message, true); }));
   return box;
 }
 

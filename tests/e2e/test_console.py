@@ -129,6 +129,7 @@ def test_files():
             answer = get(at, "/console/" + name)
             tap.equal(answer.status, 200, name)
             total += len(answer.text)
+            tap.check(not name.endswith(".js") or f'"{name}"' in page.text, f"{name} is asked for at once")
             policy = answer.headers["content-security-policy"]
             tap.check("default-src 'none'" in policy and "unsafe" not in policy, policy)
             again = get(at, "/console/" + name, headers={"If-None-Match": answer.headers["etag"]})

@@ -512,6 +512,38 @@ const flows = {
     return {};
   },
 
+  // How long until the first table is painted, with an empty cache and a warm one; for bench/e2e/console.py.
+  async first_view() {
+    await login();
+    const session = await context.storageState(), out = { floor: [] };
+    for (let round = 0; round <= given.rounds; round++) {
+      for (const [name, where, row] of [["dashboard", "dashboard", "main .stat"], ["things", "iot/things", "main tbody td a"]]) {
+        const own = await browser.newContext({ viewport: { width: 1280, height: 850 }, storageState: session });
+        // The frame after the one in which it has come.
+        await own.addInitScript((wanted) => {
+          const look = new MutationObserver(() => {
+            if (!document.querySelector(wanted)) return;
+            look.disconnect();
+            requestAnimationFrame(() => setTimeout(() => { window.painted = performance.now(); }));
+          });
+          look.observe(document, { childList: true, subtree: true });
+        }, row);
+        const tab = await own.newPage();
+        await tab.goto(`${base}/console/icon.svg`);
+        const floor = await tab.evaluate(() => performance.getEntriesByType("navigation")[0].loadEventEnd);
+        for (const cache of ["empty cache", "warm cache"]) {
+          await tab.goto(`about:blank`);
+          await tab.goto(`${base}/console/#${where}`);
+          await tab.waitForFunction(() => window.painted);
+          if (round) (out[`${name}, ${cache}`] ??= []).push(await tab.evaluate(() => window.painted)); // the first is for the browser itself
+        }
+        if (round) out.floor.push(floor);
+        await own.close();
+      }
+    }
+    return out;
+  },
+
   // What others have written is text, wherever it is shown: first what weir really holds, then with every text of every answer
   // made hostile, as if no name were checked.
   async hostile() {

@@ -88,10 +88,11 @@ static void reply_session(struct wr_console *c, struct wr_admin_call *call,
 {
     const struct wr_tenant *tenant = wr_tenants_by_id(c->options.tenants, s->tenant);
     json_t *o = json_pack(
-        "{s:s, s:s, s:s, s:b, s:b, s:s, s:s, s:s, s:b}", "tenant", tenant ? tenant->name : "",
+        "{s:s, s:s, s:s, s:b, s:b, s:s, s:s, s:s, s:b, s:b}", "tenant", tenant ? tenant->name : "",
         "account", tenant ? tenant->account : "", "role", wr_role_text(s->role), "allTenants",
         s->all, "mayPackage", s->may_package, "csrf", s->csrf, "region", c->options.config->region,
-        "version", WR_VERSION, "openMode", !strcmp(c->options.config->admin_mode, "open"));
+        "version", WR_VERSION, "openMode", !strcmp(c->options.config->admin_mode, "open"),
+        "keepsKeys", c->options.config->admin_escrow_key[0] != '\0');
     char *text = json_dumps(o, JSON_COMPACT);
     char line[160];
     snprintf(line, sizeof line, WR_SESSION_COOKIE "=%s; Path=/; HttpOnly; SameSite=Strict",

@@ -37,7 +37,7 @@ static void take(const struct wr_daemon *d, int64_t uptime_ms, uint64_t s[MEMBER
         s[DEAD] += r->dead;
     }
     s[LIVE] = wr_flow_live(d->flow);
-    s[SPOOL] = spool.entries;
+    s[SPOOL] = spool.pending;
 }
 
 void wr_daemon_history_tick(struct wr_daemon *d)

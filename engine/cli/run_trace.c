@@ -35,7 +35,7 @@
 #define TEXT_MAX   512u
 #define COUNT_MAX  1000000000u
 #define LINGER_MS  10000 // after `count` messages: for what becomes of their records
-#define BEAT_MS    5000  // without a line, of server-sent events
+#define BEAT_MS    2000  // without a line, of server-sent events
 #define STANDS_MS  1000  // between looks whether the session stands: no longer is it outlived
 #define RETRY_MS   1000  // before a browser comes back
 

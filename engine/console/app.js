@@ -74,7 +74,7 @@ function top() {
   } });
   return [h("header", { class: "top" }, h("a", { class: "brand", href: "#" + home() }, h("img", { src: "icon.svg", alt: "" }), "weir"),
     h("label", { class: "row" }, "Tenant", box), h("label", { class: "row" }, "Region", region), search(),
-    h("span", { class: "push row small muted" }, `${s.role}, weir ${s.version}`, h("button", { type: "button", onclick: logout }, "Log out"))), box, region];
+    h("span", { class: "push row small muted" }, h("span", {}, `${s.role}, weir ${s.version}`), h("button", { type: "button", onclick: logout }, "Log out"))), box, region];
 }
 const home = () => (session.current.allTenants ? "dashboard" : "iot/things");
 

@@ -1,7 +1,7 @@
 // DevOps → IoT → Certificates.
-import { all, ask, begin, enc, get } from "./api.js";
+import { all, ask, begin, enc, get, session } from "./api.js";
 import { badge, confirm, facts, field, guard, h, menu, note, pane, table, tabs, time } from "./ui.js";
-import { again, atAws, iotTabs } from "./things.js";
+import { again, atAws, features, iotTabs } from "./things.js";
 
 const NEXT = { ACTIVE: ["ACTIVE", "INACTIVE", "REVOKED"], INACTIVE: ["INACTIVE", "ACTIVE", "REVOKED"], REVOKED: ["REVOKED"], PENDING_ACTIVATION: ["PENDING_ACTIVATION", "ACTIVE", "INACTIVE", "REVOKED"], PENDING_TRANSFER: ["PENDING_TRANSFER"] };
 
@@ -12,9 +12,11 @@ function handOver(made) {
 }
 
 async function create() {
+  const keeps = session.current.keepsKeys && (await features())["iot.key_escrow"] !== "off";
   const made = await pane({ title: "Create an IoT Certificate", action: "Create", body: [
     field({ name: "active", label: "Activate the Certificate", type: "checkbox", value: true, hint: "Only an active certificate may connect." }),
-    field({ name: "keep", label: "Keep the private key for the device package", type: "checkbox", value: true, hint: "Sealed, for one download, for a limited time. Without an escrow key in weir.yaml nothing is kept." }),
+    keeps ? field({ name: "keep", label: "Keep the private key for the device package", type: "checkbox", value: true, hint: "Sealed, for one download, for a limited time." })
+      : h("p", { class: "hint" }, session.current.keepsKeys ? "The tenant keeps no private keys (Key escrow is off)" : "This weir keeps no private keys, for it has no key to seal them with (admin.escrow_key)", ": a device package will be without it."),
     field({ name: "csr", label: "Certificate signing request (PEM)", type: "textarea", hint: "Optional: the device keeps its own key, which is the safest way." })],
   submit: async (v) => (v.csr.trim() ? ask("POST", "/certificates", { query: { setAsActive: v.active }, body: { certificateSigningRequest: v.csr } }).catch((e) => { throw Object.assign(e.status === 400 ? new Error(e.message) : e, e.status === 400 ? { fields: ["csr"] } : {}); })
     : ask("POST", "/keys-and-certificate", { query: { setAsActive: v.active, keyEscrow: v.keep || undefined } })) });
@@ -29,7 +31,7 @@ async function update(id, status) {
   const done = await pane({ title: "Update an IoT Certificate", action: "Update", map: { newStatus: "status" }, body: [h("p", { class: "mono small" }, id),
     field({ name: "status", label: "Status", type: "select", required: true, value: status, options: NEXT[status] || [status], hint: "REVOKED is final." })],
   submit: async (v) => {
-    if (v.status === "REVOKED" && status !== "REVOKED" && !(await confirm("Revoke the certificate?", ["It can never be used again, and a device that is connected with it is cut off."], "Revoke", () => true))) return false;
+    if (v.status === "REVOKED" && status !== "REVOKED" && !(await confirm("Revoke the certificate?", [h("p", { class: "mono small" }, id), "It can never be used again, and a device that is connected with it is cut off."], "Revoke", () => true))) return false;
     const answer = await ask("PUT", `/certificates/${id}`, { query: { newStatus: v.status } });
     if (answer.$warning) note(answer.$warning, true);
     return true;
@@ -55,6 +57,24 @@ export async function list() {
     { title: "Status", value: (r) => r.status, cell: (r) => badge(r.status) },
     { title: "Created", value: (r) => r.creationDate, cell: (r) => time(r.creationDate) }], actions: (r) => menuOf(r, aws),
   tools: h("button", { class: "primary", type: "button", onclick: guard(create) }, "Add") })) };
+}
+
+// Subject and issuer of a certificate, which AWS's answer has not: the two names in its DER (RFC 5280, 4.1).
+export function namesOf(pem) {
+  const der = Uint8Array.from(atob(pem.replace(/-----[^-]+-----|\s/g, "")), (c) => c.charCodeAt(0));
+  const read = (at) => { // tag, where its content begins and ends
+    let length = der[at + 1], from = at + 2;
+    if (length & 0x80) { const n = length & 0x7f; length = 0; for (let i = 0; i < n; i++) length = length * 256 + der[from++]; }
+    return { tag: der[at], from, to: from + length };
+  };
+  const within = (x) => { const out = []; for (let at = x.from; at < x.to;) { const y = read(at); out.push(y); at = y.to; } return out; };
+  const words = { 3: "CN", 6: "C", 7: "L", 8: "ST", 10: "O", 11: "OU", 5: "serialNumber" };
+  const name = (x) => within(x).flatMap(within).map((pair) => {
+    const [oid, text] = within(pair), x500 = der[oid.from] === 0x55 && der[oid.from + 1] === 4 && words[der[oid.from + 2]];
+    return `${x500 || "other"}=${new TextDecoder(text.tag === 0x1e ? "utf-16be" : "utf-8").decode(der.slice(text.from, text.to))}`;
+  }).join(", ");
+  const parts = within(within(read(0))[0]), first = parts[0].tag === 0xa0 ? 1 : 0; // with a version, or without
+  return { issuer: name(parts[first + 2]), subject: name(parts[first + 4]) };
 }
 
 async function attachPolicy(arn) {
@@ -88,8 +108,10 @@ export async function details(id, tab) {
     } while (nextToken);
     body = table({ caption: "Things", rows: names, empty: "No thing has this certificate.", columns: [{ title: "Thing", value: (r) => r, cell: (r) => h("a", { href: `#iot/things/${enc(r)}` }, r) }] });
   } else {
-    body = h("div", { class: "panel" }, facts([["Status", badge(c.status)], ["Created", time(c.creationDate)], ["Last changed", time(c.lastModifiedDate)], ["Valid from", time(c.validity?.notBefore)], ["Expires", time(c.validity?.notAfter)],
-      c.subject ? ["Subject", c.subject] : null, c.issuer ? ["Issuer", c.issuer] : null, ["Mode", c.certificateMode], c.caCertificateId ? ["CA certificate", h("code", {}, c.caCertificateId)] : null, ["Owner", c.ownedBy]]),
+    let names = {};
+    try { names = namesOf(c.certificatePem); } catch { /* shown as it is */ }
+    body = h("div", { class: "panel" }, facts([["Status", badge(c.status)], ["Subject", names.subject ?? "–"], ["Issuer", names.issuer ?? "–"], ["Created", time(c.creationDate)], ["Last changed", time(c.lastModifiedDate)], ["Valid from", time(c.validity?.notBefore)], ["Expires", time(c.validity?.notAfter)],
+      ["Mode", c.certificateMode], c.caCertificateId ? ["CA certificate", h("code", {}, c.caCertificateId)] : null, ["Owner", c.ownedBy]]),
     h("h3", {}, "Certificate"), h("pre", {}, c.certificatePem));
   }
   return { title: `Certificate ${id.slice(0, 12)}`, crumbs: [["DevOps"], ["IoT", "iot/things"], ["Certificates", "iot/certificates"], [id.slice(0, 16) + "…"]], body: h("div", {}, h("div", { class: "head" }, h("h1", { class: "mono" }, id), badge(c.status),

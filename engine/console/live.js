@@ -20,7 +20,7 @@ let history = [];
 
 const card = (title, key, unit) => {
   const values = history.map((x) => x[key]), now = values.at(-1) ?? 0;
-  return h("section", { class: "panel" }, h("h2", {}, title), h("div", { class: "stat" }, now >= 100 ? number(Math.round(now)) : now.toFixed(1), h("span", { class: "muted small" }, ` ${unit}`)), chart(values, `${title}, at most an hour; now ${now.toFixed(1)} ${unit}`));
+  return h("section", { class: "panel" }, h("h2", {}, title), h("div", { class: "stat" }, number(unit === "a second" && now < 100 ? now.toFixed(1) : Math.round(now)), h("span", { class: "muted small" }, ` ${unit}`)), chart(values, `${title}, at most an hour; now ${now.toFixed(1)} ${unit}`));
 };
 
 export async function dashboard() {

@@ -171,7 +171,7 @@ async function editor(name, rule) {
   const serial = { check: 0, try: 0 }; // a later question of the same kind makes an earlier one's answer void
   const findings = h("div", { "aria-live": "polite" }), tried = h("div", { "aria-live": "polite" }), foot = h("div", { class: "error", "data-foot": "", role: "alert" });
   const select = sqlField({ label: "SELECT", name: "select", value: parts?.select || "", oninput: changed, required: true });
-  const from = field({ name: "from", label: "FROM", prefix: topicPrefix ? `'${topicPrefix}` : "'", value: parts ? parts.from.slice(topicPrefix.length) : "", required: true, oninput: changed, hint: "A topic filter, without quotes: + stands for one level, # for the rest." });
+  const from = field({ name: "from", label: "FROM", prefix: `'${topicPrefix}`, suffix: "'", value: parts ? parts.from.slice(topicPrefix.length) : "", required: true, oninput: changed, hint: "A topic filter, without quotes: + stands for one level, # for the rest." });
   const where = sqlField({ label: "WHERE", name: "where", value: parts?.where || "", oninput: changed, hint: "Optional" });
   const sql = sqlField({ label: "AWS IoT SQL", name: "sql", value: rule.sql, oninput: changed, rows: 3, required: true });
   const three = h("div", {}, select, from, where), one = h("div", {}, sql);
@@ -261,7 +261,7 @@ async function editor(name, rule) {
     try { const [answer, p] = await look(); if (answer && serial.try === tries) markSql(showFindings(answer, p)); } catch (error) { findings.replaceChildren(h("p", { class: "error" }, error.message)); }
   }
   const topicOf = () => { const m = statement().match(/FROM\s+['"]([^'"]*)['"]/i); return m ? m[1].replaceAll("+", "a").replace(/#$/, "a") : "a"; };
-  const sample = h("section", { class: "panel" }, h("div", { class: "tools" }, h("h2", {}, "Try it"), h("button", { type: "button", onclick: () => seen() }, "Use a message seen")), field({ name: "topic", label: "Topic", value: "" }), field({ name: "payload", label: "Payload", type: "textarea", rows: 6, value: '{"temperature": 21.5}' }), field({ name: "base64", label: "Given as Base64", type: "checkbox", hint: "for bytes that are no text" }),
+  const sample = h("section", { class: "panel beside" }, h("div", { class: "tools" }, h("h2", {}, "Try it"), h("button", { type: "button", onclick: () => seen() }, "Use a message seen")), field({ name: "topic", label: "Topic", value: "" }), field({ name: "payload", label: "Payload", type: "textarea", rows: 6, value: '{"temperature": 21.5}' }), field({ name: "base64", label: "Given as Base64", type: "checkbox", hint: "for bytes that are no text" }),
     h("button", { type: "button", class: "primary", onclick: () => tryIt() }, "Try"), tried);
   async function seen() {
     try {
@@ -277,7 +277,7 @@ async function editor(name, rule) {
     } catch (error) { note(error.message, true); }
   }
   async function tryIt() {
-    const v = values(sample), message = { topic: v.topic || topicOf(), [v.base64 ? "payloadBase64" : "payloadText"]: v.base64 ? v.payload.trim() : v.payload }; // to the byte: numbers too
+    const v = values(sample), message = { topic: v.topic || topicOf(), timestamp: Date.now(), [v.base64 ? "payloadBase64" : "payloadText"]: v.base64 ? v.payload.trim() : v.payload }; // to the byte: numbers too
     tried.replaceChildren(h("p", { class: "muted" }, "…"));
     clearTimeout(timer);
     try {
@@ -317,7 +317,7 @@ async function editor(name, rule) {
     foot, h("div", { class: "row" }, h("button", { class: "primary", type: "submit" }, name ? "Update" : "Create"), h("a", { class: "button", href: name ? `#iot/rules/${enc(name)}` : "#iot/rules" }, "Cancel"))), sample));
   drawSql();
   sample.querySelector("[name=topic]").placeholder = topicOf();
-  check();
+  if (name) check(); // an empty form is not wrong yet
   return { title: name ? `Edit ${name}` : "Add a Topic Rule", end: () => clearTimeout(timer), crumbs: [["DevOps"], ["IoT", "iot/things"], ["Topic Rules", "iot/rules"], [name ? `Edit ${name}` : "Add"]], body: h("div", {}, h("h1", {}, name ? `Edit ${name}` : "Add a Topic Rule"), h("p", { class: "muted" }, `Tenant ${session.tenant}`), form) };
 }
 

@@ -46,7 +46,7 @@ export const badge = (text, kind) => h("span", { class: `badge ${kind || (GOOD.i
 
 // ---- fields
 
-// {name, label, hint, value, type: text|textarea|select|checkbox|fixed|password, options, prefix, required, placeholder}
+// {name, label, hint, value, type: text|textarea|select|checkbox|fixed|password, options, prefix, suffix, required, placeholder}
 export function field(f) {
   const at = id("f"), hint = f.hint ? `${at}-h` : null, err = `${at}-e`;
   const common = { id: at, name: f.name, required: f.required, "aria-describedby": [hint, err].filter(Boolean).join(" "), oninput: f.oninput, onchange: f.onchange,
@@ -60,7 +60,7 @@ export function field(f) {
   else if (f.type === "checkbox") input = h("input", { ...common, type: "checkbox", checked: !!f.value });
   else input = h("input", { ...common, type: ["password", "number", "search"].includes(f.type) ? f.type : "text", value: f.value ?? "", readonly: f.readonly });
   const label = f.type === "checkbox" ? h("label", { for: at }, input, f.label) : h("label", { for: at }, f.label, f.required ? h("span", { "aria-hidden": "true" }, " *") : null);
-  const line = f.type === "checkbox" ? null : f.prefix ? h("div", { class: "fixed" }, h("span", {}, f.prefix), input) : input;
+  const line = f.type === "checkbox" ? null : f.prefix || f.suffix ? h("div", { class: "fixed" }, f.prefix ? h("span", {}, f.prefix) : null, input, f.suffix ? h("span", {}, f.suffix) : null) : input;
   return h("div", { class: f.type === "checkbox" ? "field check" : "field", "data-field": f.name }, label, line, f.hint ? h("div", { class: "hint", id: hint }, f.hint) : null,
     h("div", { class: "error", id: err, "aria-live": "polite" }));
 }
@@ -195,6 +195,7 @@ export const guard = (run) => () => Promise.resolve().then(run).catch((e) => not
 
 // ---- tables: search, sorting, paging
 
+const TIMES = /^(Time|Created|Created At|Since|Expires|Last used)$/; // columns that are not broken
 const looks = new Map(); // of tables that were shown: coming back finds them as they were
 
 // columns: [{title, value(row) for sorting and search, cell(row), num}]; actions(row) → as menu()'s; size: rows of a page;
@@ -228,9 +229,10 @@ export function table({ caption, columns, rows, more, actions, empty, tools, siz
     looks.set(place, { search, sort, down, page, per });
     heads.forEach((th, i) => { if (i === sort) th.setAttribute("aria-sort", down ? "descending" : "ascending"); else th.removeAttribute("aria-sort"); });
     body.replaceChildren(...list.slice(page * per, (page + 1) * per).map((r) => h("tr", {}, columns.map((c) =>
-      h("td", { class: c.num ? "num" : null }, c.cell ? c.cell(r) : text(c, r))), actions ? h("td", { class: "actions" }, menu("⋯", actions(r))) : null)));
+      h("td", { class: c.num ? "num" : TIMES.test(c.title) ? "keep" : null }, c.cell ? c.cell(r) : text(c, r))), actions ? h("td", { class: "actions" }, menu("⋯", actions(r))) : null)));
     if (!list.length) body.append(h("tr", {}, h("td", { colspan: columns.length + (actions ? 1 : 0), class: "empty" }, rows.length ? "Nothing matches the search." : empty || "No data to display")));
     total.textContent = `Total ${number(list.length)}${more ? ", more are coming …" : rows.length >= LISTED_MAX ? `: the first ${number(LISTED_MAX)}` : ""}`;
+    foot.hidden = pages === 1;
     foot.replaceChildren(h("span", { class: "muted" }, `Page ${page + 1} of ${pages}`),
       turn("Previous", page === 0, -1), turn("Next", page >= pages - 1, 1));
   }

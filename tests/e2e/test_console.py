@@ -60,6 +60,9 @@ def test_tail():
     """Live messages in the page: outcome and reason, pause, filters, bounds, a cut connection, the session's end"""
     with support.Broker() as broker, Weir(broker, {"hot": rule("SELECT * FROM 'in/+' WHERE temp > 50", republish("out/${topic(2)}", qos=1))}) as weir:
         browse(weir, "tail", broker=broker.port)
+        history = own(weir, "GET", "/weir/v1/history").json
+        now = dict(zip(history["members"], history["samples"][-1]))
+        tap.equal((now["messages"] > 300, now["spool"]), (True, 0), f"what was in the spool is done: {now}")
 
 
 def test_keys():

@@ -184,7 +184,7 @@ const flows = {
     await press(pane(), "Add");
     await main.getByRole("link", { name: "acme" }).click();
     await page.getByRole("heading", { level: 1, name: "acme" }).waitFor();
-    for (const [feature, value] of [["AWS IoT Topic Prefix", "acme/"], ["AWS IoT Thing Prefix", "acme-"]]) {
+    for (const [feature, value] of [["AWS IoT Topic Prefix", "acme/"], ["AWS IoT Thing Prefix", "acme-"], ["Attribute with the tenant's name", "TENANT"], ["Account at AWS", "210987654321"]]) {
       await press(main, "Add");
       await pane().getByLabel("Select Feature").selectOption({ label: feature });
       await pane().getByLabel("Value").fill(value);
@@ -225,11 +225,14 @@ const flows = {
     await pane().getByLabel("Attributes").fill("{");
     await press(pane(), "Create");
     await pane().getByText("Attributes:").waitFor();
+    await pane().getByLabel("Attributes").fill('{"a b": "1"}');
+    await press(pane(), "Create");
+    await pane().getByText("Attribute a b:").waitFor();
     await pane().getByLabel("Attributes").fill('{"attr1": "75"}');
     await shot("thing-create");
     await press(pane(), "Create");
     await page.getByRole("heading", { level: 1, name: "acme-lamp1" }).waitFor();
-    check((await main.textContent()).includes('"attr1": "75"'), "attributes");
+    same(JSON.parse(await main.locator("pre").textContent()), { attr1: "75", TENANT: "acme" }, "attributes, and the tenant's own");
     await shot("thing");
     await page.getByRole("tab", { name: "IoT Principals" }).click();
     await main.getByRole("link", { name: id }).waitFor();
@@ -242,6 +245,10 @@ const flows = {
     await page.getByRole("tab", { name: "Details" }).click();
     await main.getByText('"attr1": "76"').waitFor();
     await open(`iot/certificates/${id}`, id);
+    await main.getByText("CN=AWS IoT Certificate").waitFor();
+    await main.locator("[aria-haspopup=menu]").click();
+    same(await page.getByRole("menuitem", { name: "Open at AWS" }).evaluate((a) => [a.href, a.rel]), [`https://us-east-1.console.aws.amazon.com/iot/home?region=us-east-1#/certificate/${id}`, "noopener noreferrer"], "the way to AWS");
+    await page.keyboard.press("Escape");
     await shot("certificate");
     await page.getByRole("tab", { name: "Things", exact: true }).click();
     await main.getByRole("link", { name: "acme-lamp1" }).waitFor();

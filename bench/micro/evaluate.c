@@ -1,6 +1,10 @@
 // How long does one message take from bytes to outgoing bytes, no rule matching or matching? Beside
-// it in the same run: a scan of the same bytes (floor) and jansson's parse of them (what a tree
-// costs).
+// it in the same run: a scan of the same bytes (floor), jansson's parse of them (what a tree
+// costs), and, where it is installed, simdjson doing the first rule's job by hand
+// (floor_simdjson.cc).
+//
+//   bench_evaluate [TEXT COUNT]      only what has TEXT in its name, for COUNT messages, once: for
+//                                    callgrind, which counts the instructions of two COUNTs
 #include "sql/base/clock.h"
 #include "sql/sql.h"
 
@@ -14,7 +18,9 @@
 #define ROUNDS   7    // medians
 #define REPEATS  20   // of all messages in a round
 
-static char payloads[MESSAGES][256];
+#define PADDING 64 // behind a payload, as simdjson wants it
+
+static char payloads[MESSAGES][256 + PADDING];
 static wr_str texts[MESSAGES];
 static volatile uint64_t sink;
 
@@ -24,7 +30,7 @@ static void make_messages(void)
     for (int i = 0; i < MESSAGES; i++) {
         seed = seed * 6364136223846793005u + 1442695040888963407u;
         int n = snprintf(
-            payloads[i], sizeof payloads[i],
+            payloads[i], sizeof payloads[i] - PADDING,
             "{\"device\":\"sensor-%03d\",\"site\":\"plant-%d\",\"temp\":%d.%d,\"humidity\":%d,"
             "\"battery\":0.%02d,\"status\":\"%s\",\"seq\":%d,\"tags\":[\"a\",\"b\"],"
             "\"pos\":{\"lat\":52.%05d,\"lon\":13.%05d}}",
@@ -92,6 +98,16 @@ static void parse_tree(struct rule *r, wr_str text)
     json_decref(tree);
 }
 
+#ifdef WITH_SIMDJSON
+size_t floor_simdjson(const char *at, size_t len, char *out, size_t size);
+
+static void simdjson(struct rule *r, wr_str text)
+{
+    char out[256];
+    sink += floor_simdjson(text.at, text.len, out, sizeof out);
+}
+#endif
+
 static int by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -114,30 +130,69 @@ static double measure(void (*work)(struct rule *, wr_str), struct rule *r)
     return ns[ROUNDS / 2];
 }
 
-int main(void)
+struct job {
+    const char *name, *sql; // sql NULL: a floor
+    void (*work)(struct rule *, wr_str);
+};
+
+static const struct job jobs[] = {
+    {"floor: sum of the bytes", NULL, scan},
+    {"jansson: parse and free", NULL, parse_tree},
+#ifdef WITH_SIMDJSON
+    {"simdjson: filter and 4 columns, by hand", NULL, simdjson},
+#endif
+    {"filter and 4 columns, 10 % match",
+     "SELECT device, temp, humidity, pos.lat AS lat FROM 'plant/+/sensor' WHERE temp > 39",
+     evaluate},
+    {"4 columns, all match", "SELECT device, temp, humidity, pos.lat AS lat FROM 'plant/+/sensor'",
+     evaluate},
+    {"no column, none match", "SELECT device FROM 'plant/+/sensor' WHERE temp > 1000", evaluate},
+    {"functions",
+     "SELECT upper(status) AS s, concat(device, '/', site) AS id, topic(2) AS plant, round(temp) "
+     "AS t FROM 'plant/+/sensor'",
+     evaluate},
+};
+
+// For callgrind.
+static void run_only(const char *text, size_t count)
 {
-    static const struct {
-        const char *name, *sql;
-    } rules[] = {
-        {"filter and 4 columns, 10 % match",
-         "SELECT device, temp, humidity, pos.lat AS lat FROM 'plant/+/sensor' WHERE temp > 39"},
-        {"4 columns, all match",
-         "SELECT device, temp, humidity, pos.lat AS lat FROM 'plant/+/sensor'"},
-        {"no column, none match", "SELECT device FROM 'plant/+/sensor' WHERE temp > 1000"},
-        {"functions", "SELECT upper(status) AS s, concat(device, '/', site) AS id, topic(2) AS "
-                      "plant, round(temp) AS t "
-                      "FROM 'plant/+/sensor'"},
-    };
-    make_messages();
-    double floor = measure(scan, NULL), tree = measure(parse_tree, NULL);
-    printf("%-36s %8.1f ns/message  (%zu bytes)\n", "floor: sum of the bytes", floor, texts[0].len);
-    printf("%-36s %8.1f ns/message\n", "jansson: parse and free", tree);
-    for (size_t i = 0; i < WR_COUNT(rules); i++) {
+    for (size_t j = 0; j < WR_COUNT(jobs); j++) {
         struct rule r;
-        rule_init(&r, rules[i].sql);
-        double ns = measure(evaluate, &r);
-        printf("%-36s %8.1f ns/message  %5.1f x floor, %.2f x jansson\n", rules[i].name, ns,
-               ns / floor, ns / tree);
+        if (!strstr(jobs[j].name, text)) {
+            continue;
+        }
+        if (jobs[j].sql) {
+            rule_init(&r, jobs[j].sql);
+        }
+        for (size_t i = 0; i < count; i++) {
+            jobs[j].work(&r, texts[i % MESSAGES]);
+        }
+        if (jobs[j].sql) {
+            rule_release(&r);
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    double ns[WR_COUNT(jobs)];
+    make_messages();
+    if (argc == 3) {
+        run_only(argv[1], strtoul(argv[2], NULL, 10));
+        return 0;
+    }
+    for (size_t j = 0; j < WR_COUNT(jobs); j++) {
+        struct rule r;
+        if (!jobs[j].sql) {
+            ns[j] = measure(jobs[j].work, NULL);
+            printf("%-40s %8.1f ns/message", jobs[j].name, ns[j]);
+            printf(j == 0 ? "  (%zu bytes)\n" : "\n", texts[0].len);
+            continue;
+        }
+        rule_init(&r, jobs[j].sql);
+        ns[j] = measure(jobs[j].work, &r);
+        printf("%-40s %8.1f ns/message  %5.1f x floor, %.2f x jansson\n", jobs[j].name, ns[j],
+               ns[j] / ns[0], ns[j] / ns[1]);
         rule_release(&r);
     }
     return 0;

@@ -14,13 +14,10 @@ alone is more than half of that limit: the machine is too busy to say. 2 as well
 """
 import argparse
 import asyncio
-import base64
 import json
 import os
 import random
-import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tests", "e2e"))
@@ -29,6 +26,7 @@ import botocore.awsrequest  # noqa: E402
 import botocore.credentials  # noqa: E402
 
 from control import access_key, alone, port, sock  # noqa: E402
+from control_load import Connection, certificates, request  # noqa: E402
 
 CONNECTIONS = 32
 FILLING = 128  # connections: so many writes share a commit
@@ -63,32 +61,6 @@ class Clock:
     def give_up(self):
         print(f"control.py: {self.seconds:.0f} s (--limit) were not enough; it was at: {self.what}", file=sys.stderr)
         sys.exit(2)
-
-
-class Connection:
-    """HTTP/1.1 with keep-alive, one request at a time."""
-
-    async def open(self, where):
-        self.reader, self.writer = await (asyncio.open_unix_connection(where) if isinstance(where, str)
-                                          else asyncio.open_connection("127.0.0.1", where))
-        return self
-
-    async def ask(self, data):
-        self.writer.write(data)
-        head = await self.reader.readuntil(b"\r\n\r\n")
-        at = head.lower().index(b"content-length:") + 15
-        body = await self.reader.readexactly(int(head[at:head.index(b"\r\n", at)]))
-        return int(head[9:12]), body
-
-    def close(self):
-        self.writer.close()
-
-
-def request(method, target, body=None, headers=()):
-    data = b"" if body is None else json.dumps(body).encode()
-    lines = [f"{method} {target} HTTP/1.1", "Host: localhost", f"Content-Length: {len(data)}",
-             *(f"{k}: {v}" for k, v in headers)]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + data
 
 
 async def many(where, requests, clock, count, connections=CONNECTIONS, keep=None):
@@ -149,25 +121,6 @@ def signed(key, region, host_port, method, target, body=None):
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + data
 
 
-def certificates():
-    """Endless certificates that differ in their serial number: one is made, its 8 bytes are counted up. Nobody has
-    signed them, which RegisterCertificateWithoutCA cannot see: it knows no CA."""
-    with tempfile.TemporaryDirectory() as folder:
-        pem = os.path.join(folder, "c.pem")
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                        "-keyout", os.path.join(folder, "k.pem"), "-out", pem, "-days", "3650", "-subj", "/CN=bench",
-                        "-set_serial", "0x1122334455667788"], check=True, capture_output=True)
-        with open(pem) as f:
-            der = base64.b64decode("".join(line for line in f.read().splitlines() if "-" not in line))
-    at = der.index(bytes.fromhex("1122334455667788"))
-    n = 0x1122334455667788
-    while True:
-        n += 1
-        changed = der[:at] + n.to_bytes(8, "big") + der[at + 8:]
-        text = base64.encodebytes(changed).decode()
-        yield f"-----BEGIN CERTIFICATE-----\n{text}-----END CERTIFICATE-----\n"
-
-
 def cpu(pid):
     """Seconds of the process's threads so far."""
     with open(f"/proc/{pid}/stat") as f:
@@ -201,7 +154,7 @@ async def fill(weir, count, clock):
     }) for n in range(count)))
     pems = certificates()
     arns, registered = await timed("RegisterCertificateWithoutCA", count, (
-        request("POST", "/certificate/register-no-ca", {"certificatePem": next(pems), "status": "ACTIVE"})
+        request("POST", "/certificate/register-no-ca", {"certificatePem": next(pems)[1], "status": "ACTIVE"})
         for _ in range(count)), keep=lambda body: json.loads(body)["certificateArn"])
     await timed("AttachThingPrincipal", count, (
         request("PUT", f"/things/thing{n}/principals", headers=[("x-amzn-principal", arns[n])])

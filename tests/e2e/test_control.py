@@ -7,7 +7,6 @@ usage: test_control.py BUILD/weir [test_NAME]...
 import os
 import stat
 import subprocess
-import threading
 
 from control import access_key, alone, client, own, pages, port, refused, sock
 from http_client import ask, get
@@ -147,39 +146,6 @@ def test_pages():
         tap.equal(len(iot.list_things(nextToken=first["nextToken"])["things"]), 16, "the rest")
         other = client(weir, region="us-east-1")
         refused("InvalidRequestException", 400, other.list_things, nextToken=first["nextToken"])
-
-
-def test_kill():
-    """kill -9 while clients write: every acknowledged thing is there, the rest is absent, none half"""
-    with alone() as weir:
-        key = access_key(weir)
-        acknowledged, tried = [], []
-
-        def write(n):
-            iot = client(weir, key)
-            for i in range(10000):
-                name = f"w{n}-{i}"
-                tried.append(name)
-                try:
-                    iot.create_thing(thingName=name, attributePayload={"attributes": {"n": name}})
-                except Exception:
-                    return
-                acknowledged.append(name)
-
-        threads = [threading.Thread(target=write, args=(n,)) for n in range(4)]
-        for t in threads:
-            t.start()
-        wait_for(lambda: len(acknowledged) > 400, "some writes")
-        weir.kill()
-        for t in threads:
-            t.join()
-        weir.start(wait=False)
-        weir.process.wait_line("started: pid")
-        things, _ = pages(client(weir, key).list_things, "things", maxResults=250)
-        there = {x["thingName"]: x["attributes"] for x in things}
-        tap.equal([x for x in acknowledged if x not in there], [], "lost")
-        tap.equal([x for x in there if x not in tried], [], "from nowhere")
-        tap.equal([x for x in there if there[x] != {"n": x}], [], "half")
 
 
 def test_files():

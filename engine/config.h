@@ -105,6 +105,8 @@ struct wr_config {
     // admin.thing_type_delete_wait: default 5 min, in test mode 0
     int64_t admin_thing_type_delete_wait_ms;
     const char *audit;                                    // audit: "changes", "all"
+    int64_t admin_audit_file;                             // admin.audit_file: bytes
+    int64_t admin_audit_files;                            // admin.audit_files
     const char *admin_tls_cert_file, *admin_tls_key_file; // admin.tls_…: "" = no TLS
     const char *admin_unknown_rule; // admin.unknown_rule: "not_found" | "unauthorized"
     const char *admin_endpoint;     // admin.endpoint: "" = the host of mqtt.url

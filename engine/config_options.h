@@ -218,6 +218,11 @@
     X(audit, "audit", CHOICE, RESTART, "changes", "changes|all", "",                               \
       "What STATE/audit.log gets: calls that change something, hand out a secret or are refused; " \
       "or all.")                                                                                   \
+    X(admin_audit_file, "admin.audit_file", SIZE, RESTART, "64M", "64k..1G", "bytes",              \
+      "Size of one file of the audit log; a full one is kept as audit.log.N, its last line being " \
+      "number N.")                                                                                 \
+    X(admin_audit_files, "admin.audit_files", INT, RESTART, "15", "1..1000", "",                   \
+      "How many full ones are kept; then the oldest goes, and a line says so.")                    \
     X(admin_endpoint, "admin.endpoint", STRING, RESTART, "", "", "",                               \
       "Host name that DescribeEndpoint gives to devices; without one the broker's.")               \
     X(admin_broker_port, "admin.broker_port", INT, RESTART, "0", "0..65535", "",                   \

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/admin/audit_files.h"
 #include "engine/loop/mailbox.h"
 #include "engine/observe/log.h"
 #include "sql/base/clock.h"
@@ -35,8 +36,11 @@ struct wr_audit {
     void *user;
 
     // The thread's.
+    struct wr_audit_limits limits;
     int fd;
     char *path;
+    char **removing; // files that go when the lines about them are on disk
+    size_t removing_count;
     struct wr_audit_end at;
     struct wr_buf out;
     bool dirty;
@@ -108,11 +112,10 @@ static void chain(struct wr_audit *a, wr_str text)
     wr_buf_add_char(&a->out, '\n');
 }
 
-static void chain_own(struct wr_audit *a, const char *operation, const char *member, uint64_t count)
+// Takes `changes`.
+static void chain_changes(struct wr_audit *a, const char *operation, json_t *changes)
 {
     struct wr_buf text = {0};
-    json_t *changes = json_object();
-    json_object_set_new(changes, member, json_integer((json_int_t)count));
     make_text(&(struct wr_audit_entry){.time_ms = wr_wall_ms(),
                                        .actor = "weir",
                                        .operation = operation,
@@ -122,6 +125,11 @@ static void chain_own(struct wr_audit *a, const char *operation, const char *mem
     chain(a, wr_buf_str(&text));
     json_decref(changes);
     wr_buf_release(&text);
+}
+
+static void chain_own(struct wr_audit *a, const char *operation, const char *member, uint64_t count)
+{
+    chain_changes(a, operation, json_pack("{s:I}", member, (json_int_t)count));
 }
 
 static bool may_write_refused(struct wr_audit *a, int64_t now_ms)
@@ -202,15 +210,79 @@ static void say_counted(struct wr_audit *a, int64_t now_ms, bool now)
     }
 }
 
+// ---- files
+
+// A line for the oldest files, beyond as many as are kept: they go once it is on disk.
+static void chain_removed(struct wr_audit *a)
+{
+    struct wr_audit_files files;
+    struct wr_fault fault = {0};
+    if (wr_audit_files_open(a->path, &files, &fault)) {
+        wr_log(WR_LOG_ERROR, "admin", "old files of the audit log stay: %s", fault.text);
+        return;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < files.count; i++) {
+        kept += files.at[i].last > 0;
+    }
+    for (size_t i = 0; kept - i > a->limits.files && i < kept; i++) {
+        struct wr_audit_end end;
+        if (wr_audit_find_end(files.at[i].fd, &end, &fault)) {
+            break;
+        }
+        chain_changes(a, WR_AUDIT_REMOVED,
+                      json_pack("{s:I, s:s}", "last", (json_int_t)end.seq, "sum", end.sum));
+        a->removing = wr_realloc(a->removing, (a->removing_count + 1) * sizeof *a->removing);
+        a->removing[a->removing_count++] = wr_strdup(wr_str_of(files.at[i].path));
+    }
+    wr_audit_files_close(&files);
+}
+
+static void remove_files(struct wr_audit *a, bool written)
+{
+    for (size_t i = 0; i < a->removing_count; i++) {
+        if (written) {
+            unlink(a->removing[i]);
+        }
+        free(a->removing[i]); // else it is looked at again when the next file is full
+    }
+    free(a->removing);
+    a->removing = NULL;
+    a->removing_count = 0;
+}
+
+// The file is full: the next lines are in a new one. If there cannot be one, they are in this.
+static void begin_file(struct wr_audit *a)
+{
+    static struct wr_log_limit limit;
+    struct wr_fault fault = {0};
+    int fd;
+    wr_err err = fdatasync(a->fd) == 0 ? wr_audit_files_begin(a->path, a->at.seq, &fd, &fault)
+                                       : wr_fault_set(&fault, WR_ERR_IO, "%s", strerror(errno));
+    if (err) {
+        wr_log_limited(&limit, WR_LOG_ERROR, "admin", "%s is full and stays so: %s", a->path,
+                       fault.text);
+        return;
+    }
+    close(a->fd);
+    a->fd = fd;
+    a->at.end = 0;
+    a->dirty = false;
+    chain_removed(a);
+}
+
 // What arrived; true: `end` was among it.
 static bool take(struct wr_audit *a, struct wr_letter *letters)
 {
+    wr_buf_clear(&a->out);
+    if (a->at.end >= (int64_t)a->limits.file_bytes) {
+        begin_file(a);
+    }
     struct wr_audit_end before = a->at;
     uint64_t counted = a->refused_left_out;
     int64_t now_ms = wr_wall_ms();
-    bool sync = false, ended = false;
+    bool sync = a->removing_count > 0, ended = false;
     uint64_t lines = 0;
-    wr_buf_clear(&a->out);
     for (struct wr_letter *l = letters; l; l = l->next) {
         if (l == &a->end) {
             ended = true;
@@ -241,6 +313,7 @@ static bool take(struct wr_audit *a, struct wr_letter *letters)
             a->refused_left_out = counted > a->refused_left_out ? counted : a->refused_left_out;
         }
     }
+    remove_files(a, good);
     atomic_fetch_add(&a->lines, good ? lines : 0);
     atomic_store(&a->failing, !good);
     give_back(a, letters, good);
@@ -294,10 +367,29 @@ static void on_back(void *user, struct wr_letter *letters)
     }
 }
 
+// The end of the newest file that is kept, when nothing is in the one that is written.
+static wr_err take_up_kept(struct wr_audit *a, struct wr_fault *fault)
+{
+    struct wr_audit_files files;
+    wr_err err = wr_audit_files_open(a->path, &files, fault);
+    if (!err && files.count > 1) {
+        err = wr_audit_find_end(files.at[files.count - 2].fd, &a->at, fault);
+        a->at.end = 0;
+        a->at.torn = a->at.damaged = 0; // verify tells
+    }
+    wr_audit_files_close(&files);
+    return err;
+}
+
 // What is at the end of the file from before.
 static wr_err take_up(struct wr_audit *a, struct wr_fault *fault)
 {
     wr_err err = wr_audit_find_end(a->fd, &a->at, fault);
+    if (!err && a->at.end == 0) {
+        uint64_t torn = a->at.torn;
+        err = take_up_kept(a, fault);
+        a->at.torn = torn;
+    }
     if (err) {
         return err;
     }
@@ -322,8 +414,8 @@ static wr_err take_up(struct wr_audit *a, struct wr_fault *fault)
     return WR_OK;
 }
 
-wr_err wr_audit_open(uv_loop_t *loop, const char *state_dir, struct wr_audit **out,
-                     struct wr_fault *fault)
+wr_err wr_audit_open(uv_loop_t *loop, const char *state_dir, const struct wr_audit_limits *limits,
+                     struct wr_audit **out, struct wr_fault *fault)
 {
     struct wr_buf path = {0};
     wr_buf_addf(&path, "%s/audit.log", state_dir);
@@ -332,7 +424,8 @@ wr_err wr_audit_open(uv_loop_t *loop, const char *state_dir, struct wr_audit **o
     wr_buf_release(&path);
     a->tokens = WR_AUDIT_REFUSED_BURST;
     a->refill_ms = wr_wall_ms();
-    a->fd = open(a->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+    a->limits = *limits;
+    a->fd = wr_audit_files_log(a->path);
     wr_err err = a->fd < 0 ? wr_fault_set(fault, WR_ERR_IO, "%s", strerror(errno)) : WR_OK;
     if (!err) {
         err = take_up(a, fault);

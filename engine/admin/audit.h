@@ -7,6 +7,11 @@
 //    "arns":["arn:…"],"outcome":"OK","changes":{"version":{"old":1,"new":2}},
 //    "previous":"<SHA-256 of line 6, without its line feed>"}
 //
+// A file that is full (admin.audit_file) is kept as audit.log.N, N being the number of its last
+// line, and the next one goes on in the chain. Of those kept there are so many (admin.audit_files);
+// the oldest goes when a line of weir's own, AuditLogFileRemoved, has its last number and sum,
+// which is what the chain then begins from.
+//
 // A thread of its own writes. What must be on disk before somebody is told is synced before that,
 // several lines with one fsync; the rest within a second.
 //
@@ -32,6 +37,13 @@
 
 struct wr_audit;
 
+#define WR_AUDIT_REMOVED "AuditLogFileRemoved"
+
+struct wr_audit_limits {
+    uint64_t file_bytes; // of a file: what fills it is the last in it
+    size_t files;        // that are kept besides the one that is written
+};
+
 struct wr_audit_entry {
     int64_t time_ms;
     const char *tenant, *region, *actor, *from, *request, *operation; // "" or NULL: left out
@@ -43,8 +55,8 @@ struct wr_audit_entry {
 
 // Open or make the file in `state_dir`. A last line that was written in half is cut off, one that
 // is damaged stays; both are said in the log and in a line. WR_ERR_IO. Give: wr_audit_close().
-wr_err wr_audit_open(uv_loop_t *loop, const char *state_dir, struct wr_audit **out,
-                     struct wr_fault *fault) WR_MUST_CHECK;
+wr_err wr_audit_open(uv_loop_t *loop, const char *state_dir, const struct wr_audit_limits *limits,
+                     struct wr_audit **out, struct wr_fault *fault) WR_MUST_CHECK;
 
 // Write a line. With `done`: call it when the line is on disk (`written`), or cannot be; never from
 // inside this call. It is not called for a refused call.
@@ -62,20 +74,20 @@ void wr_audit_close(struct wr_audit *a, void (*closed)(void *user), void *user);
 
 // ---- reading (audit_read.c). Thread: any; may block
 
-// The whole chain. What is wrong first, with its place, as a fault (WR_ERR_CORRUPT);
-// WR_ERR_MISSING, WR_ERR_IO. A half line at the end is `torn`, which a running weir may be about to
-// complete.
+// The whole chain, through the files kept beside `path`. What is wrong first, with its place, as a
+// fault (WR_ERR_CORRUPT); WR_ERR_MISSING, WR_ERR_IO. A half line at the end is `torn`, which a
+// running weir may be about to complete.
 struct wr_audit_sum {
-    uint64_t lines, last_seq;
+    uint64_t lines, last_seq, first_seq;
+    size_t files;
     char last_sum[WR_AUDIT_SUM_LEN + 1]; // of the last line; "" without one
-    int64_t last_end;                    // byte behind it
     bool torn;
 };
 wr_err wr_audit_verify(const char *path, struct wr_audit_sum *out,
                        struct wr_fault *fault) WR_MUST_CHECK;
 
-// The lines with a sequence number above `after`, of a tenant (its own and those about it; NULL:
-// all), in their order, until `each` says false.
+// The lines of `path` and the files kept beside it with a sequence number above `after`, of a
+// tenant (its own and those about it; NULL: all), in their order, until `each` says false.
 wr_err wr_audit_read(const char *path, uint64_t after, const char *tenant,
                      bool (*each)(void *user, uint64_t seq, wr_str line), void *user,
                      struct wr_fault *fault) WR_MUST_CHECK;

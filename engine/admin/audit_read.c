@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/admin/audit_files.h"
+
 #include "sql/base/banned.h"
 
 #define PIECE 65536
@@ -110,14 +112,6 @@ static bool next_line(struct lines *l, wr_str *line, wr_str *half)
     }
 }
 
-static wr_err open_file(const char *path, int *fd, struct wr_fault *fault)
-{
-    *fd = open(path, O_RDONLY | O_CLOEXEC);
-    return *fd >= 0 ? WR_OK
-                    : wr_fault_set(fault, errno == ENOENT ? WR_ERR_MISSING : WR_ERR_IO, "%s: %s",
-                                   path, strerror(errno));
-}
-
 static wr_err ended(const struct lines *l, const char *path, struct wr_fault *fault)
 {
     return l->failed     ? wr_fault_set(fault, WR_ERR_IO, "%s: %s", path, strerror(errno))
@@ -129,44 +123,113 @@ static wr_err ended(const struct lines *l, const char *path, struct wr_fault *fa
 
 // ---- the chain
 
+struct walk {
+    struct wr_audit_sum *out;
+    char sum[WR_AUDIT_SUM_LEN + 1];
+    // The chain begins in its middle: from the line with this number and sum, which a line of
+    // weir's own must have told of before its file was removed.
+    bool begun_late, vouched;
+    uint64_t before_seq;
+    char before_sum[WR_AUDIT_SUM_LEN + 1];
+};
+
+static void begin_late(struct walk *w, uint64_t seq, const char *previous)
+{
+    if (seq > 1 && strlen(previous) == WR_AUDIT_SUM_LEN && strcmp(previous, w->sum) != 0) {
+        w->begun_late = true;
+        w->before_seq = w->out->last_seq = seq - 1;
+        memcpy(w->before_sum, previous, sizeof w->before_sum);
+        memcpy(w->sum, previous, sizeof w->sum);
+    }
+}
+
+static void look_for_voucher(struct walk *w, const json_t *o)
+{
+    const char *operation = json_string_value(json_object_get(o, "operation"));
+    if (!w->begun_late || !operation || strcmp(operation, WR_AUDIT_REMOVED) != 0) {
+        return;
+    }
+    const json_t *changes = json_object_get(o, "changes");
+    const char *sum = json_string_value(json_object_get(changes, "sum"));
+    w->vouched = w->vouched ||
+                 (sum && !strcmp(sum, w->before_sum) &&
+                  (uint64_t)json_integer_value(json_object_get(changes, "last")) == w->before_seq);
+}
+
+static wr_err not_after(const char *path, unsigned long long n, struct wr_fault *fault)
+{
+    return wr_fault_set(fault, WR_ERR_CORRUPT,
+                        "%s, line %llu: the line before it is not the one it was written "
+                        "after: something was changed, taken out or put in",
+                        path, n);
+}
+
+static wr_err verify_line(struct walk *w, const char *path, unsigned long long n, wr_str line,
+                          struct wr_fault *fault)
+{
+    uint64_t seq = 0;
+    json_t *o = read_line(line, &seq);
+    if (!o) {
+        return wr_fault_set(fault, WR_ERR_CORRUPT, "%s, line %llu: is damaged", path, n);
+    }
+    const char *previous = json_string_value(json_object_get(o, "previous"));
+    wr_err err = WR_OK;
+    if (w->out->lines++ == 0) {
+        begin_late(w, seq, previous);
+        w->out->first_seq = seq;
+    }
+    unsigned long long want = w->out->last_seq + 1;
+    if (strcmp(previous, w->sum) != 0) {
+        err = not_after(path, n, fault);
+    } else if (seq != want) {
+        err = wr_fault_set(fault, WR_ERR_CORRUPT, "%s, line %llu: has number %llu, expected %llu",
+                           path, n, (unsigned long long)seq, want);
+    }
+    look_for_voucher(w, o);
+    json_decref(o);
+    wr_audit_line_sum(line, w->sum);
+    w->out->last_seq = seq;
+    memcpy(w->out->last_sum, w->sum, sizeof w->sum);
+    return err;
+}
+
+static wr_err verify_file(struct walk *w, const struct wr_audit_file *file, bool last,
+                          struct wr_fault *fault)
+{
+    struct lines l = {.fd = file->fd};
+    wr_str line, half = {0};
+    unsigned long long n = 0;
+    wr_err err = WR_OK;
+    while (!err && next_line(&l, &line, &half)) {
+        err = verify_line(w, file->path, ++n, line, fault);
+    }
+    err = err ? err : ended(&l, file->path, fault);
+    if (!err && half.len && !last) {
+        err =
+            wr_fault_set(fault, WR_ERR_CORRUPT, "%s, line %llu: is half a line", file->path, n + 1);
+    }
+    w->out->torn = half.len > 0;
+    wr_buf_release(&l.buf);
+    return err;
+}
+
 wr_err wr_audit_verify(const char *path, struct wr_audit_sum *out, struct wr_fault *fault)
 {
-    struct lines l = {0};
-    wr_err err = open_file(path, &l.fd, fault);
+    struct wr_audit_files files;
+    wr_err err = wr_audit_files_open(path, &files, fault);
     if (err) {
         return err;
     }
-    char sum[WR_AUDIT_SUM_LEN + 1];
-    no_sum(sum);
-    *out = (struct wr_audit_sum){0};
-    wr_str line, half = {0};
-    while (!err && next_line(&l, &line, &half)) {
-        uint64_t seq = 0;
-        json_t *o = read_line(line, &seq);
-        out->lines++;
-        unsigned long long n = out->lines, want = out->last_seq + 1;
-        if (!o) {
-            err = wr_fault_set(fault, WR_ERR_CORRUPT, "%s, line %llu: is damaged", path, n);
-        } else if (strcmp(json_string_value(json_object_get(o, "previous")), sum) != 0) {
-            err = wr_fault_set(fault, WR_ERR_CORRUPT,
-                               "%s, line %llu: the line before it is not the one it was written "
-                               "after: something was changed, taken out or put in",
-                               path, n);
-        } else if (seq != want) {
-            err =
-                wr_fault_set(fault, WR_ERR_CORRUPT, "%s, line %llu: has number %llu, expected %llu",
-                             path, n, (unsigned long long)seq, want);
-        }
-        json_decref(o);
-        wr_audit_line_sum(line, sum);
-        out->last_seq = seq;
-        out->last_end = l.start + (int64_t)line.len + 1;
-        memcpy(out->last_sum, sum, sizeof sum);
+    *out = (struct wr_audit_sum){.files = files.count};
+    struct walk w = {.out = out};
+    no_sum(w.sum);
+    for (size_t i = 0; i < files.count && !err; i++) {
+        err = verify_file(&w, &files.at[i], i + 1 == files.count, fault);
     }
-    err = err ? err : ended(&l, path, fault);
-    out->torn = half.len > 0;
-    wr_buf_release(&l.buf);
-    close(l.fd);
+    if (!err && w.begun_late && !w.vouched) {
+        err = not_after(files.at[0].path, 1, fault);
+    }
+    wr_audit_files_close(&files);
     return err;
 }
 
@@ -266,31 +329,40 @@ static bool is_of(const json_t *o, const char *tenant)
     return (own && !strcmp(own, tenant)) || (subject && !strcmp(subject, tenant));
 }
 
-wr_err wr_audit_read(const char *path, uint64_t after, const char *tenant,
-                     bool (*each)(void *user, uint64_t seq, wr_str line), void *user,
-                     struct wr_fault *fault)
+static wr_err read_file(const struct wr_audit_file *file, uint64_t after, const char *tenant,
+                        bool (*each)(void *user, uint64_t seq, wr_str line), void *user, bool *more,
+                        struct wr_fault *fault)
 {
-    struct lines l = {0};
-    wr_err err = open_file(path, &l.fd, fault);
-    if (err) {
-        return err;
-    }
-    l.at = after ? find_after(l.fd, after) : 0;
+    struct lines l = {.fd = file->fd, .at = after ? find_after(file->fd, after) : 0};
     wr_str line, half;
-    bool more = true;
-    while (more && next_line(&l, &line, &half)) {
+    while (*more && next_line(&l, &line, &half)) {
         uint64_t seq;
         if (!seq_of(line, &seq) || seq <= after) {
             continue; // verify tells of damaged ones
         }
         json_t *o = tenant ? json_loadb(line.at, line.len, 0, NULL) : NULL;
         if (!tenant || is_of(o, tenant)) {
-            more = each(user, seq, line);
+            *more = each(user, seq, line);
         }
         json_decref(o);
     }
-    err = ended(&l, path, fault);
+    wr_err err = ended(&l, file->path, fault);
     wr_buf_release(&l.buf);
-    close(l.fd);
+    return err;
+}
+
+wr_err wr_audit_read(const char *path, uint64_t after, const char *tenant,
+                     bool (*each)(void *user, uint64_t seq, wr_str line), void *user,
+                     struct wr_fault *fault)
+{
+    struct wr_audit_files files;
+    wr_err err = wr_audit_files_open(path, &files, fault);
+    bool more = true;
+    for (size_t i = 0; !err && i < files.count && more; i++) {
+        if (!files.at[i].last || files.at[i].last > after) {
+            err = read_file(&files.at[i], after, tenant, each, user, &more, fault);
+        }
+    }
+    wr_audit_files_close(&files);
     return err;
 }

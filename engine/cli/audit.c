@@ -35,9 +35,10 @@ static int verify(const struct own *o, const char *path)
         return complain(&fault, WR_EXIT_USAGE);
     }
     if (o->json) {
-        json_t *out =
-            json_pack("{s:b, s:I, s:I, s:s, s:b}", "good", !err, "lines", (json_int_t)sum.lines,
-                      "last", (json_int_t)sum.last_seq, "sum", sum.last_sum, "torn", sum.torn);
+        json_t *out = json_pack("{s:b, s:I, s:I, s:I, s:I, s:s, s:b}", "good", !err, "files",
+                                (json_int_t)sum.files, "lines", (json_int_t)sum.lines, "first",
+                                (json_int_t)sum.first_seq, "last", (json_int_t)sum.last_seq, "sum",
+                                sum.last_sum, "torn", sum.torn);
         if (err) {
             json_object_set_new(out, "reason", json_string(fault.text));
         }
@@ -45,9 +46,13 @@ static int verify(const struct own *o, const char *path)
         putchar('\n');
         json_decref(out);
     } else if (!err) {
-        printf("%llu line%s, the chain holds; last: %llu, SHA-256 %s\n",
-               (unsigned long long)sum.lines, sum.lines == 1 ? "" : "s",
-               (unsigned long long)sum.last_seq, *sum.last_sum ? sum.last_sum : "none");
+        printf("%llu line%s", (unsigned long long)sum.lines, sum.lines == 1 ? "" : "s");
+        if (sum.files > 1 || sum.first_seq > 1) {
+            printf(" from number %llu on in %zu file%s", (unsigned long long)sum.first_seq,
+                   sum.files, sum.files == 1 ? "" : "s");
+        }
+        printf(", the chain holds; last: %llu, SHA-256 %s\n", (unsigned long long)sum.last_seq,
+               *sum.last_sum ? sum.last_sum : "none");
     }
     if (!err && sum.torn) {
         fflush(stdout);

@@ -433,7 +433,9 @@ const struct wr_cli_command wr_cli_commands[] = {
      false, wr_cli_console},
     {"audit", "verify|list [FILE] [--after NUMBER] [--tenant NAME] [--json]",
      "the audit log: who changed what; whether somebody changed the log",
-     "  audit verify         walk the chain: each line holds the SHA-256 of the one before. "
+     "  audit verify         walk the chain, through the files that are kept beside audit.log "
+     "too:\n"
+     "                       each line holds the SHA-256 of the one before. "
      "Prints\n"
      "                       the number and the sum of the last line: note them elsewhere to see\n"
      "                       later whether lines were cut off\n"

@@ -105,7 +105,12 @@ wr_err wr_daemon_open_registry(struct wr_daemon *d, struct wr_fault *fault)
         err = wr_broker_open(&d->loop, d->config, d->state.path, d->seal, &d->broker, fault);
     }
     if (!err) {
-        err = wr_audit_open(&d->loop, d->state.path, &d->audit, fault);
+        err = wr_audit_open(&d->loop, d->state.path,
+                            &(struct wr_audit_limits){
+                                .file_bytes = (uint64_t)d->config->admin_audit_file,
+                                .files = (size_t)d->config->admin_audit_files,
+                            },
+                            &d->audit, fault);
     }
     if (!err) {
         d->sessions = wr_sessions_new();

@@ -3,14 +3,17 @@
 
 usage: test_audit.py BUILD/weir [test_NAME]...
 """
+import asyncio
 import hashlib
 import json
 import os
 import re
+import shutil
 import stat
 import threading
 
 from control import access_key, alone, client, own, port, refused, sock
+from control_load import Connection, request
 from http_client import ask, get
 import support
 from support import tap, wait_for
@@ -260,6 +263,86 @@ def test_long():
             tap.equal(page.get("before"), want[0] if want[0] > 1 else None, "older ones")
         page = own(weir, "GET", "/weir/v1/audit?last=500&before=20001&tenant=beta").json
         tap.equal([x["seq"] for x in page["lines"]], list(range(3, 20001, 3))[-500:], "of a tenant, far back")
+
+
+def kept(weir):
+    """The numbers of the files that are kept, ascending."""
+    return sorted(int(x.rsplit(".", 1)[1]) for x in os.listdir(weir.state_dir) if re.fullmatch(r"audit\.log\.\d+", x))
+
+
+def fill(weir, files):
+    """Calls until so many files have been kept."""
+    async def work():
+        connection = await Connection().open(sock(weir))
+        n = 0
+        while (kept(weir) or [0])[-1] < files:
+            status, body = await connection.ask(request("POST", f"/things/f{n}", {
+                "attributePayload": {"attributes": {"n": "x" * 700}}}))
+            tap.equal(status, 200, body)
+            status, body = await connection.ask(request("DELETE", f"/things/f{n}"))
+            n += 1
+        connection.close()
+    asyncio.run(work())
+
+
+def test_files():
+    """Full files are kept, the oldest go and a line says so; the chain is walked through all of them; what was taken
+    out of them by others is seen; a kill changes nothing"""
+    with alone({"admin": {"listen": "127.0.0.1:0", "audit_file": "64k", "audit_files": 3}}) as weir:
+        fill(weir, 1)
+        first = kept(weir)
+        tap.equal(len(first), 1, "one file")
+        own(weir, "GET", "/weir/v1/audit")
+        tap.equal(json.loads(verify(weir, 0, "--json"))["first"], 1, "from the first line on")
+        weir.kill()
+        weir.start(wait=False)
+        weir.process.wait_line("started: pid")
+        fill(weir, first[-1] * 5)
+        access_key(weir)
+        names = kept(weir)
+        tap.equal(len(names), 3, f"{names}")
+        sizes = [os.path.getsize(f"{log_file(weir)}.{n}") for n in names]
+        tap.check(all(65536 <= s < 2 * 65536 for s in sizes), f"{sizes}")
+        seen = json.loads(verify(weir, 0, "--json"))
+        tap.check(seen["first"] > first[-1] and seen["lines"] == seen["last"] - seen["first"] + 1 and seen["files"] == 4, seen)
+        tap.check(f"from number {seen['first']} on in 4 files" in verify(weir), "for people")
+        code, out, _ = weir.run("audit", "list", "--json")
+        numbers = [json.loads(x)["seq"] for x in out.splitlines()]
+        tap.equal(numbers, list(range(seen["first"], seen["last"] + 1)), "all lines")
+        gone = [json.loads(x) for x in out.splitlines() if "AuditLogFileRemoved" in x]
+        tap.equal(gone[-1]["changes"]["last"], seen["first"] - 1, "what the chain begins from")
+        after = names[1] - 2
+        page = own(weir, "GET", f"/weir/v1/audit?after={after}&maxResults=5").json
+        tap.equal([x["seq"] for x in page["lines"]], list(range(after + 1, after + 6)), "a page over two files")
+
+        weir.stop()  # nothing at all is in the file that is written, as after a kill between two
+        os.rename(log_file(weir), f"{log_file(weir)}.{seen['last']}")
+        weir.start(wait=False)
+        weir.process.wait_line("started: pid")
+        access_key(weir)
+        tap.equal(json.loads(verify(weir, 0, "--json"))["last"], seen["last"] + 1, "goes on")
+        weir.stop()
+        names = kept(weir)
+
+        def case(name, change, *says):
+            copy = os.path.join(weir.dir, "copy")
+            shutil.copytree(weir.state_dir, copy, ignore=lambda _, names: [x for x in names if "audit" not in x])
+            change(os.path.join(copy, "audit.log"))
+            err = verify(weir, 1, os.path.join(copy, "audit.log"))
+            shutil.rmtree(copy)
+            tap.check(all(x in err for x in says), f"{name}: {err}")
+        changed = "something was changed, taken out or put in"
+        case("the oldest taken out", lambda log: os.remove(f"{log}.{names[0]}"), f".{names[1]}, line 1:", changed)
+        case("one in the middle", lambda log: os.remove(f"{log}.{names[1]}"), f".{names[2]}, line 1:", changed)
+        case("cut", lambda log: os.truncate(f"{log}.{names[1]}", 30000), f".{names[1]}, line ", "half a line")
+
+        def one_byte(log):
+            with open(f"{log}.{names[2]}", "r+b") as f:
+                data = f.read()
+                f.seek(data.index(b'"OK"') + 1)
+                f.write(b"o")
+        case("a byte", one_byte, f".{names[2]}, line 2:", changed)
+        weir.process = None
 
 
 def test_no_disk():

@@ -12,6 +12,7 @@
 
 #include "engine/admin/families.h"
 #include "engine/admin/features.h"
+#include "engine/admin/quotas.h"
 #include "engine/admin/tenants.h"
 #include "engine/config.h"
 #include "engine/observe/log.h"
@@ -420,6 +421,17 @@ static void get_tenant(struct wr_api_call *c, struct wr_db *db)
     release_row(&t);
 }
 
+// What its rules had since weir started, if it has a quota for that.
+static void add_use(struct wr_api_call *c)
+{
+    struct wr_tenants *tenants = wr_api_tenants(c->api);
+    const struct wr_tenant *t = wr_tenants_find(tenants, wr_api_str(c, "tenant"));
+    const struct wr_quota *q = t ? wr_quotas_find(wr_tenants_quotas(tenants), t->id) : NULL;
+    if (q && q->counts) {
+        json_object_set_new(c->out, "use", wr_quota_use(q));
+    }
+}
+
 static void create_tenant(struct wr_api_call *c, struct wr_db *db)
 {
     const char *account = wr_api_text(c, "account");
@@ -570,7 +582,7 @@ static const struct wr_api_operation operations[] = {
     {OWN("ListTenants", "GET", "/weir/v1/tenants", list_in), .run = list_tenants},
     {OWN("CreateTenant", "POST", "/weir/v1/tenants", create_in), CHANGES, .run = create_tenant,
      .after = take_and_go_on},
-    {OWN("GetTenant", "GET", ONE, one_in), .run = get_tenant},
+    {OWN("GetTenant", "GET", ONE, one_in), .run = get_tenant, .after = add_use},
     {OWN("UpdateTenant", "PATCH", ONE, update_in), CHANGES, .run = update_tenant,
      .after = take_and_go_on},
     {OWN("DeleteTenant", "DELETE", ONE, one_in), CHANGES, .run = delete_tenant, .after = take},

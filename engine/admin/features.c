@@ -6,7 +6,7 @@
 
 #define ACCOUNT_DIGITS 12 // of an account id of AWS
 
-enum kind { FLAG, TOPIC, THING, RULE, POLICY, ESCROW, NAME, ATTRIBUTE, ACCOUNT, COUNT };
+enum kind { FLAG, TOPIC, THING, RULE, POLICY, ESCROW, NAME, ATTRIBUTE, ACCOUNT, COUNT, PERCENT };
 
 static const struct {
     const char *name;
@@ -128,6 +128,12 @@ wr_err wr_feature_check(struct wr_db *db, int64_t tenant, enum wr_feature featur
                    ? WR_OK
                    : wr_fault_set(fault, WR_ERR_RANGE, "%s: expected a number from 0 to %d", name,
                                   WR_FEATURE_COUNT_MAX);
+    case PERCENT:
+        return json_is_integer(value) && json_integer_value(value) >= 0 &&
+                       json_integer_value(value) <= 100
+                   ? WR_OK
+                   : wr_fault_set(fault, WR_ERR_RANGE, "%s: expected a percentage, from 0 to 100",
+                                  name);
     case TOPIC:
         return check_topic(db, tenant, s, fault);
     case THING:

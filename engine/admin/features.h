@@ -37,7 +37,12 @@
             "links to the pages there")                                                          \
     FEATURE(QUOTA_THINGS, "iot.quota.things", COUNT, "things, all regions together")             \
     FEATURE(QUOTA_CERTIFICATES, "iot.quota.certificates", COUNT, "certificates, all regions")    \
-    FEATURE(QUOTA_RULES, "iot.quota.rules", COUNT, "rules, all regions")
+    FEATURE(QUOTA_RULES, "iot.quota.rules", COUNT, "rules, all regions")                         \
+    FEATURE(QUOTA_MESSAGES, "iot.quota.messages_per_second", COUNT,                              \
+            "messages a second that its "                                                        \
+            "rules get; further ones are counted, and not tried on them")                        \
+    FEATURE(QUOTA_RULE_CPU, "iot.quota.rule_cpu", PERCENT,                                       \
+            "percent of one processor that its rules may take; likewise")
 
 enum wr_feature {
 #define FEATURE(id, name, kind, help) WR_FEATURE_##id,

@@ -2,6 +2,7 @@
 #include "engine/admin/page.h"
 
 #include "engine/admin/process.h"
+#include "engine/admin/quotas.h"
 #include "sinks/lib/aws.h"
 #include "sql/base/utf8.h"
 
@@ -221,6 +222,7 @@ static void process(const struct wr_page_view *v, struct wr_buf *out)
 void wr_page_write(const struct wr_page_view *view, struct wr_buf *out)
 {
     messages(view, out);
+    wr_quotas_write(view->quotas, out);
     wr_page_rules(view->metrics, out);
     latencies(view->metrics, out);
     lookups(view->metrics, out);

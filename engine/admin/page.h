@@ -10,6 +10,8 @@
 #include "engine/mqtt/mqtt.h"
 #include "engine/observe/metric_table.h"
 
+struct wr_quotas;
+
 // Where to look. All is borrowed; the metrics' `now` is fresh (wr_flow_take_stock).
 struct wr_page_view {
     const struct wr_metrics *metrics;
@@ -20,6 +22,7 @@ struct wr_page_view {
     const struct wr_pulse *pulse;
     const struct wr_mqtt_stats *mqtt;     // NULL: no such source
     const struct wr_broker_stats *broker; // NULL: no broker.dir
+    const struct wr_quotas *quotas;
     bool connected, subscribed;
 };
 

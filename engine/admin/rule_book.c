@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "engine/admin/api.h"
+#include "engine/admin/quotas.h"
 #include "engine/admin/rule_book_parts.h"
 #include "engine/config.h"
 #include "engine/observe/log.h"
@@ -142,8 +143,11 @@ static struct wr_rule_set *merge(struct wr_rule_book *b, size_t *republish)
     struct wr_rule_set *from = files ? wr_folder_rules(b->folder) : NULL;
     size_t file_count = from ? wr_rule_set_count(from) : 0, count = 0;
     struct wr_rule **rules = wr_alloc((file_count + b->count + 1) * sizeof(struct wr_rule *));
+    struct wr_quota *quota =
+        own ? wr_quotas_find(wr_tenants_quotas(b->options.tenants), own->id) : NULL;
     for (size_t i = 0; i < file_count; i++) {
-        rules[count++] = wr_rule_set_at(from, i);
+        rules[count] = wr_rule_set_at(from, i);
+        rules[count++]->quota = quota;
     }
     for (size_t i = 0; i < b->count; i++) {
         struct wr_book_rule *r = &b->rules[i];

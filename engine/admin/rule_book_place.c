@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/admin/quotas.h"
 #include "engine/admin/rule_book_parts.h"
 #include "engine/config.h"
 #include "engine/observe/log.h"
@@ -165,6 +166,7 @@ wr_err wr_rule_book_compile(struct wr_rule_book *b, const struct wr_tenant *t, c
         wr_rule_unlock(rule);
         return err;
     }
+    rule->quota = wr_quotas_find(wr_tenants_quotas(b->options.tenants), t->id);
     *out = rule;
     return WR_OK;
 }

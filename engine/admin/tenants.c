@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/admin/quotas.h"
 #include "engine/config.h"
 #include "engine/observe/log.h"
 #include "engine/registry/secret.h"
@@ -24,12 +25,13 @@ struct wr_tenants {
     const struct wr_seal_key *seal;
     struct wr_tenants_copy *copy;
     struct wr_tenants_watch *watches;
+    struct wr_quotas *quotas;
 };
 
 struct wr_tenants *wr_tenants_new(const struct wr_config *config, const struct wr_seal_key *key)
 {
     struct wr_tenants *t = wr_zalloc(sizeof *t);
-    *t = (struct wr_tenants){.config = config, .seal = key};
+    *t = (struct wr_tenants){.config = config, .seal = key, .quotas = wr_quotas_new()};
     return t;
 }
 
@@ -56,6 +58,7 @@ void wr_tenants_free(struct wr_tenants *t)
 {
     if (t) {
         wr_tenants_copy_free(t->copy);
+        wr_quotas_free(t->quotas);
         free(t);
     }
 }
@@ -65,6 +68,10 @@ void wr_tenants_take(struct wr_tenants *t, struct wr_tenants_copy *copy)
     if (copy) {
         wr_tenants_copy_free(t->copy);
         t->copy = copy;
+        for (size_t i = 0; i < copy->tenant_count; i++) {
+            const struct wr_tenant *one = &copy->tenants[i];
+            wr_quotas_follow(t->quotas, one->id, one->name, one->features);
+        }
         for (const struct wr_tenants_watch *w = t->watches; w; w = w->next_) {
             if (w->changed) {
                 w->changed(w->user);
@@ -86,6 +93,11 @@ void wr_tenants_emptied(struct wr_tenants *t, int64_t tenant)
             w->emptied(w->user, tenant);
         }
     }
+}
+
+const struct wr_quotas *wr_tenants_quotas(const struct wr_tenants *t)
+{
+    return t->quotas;
 }
 
 const struct wr_seal_key *wr_tenants_seal(const struct wr_tenants *t)

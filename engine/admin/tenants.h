@@ -17,6 +17,7 @@
 #include "engine/registry/seal.h"
 
 struct wr_config;
+struct wr_quotas;
 
 #define WR_TENANT_NAME_MAX   39
 #define WR_TENANT_DEFAULT    "default"
@@ -78,6 +79,9 @@ struct wr_tenants_watch {
 };
 void wr_tenants_add_watch(struct wr_tenants *t, struct wr_tenants_watch *watch);
 void wr_tenants_emptied(struct wr_tenants *t, int64_t tenant);
+
+// What their rules are held to; lent until free.
+const struct wr_quotas *wr_tenants_quotas(const struct wr_tenants *t);
 
 // What seals secrets of the registry; lent until free.
 const struct wr_seal_key *wr_tenants_seal(const struct wr_tenants *t);

@@ -6,6 +6,7 @@
 #include "engine/admin/admin.h"
 #include "engine/admin/audit.h"
 #include "engine/admin/page.h"
+#include "engine/admin/tenants.h"
 #include "engine/observe/prometheus.h"
 #include "sql/base/json.h"
 
@@ -117,6 +118,7 @@ static void get_metrics(struct wr_admin_call *call)
     }
     const struct wr_page_view view = {
         .broker = d->broker ? &broker : NULL,
+        .quotas = wr_tenants_quotas(d->tenants),
         .metrics = d->metrics,
         .flow = d->flow,
         .sinks = d->sinks,

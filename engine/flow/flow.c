@@ -6,6 +6,7 @@
 #include "engine/flow/durable.h"
 #include "engine/flow/say.h"
 #include "engine/observe/log.h"
+#include "engine/rules/quota.h"
 #include "engine/rules/topic_cache.h"
 #include "sql/topic.h"
 
@@ -196,7 +197,54 @@ WR_COLD static void evaluate_timed(struct wr_flow *f, struct wr_message *m, stru
     f->options.metrics->sampled_ns += (uint64_t)(sum > 0 ? sum : 0);
 }
 
-static void evaluate(struct wr_flow *f, struct wr_message *m, struct wr_rule_group *group)
+// The rules of the group whose tenants may have the message, each with what it takes. The index is
+// asked only when all may: it counts for all of them.
+WR_COLD static void evaluate_in_quotas(struct wr_flow *f, struct wr_message *m,
+                                       struct wr_rule_set *set, struct wr_rule_group *group,
+                                       bool all)
+{
+    struct wr_run *spare = NULL;
+    const uint32_t *numbers = NULL;
+    size_t count = all ? candidates(f, m, group, &numbers) : group->count;
+    int64_t last = wr_mono_ns();
+    for (size_t k = 0; k < count; k++) {
+        size_t i = numbers ? numbers[k] : k;
+        struct wr_quota *q = group->rules[i]->quota;
+        if (!q || wr_quota_admitted(q)) {
+            wr_run_start(f, m, set, group, i, &spare);
+            int64_t now = wr_mono_ns();
+            if (q) {
+                wr_quota_charge(q, now - last);
+            }
+            last = now;
+        }
+    }
+}
+
+WR_COLD static void look_for_quotas(struct wr_rule_group *group)
+{
+    group->quota_epoch = wr_quota_epoch();
+    group->limited = false;
+    for (size_t i = 0; i < group->count; i++) {
+        const struct wr_quota *q = group->rules[i]->quota;
+        group->limited = group->limited || (q && q->counts);
+    }
+}
+
+// For how many rules of the group their tenants' quotas have room.
+WR_COLD static size_t ask_quotas(struct wr_flow *f, const struct wr_rule_group *group)
+{
+    size_t admitted = 0;
+    f->quota_turn++;
+    for (size_t i = 0; i < group->count; i++) {
+        struct wr_quota *q = group->rules[i]->quota;
+        admitted += !q || wr_quota_ask(q, f->quota_turn, f->batch_us);
+    }
+    return admitted;
+}
+
+static void evaluate(struct wr_flow *f, struct wr_message *m, struct wr_rule_group *group,
+                     size_t admitted)
 {
     struct wr_rule_set *set = f->rules;
     bool timed = WR_UNLIKELY(f->until_sample) && --f->until_sample == 0;
@@ -213,7 +261,9 @@ static void evaluate(struct wr_flow *f, struct wr_message *m, struct wr_rule_gro
     m->rule_set = set;
     wr_rule_set_lock(set); // a sink may have the rules replaced under us
     wr_rule_group_lock(group);
-    if (WR_UNLIKELY(timed)) {
+    if (WR_UNLIKELY(group->limited)) {
+        evaluate_in_quotas(f, m, set, group, admitted == group->count);
+    } else if (WR_UNLIKELY(timed)) {
         evaluate_timed(f, m, set, group, began);
     } else {
         struct wr_run *spare = NULL;
@@ -260,11 +310,22 @@ static void take(struct wr_flow *f, struct wr_message *m, uint32_t space)
         drop(f, m, f->rules, group, WR_DROP_OVERLOAD);
         return;
     }
+    if (WR_UNLIKELY(group->quota_epoch != wr_quota_epoch())) {
+        look_for_quotas(group);
+    }
+    size_t admitted = WR_UNLIKELY(group->limited) ? ask_quotas(f, group) : group->count;
+    if (WR_UNLIKELY(admitted == 0)) {
+        f->options.metrics->dropped[WR_DROP_THROTTLED]++;
+        if (f->tap) {
+            wr_trace_dropped(f, m, group, WR_DROP_THROTTLED);
+        }
+        return;
+    }
     if (m->sql.timestamp_ms == 0) {
         m->sql.timestamp_ms = wr_wall_ms();
     }
     set_trace_id(f, m);
-    evaluate(f, m, group);
+    evaluate(f, m, group, admitted);
 }
 
 static void flush(struct wr_flow *f)
@@ -447,8 +508,13 @@ void wr_flow_answered(struct wr_flow *f, struct wr_lookup *lookup)
     wr_assert(lookup->answered && !f->stopped);
     struct wr_run *r = WR_CONTAINER(lookup->eval, struct wr_run, eval);
     struct wr_message *m = r->message;
+    struct wr_quota *quota = r->rule->quota;
+    int64_t began = WR_UNLIKELY(quota && quota->counts) ? wr_mono_ns() : 0;
     wr_message_lock(m); // the run may end, and the message with it
     wr_run_advance(r);
+    if (WR_UNLIKELY(began)) {
+        wr_quota_charge(quota, wr_mono_ns() - began);
+    }
     m->arena.over = false; // said and counted: not the other rules' trouble
     wr_flow_release(f, m);
     flush(f);

@@ -142,6 +142,7 @@ struct wr_flow {
     int64_t batch_us; // of wr_mono: the batch in hand; 0: none
     uint64_t batch_counts[WR_LATENCY_COUNT];
     int64_t clock_us;      // the clock for what is in hand; 0: it must be read
+    uint64_t quota_turn;   // messages that quotas were asked about
     uint32_t until_sample; // messages, the one to be timed included; 0: none is
     bool stopped;
     void (*done)(void *user);

@@ -30,6 +30,12 @@
            "Messages whose rules were known by their topic.")                                     \
     METRIC(CACHE_MISSES, "weir_topic_cache_misses_total", counter, "",                            \
            "Messages whose rules had to be looked for.")                                          \
+    METRIC(TENANT_MESSAGES, "weir_tenant_messages_total", counter, "tenant",                      \
+           "Messages that a rule of a tenant with a quota has the topic of.")                     \
+    METRIC(TENANT_THROTTLED, "weir_tenant_throttled_total", counter, "tenant, reason",            \
+           "Of these: not tried on its rules, since it was over a quota (messages, cpu).")        \
+    METRIC(TENANT_CPU, "weir_tenant_rule_cpu_seconds_total", counter, "tenant",                   \
+           "Time that the rules of a tenant with a quota took.")                                  \
     METRIC(RULE_TRIED, "weir_rule_evaluated_total", counter, "rule",                              \
            "Messages that the rule was tried on.")                                                \
     METRIC(RULE_MATCHED, "weir_rule_matched_total", counter, "rule",                              \

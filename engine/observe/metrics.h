@@ -36,12 +36,13 @@
 #include <stdint.h>
 
 // DROP(name, text): why a message was not evaluated.
-#define WR_DROP_MAP(DROP)                        \
-    DROP(PAYLOAD_TOO_LARGE, "payload_too_large") \
-    DROP(TOPIC_TOO_LONG, "topic_too_long")       \
-    DROP(TOPIC_TOO_DEEP, "topic_too_deep")       \
-    DROP(MEMORY, "message_memory")               \
-    DROP(OVERLOAD, "overload")                   \
+#define WR_DROP_MAP(DROP)                                                    \
+    DROP(PAYLOAD_TOO_LARGE, "payload_too_large")                             \
+    DROP(TOPIC_TOO_LONG, "topic_too_long")                                   \
+    DROP(TOPIC_TOO_DEEP, "topic_too_deep")                                   \
+    DROP(MEMORY, "message_memory")                                           \
+    DROP(OVERLOAD, "overload")                                               \
+    DROP(THROTTLED, "throttled") /* every rule's tenant is over its quota */ \
     DROP(STOPPING, "stopping")
 
 enum wr_drop {

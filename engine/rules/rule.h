@@ -38,12 +38,15 @@ struct wr_rule_owner {
     uint32_t space; // whose messages it sees: wr_source.space
 };
 
+struct wr_quota;
+
 struct wr_rule {
     wr_str name;  // unique: label and plain name
     wr_str plain; // as the document has it; the end of `name`
     struct wr_rule_owner owner;
     const struct wr_sql_host *host; // of accountid() and its like; the flow's. NULL: any rule's
-    wr_str filter;                  // len 0: reached by Basic Ingest only
+    struct wr_quota *quota; // its tenant's, which outlives it; NULL: none. Set before a set has it
+    wr_str filter;          // len 0: reached by Basic Ingest only
     const struct wr_program *program;
     bool enabled;
     size_t action_count;

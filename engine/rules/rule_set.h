@@ -35,8 +35,10 @@ struct wr_rule_group {
     // how many of them each rule was.
     uint64_t indexed;
     uint64_t *nominated;
-    uint32_t locks; // evaluations that use it
-    bool retired_;  // the set does not know it any more: it ends with its last lock
+    uint64_t quota_epoch; // that `limited` is of (quota.h)
+    bool limited;         // a rule of it belongs to a tenant with a quota; the flow's
+    uint32_t locks;       // evaluations that use it
+    bool retired_;        // the set does not know it any more: it ends with its last lock
     struct wr_rule_seat *seats_;
     const uint32_t *ids_; // numbers in the set, ascending: the group's identity
     uint64_t hash_;

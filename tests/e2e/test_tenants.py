@@ -5,11 +5,14 @@ usage: test_tenants.py BUILD/weir [test_NAME]...
 """
 import json
 import sqlite3
+import time
 
-from control import access_key, alone, client, own, port, refused
+from control import access_key, alone, client, own, port, refused, sock
 from http_client import get, ask
 import support
-from support import tap, wait_for
+from prometheus import Page
+from support import Broker, tap, wait_for
+from weir import Weir, rule, s3
 
 
 def make(weir, name, enable=True, **features):
@@ -127,6 +130,59 @@ def test_features():
             tap.equal(own(weir, "POST", "/weir/v1/tenants", {"name": name}).status, 400, f"name {name!r}")
         tap.equal(own(weir, "POST", "/weir/v1/tenants", {"name": "acme"}).status, 409, "there is one")
         tap.equal(own(weir, "DELETE", "/weir/v1/tenants/default").status, 400, "never the default one")
+
+
+def test_rates():
+    """Quotas of messages a second and of the rules' processor time: what is over them is not tried on the tenant's rules
+    and counted; other tenants' rules have it all"""
+    with Broker() as broker, Weir(broker, {"all": rule("SELECT n FROM 'acme/+'", s3("all", "${n}"))}) as weir:
+        make(weir, "acme")
+        heavy = "(SELECT x.v + 1 AS w FROM list AS x WHERE x.v > 1)"
+        for name, what in (("one", rule("SELECT n FROM 'acme/+'", s3("acme", "${n}"))),
+                           ("two", rule("SELECT n FROM 'acme/x/+'", s3("deep", "${n}"))),
+                           ("heavy", rule(f"SELECT n, {heavy} AS a FROM 'acme/h/+'", s3("heavy", "${n}")))):
+            answer = own(weir, "POST", f"/t/acme/rules/{name}", what)
+            tap.equal(answer.status, 200, answer.text)
+        tap.check("use" not in tenant(weir, "acme"), "without a quota nothing is counted")
+        tap.equal(feature(weir, "acme", "iot.quota.messages_per_second", 40).status, 200, "set")
+
+        def sample(name, **labels):
+            return Page(get(sock(weir), "/metrics").text).samples.get((name, tuple(sorted(labels.items()))), 0)
+
+        def throttled(reason):
+            return int(sample("weir_tenant_throttled_total", tenant="acme", reason=reason))
+        began = time.monotonic()
+        broker.publish_lines("acme/a", (json.dumps({"n": n}) for n in range(400)))
+        wait_for(lambda: len(weir.objects("all")) == 400, "all of them for the default tenant")
+        took = time.monotonic() - began
+        tap.equal(sample("weir_tenant_messages_total", tenant="acme"), 400, "counted")
+        wait_for(lambda: len(weir.objects("acme")) == 400 - throttled("messages"), "those that are not throttled")
+        got = len(weir.objects("acme"))
+        tap.check(40 <= got <= 41 + 40 * took, f"{got} of 400 in {took:.1f} s")
+        tap.equal(sample("weir_messages_dropped_total", reason="throttled"), 0, "each had a rule that took it")
+        before = throttled("messages")
+        broker.publish_lines("acme/x/a", (json.dumps({"n": n}) for n in range(400)))
+        wait_for(lambda: sample("weir_tenant_messages_total", tenant="acme") == 800, "800")
+        more = throttled("messages") - before
+        tap.check(0 < more <= 360 + 40, f"{more} more")
+        tap.equal(sample("weir_messages_dropped_total", reason="throttled"), more, "these had no other rule")
+        wait_for(lambda: len(weir.objects("deep")) == 400 - more, "the rest")
+        weir.process.wait_line("the tenant acme is over its quota (iot.quota.messages_per_second)")
+
+        own(weir, "PATCH", "/weir/v1/tenants/acme", {"features": {"iot.quota.messages_per_second": None,
+                                                                  "iot.quota.rule_cpu": 1}})
+        payload = [{"v": n % 7} for n in range(4000)]
+        broker.publish_lines("acme/h/a", (json.dumps({"n": n, "list": payload}) for n in range(100)))
+        wait_for(lambda: sample("weir_tenant_messages_total", tenant="acme") == 900, "900")
+        wait_for(lambda: len(weir.objects("heavy")) == 100 - throttled("cpu"), "those that there was time for")
+        tap.check(1 <= len(weir.objects("heavy")) < 100, f"{len(weir.objects('heavy'))} of 100")
+        use = tenant(weir, "acme")["use"]
+        tap.equal((use["messages"], use["throttled"]), (900, {"messages": throttled("messages"), "cpu": throttled("cpu")}),
+                  "what the tenant had")
+        tap.note(f"{use}")
+        tap.check(use["ruleCpuSeconds"] > 0.005, use)
+        for name, value in (("iot.quota.rule_cpu", 101), ("iot.quota.rule_cpu", "1"), ("iot.quota.messages_per_second", -1)):
+            tap.equal(feature(weir, "acme", name, value).status, 400, f"{name} {value}")
 
 
 def test_pages():

@@ -564,6 +564,7 @@ static void counts(void **state)
           "\"timedOut\":0,\"waiting\":0},\"machinelearning_predict\":{\"made\":0,\"failed\":"
           "0,\"timedOut\":0,\"waiting\":0}},\"dropped\":{\"payload_too_large\":0,"
           "\"topic_too_long\":0,\"topic_too_deep\":0,\"message_memory\":0,\"overload\":0,"
+          "\"throttled\":0,"
           "\"stopping\":0},"
           "\"rules\":{\"r0\":{\"topicMatch\":3,\"matched\":1,\"noMatch\":2,\"undefined\":1,"
           "\"leftOut\":0,"

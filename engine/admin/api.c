@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "engine/admin/admin.h"
+#include "engine/admin/tenant_parts.h"
 #include "engine/admin/tenants.h"
 #include "engine/observe/log.h"
 #include "engine/registry/secret.h"
@@ -301,6 +302,7 @@ static void on_run(struct wr_registry_job *job, struct wr_db *db)
         wr_db_run(db, "INSERT INTO realms(tenant, region) VALUES(?,?)", "iz", c->caller.tenant,
                   c->caller.region);
         c->realm = wr_db_last_id(db);
+        wr_tenant_begin_realm(db, c->caller.tenant, c->realm, c->now_ms);
     }
     c->op->run(c, db);
     c->broker_changed_ = watch && !c->error && wr_broker_changes(db) != changes;

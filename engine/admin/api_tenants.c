@@ -13,11 +13,11 @@
 #include "engine/admin/families.h"
 #include "engine/admin/features.h"
 #include "engine/admin/quotas.h"
+#include "engine/admin/tenant_parts.h"
 #include "engine/admin/tenants.h"
 #include "engine/config.h"
 #include "engine/observe/log.h"
 #include "engine/registry/authority.h"
-#include "engine/registry/things.h"
 
 #include "sql/base/banned.h"
 
@@ -133,54 +133,22 @@ static void finish_state(struct wr_api_call *c, struct wr_db *db, const char *fr
     read_again(c, db);
 }
 
-// Whatever lies under the tenant's prefix, nothing else; and any client id.
-static json_t *policy_document(const char *prefix)
-{
-    return json_pack("{s:s, s:[{s:s,s:s,s:s},{s:s,s:[sss],s:s+},{s:s,s:s,s:s+}]}", "Version",
-                     "2012-10-17", "Statement", "Effect", "Allow", "Action", "iot:Connect",
-                     "Resource", "arn:aws:iot:*:*:client/*", "Effect", "Allow", "Action",
-                     "iot:Publish", "iot:Receive", "iot:RetainPublish", "Resource",
-                     "arn:aws:iot:*:*:topic/", prefix, "Effect", "Allow", "Action", "iot:Subscribe",
-                     "Resource", "arn:aws:iot:*:*:topicfilter/", prefix);
-}
-
-static void make_policy(struct wr_api_call *c, struct wr_db *db, const struct row *t)
-{
-    const char *name = json_string_value(json_object_get(t->features, "iot.default_policy"));
-    if (!name ||
-        wr_db_one(db, 0, "SELECT 1 FROM policies WHERE realm=? AND name=?", "iz", c->realm, name)) {
-        return;
-    }
-    const char *prefix = json_string_value(json_object_get(t->features, "iot.topic_prefix"));
-    struct wr_buf all = {0};
-    wr_buf_addf(&all, "%s*", prefix ? prefix : "");
-    json_t *document = policy_document(wr_buf_terminated(&all));
-    wr_db_run(db,
-              "INSERT INTO policies(realm, name, default_version, next_version, created, modified) "
-              "VALUES(?,?,1,2,?,?)",
-              "izii", c->realm, name, c->now_ms, c->now_ms);
-    wr_db_run(db, "INSERT INTO policy_versions(policy, version, document, created) VALUES(?,1,?,?)",
-              "iji", wr_db_last_id(db), document, c->now_ms);
-    json_decref(document);
-    wr_buf_release(&all);
-}
-
-static void make_thing_type(struct wr_api_call *c, struct wr_db *db, const struct row *t)
-{
-    const char *name = json_string_value(json_object_get(t->features, "iot.default_thing_type"));
-    char id[37];
-    if (name) {
-        wr_api_make_id(id);
-        wr_thing_type_ensure(db, c->realm, name, id, c->now_ms);
-    }
-}
-
 // It cannot be enabled: that stays to be seen, and can be tried again.
 static void give_up(struct wr_api_call *c, struct wr_db *db, struct row *t, const char *why)
 {
     wr_log(WR_LOG_ERROR, "admin", "the tenant %s cannot be enabled: its CA: %s", t->name, why);
     wr_db_run(db, "UPDATE tenants SET state='DISABLED', reason=? WHERE id=?", "zi", why, t->id);
     wr_api_audit_change(c, "state", json_string("ENABLING"), json_string("DISABLED"));
+}
+
+// In the region of the call and in those where it has been before.
+static void make_defaults(struct wr_api_call *c, struct wr_db *db, const struct row *t)
+{
+    struct wr_rows rows = wr_db_query(db, "SELECT id FROM realms WHERE tenant=?", "i", t->id);
+    while (wr_db_next(&rows)) {
+        wr_tenant_make_defaults(db, wr_db_int(&rows, 0), t->features, c->now_ms);
+    }
+    wr_db_end(&rows);
 }
 
 static void run_enable(struct wr_api_call *c, struct wr_db *db)
@@ -192,8 +160,7 @@ static void run_enable(struct wr_api_call *c, struct wr_db *db)
                                 &fault)) {
             give_up(c, db, &t, fault.text);
         } else {
-            make_policy(c, db, &t);
-            make_thing_type(c, db, &t);
+            make_defaults(c, db, &t);
         }
     }
     release_row(&t);
@@ -403,6 +370,48 @@ static void describe_authority(struct wr_db *db, int64_t tenant, json_t *out)
     wr_db_end(&rows);
 }
 
+// All that the broker takes certificates of: those before the one that signs too, while there are
+// certificates of theirs.
+static void list_authorities(struct wr_db *db, int64_t tenant, json_t *out)
+{
+    json_t *list = json_array();
+    struct wr_rows rows = wr_db_query(
+        db,
+        "SELECT cert_id, active, created_ms, (SELECT count(*) FROM certificates c WHERE "
+        "c.authority=a.id) FROM authorities a WHERE tenant=? ORDER BY id DESC",
+        "i", tenant);
+    while (wr_db_next(&rows)) {
+        json_t *ca = json_object();
+        json_object_set_new(ca, "certificateId", wr_db_json_str(&rows, 0));
+        json_object_set_new(ca, "signs", json_boolean(wr_db_int(&rows, 1)));
+        json_object_set_new(ca, "created", wr_api_time(wr_db_int(&rows, 2)));
+        json_object_set_new(ca, "certificates", json_integer(wr_db_int(&rows, 3)));
+        json_array_append_new(list, ca);
+    }
+    wr_db_end(&rows);
+    json_object_set_new(out, "certificateAuthorities", list);
+}
+
+static void rotate_authority(struct wr_api_call *c, struct wr_db *db)
+{
+    struct row t;
+    struct wr_fault fault = {0};
+    if (find(c, db, &t)) {
+        if (wr_authority_rotate(db, wr_tenants_seal(wr_api_tenants(c->api)), t.id, c->now_ms,
+                                &fault)) {
+            wr_api_fail(c, WR_API_INTERNAL_FAILURE, "the new CA could not be made: %s", fault.text);
+        } else {
+            describe_authority(db, t.id, c->out);
+            list_authorities(db, t.id, c->out);
+            wr_api_audit_change(
+                c, "certificateAuthority", NULL,
+                json_incref(json_object_get(json_object_get(c->out, "certificateAuthority"),
+                                            "certificateId")));
+        }
+    }
+    release_row(&t);
+}
+
 static void get_tenant(struct wr_api_call *c, struct wr_db *db)
 {
     struct row t;
@@ -417,6 +426,7 @@ static void get_tenant(struct wr_api_call *c, struct wr_db *db)
         wr_db_end(&rows);
         json_object_set_new(c->out, "regions", regions);
         describe_authority(db, t.id, c->out);
+        list_authorities(db, t.id, c->out);
     }
     release_row(&t);
 }
@@ -500,28 +510,6 @@ static void delete_tenant(struct wr_api_call *c, struct wr_db *db)
 
 // ---- test mode: an empty registry
 
-// Every table that has a realm. Which they are the file itself knows.
-static void empty_realms(struct wr_db *db, int64_t tenant)
-{
-    // References between rows that go together are looked at when all are gone.
-    (void)wr_db_script(db, "PRAGMA defer_foreign_keys=ON");
-    struct wr_rows rows = wr_db_query(db,
-                                      "SELECT m.name FROM sqlite_schema m JOIN pragma_table_info("
-                                      "m.name) p WHERE m.type='table' AND p.name='realm'",
-                                      "");
-    while (wr_db_next(&rows)) {
-        struct wr_buf sql = {0};
-        wr_buf_addf(&sql,
-                    "DELETE FROM \"%.*s\" WHERE realm IN (SELECT id FROM realms WHERE tenant=?)",
-                    WR_STR_ARG(wr_db_str(&rows, 0)));
-        struct wr_rows one = wr_db_query_made(db, wr_buf_terminated(&sql), "i", tenant);
-        (void)wr_db_next(&one);
-        wr_db_end(&one);
-        wr_buf_release(&sql);
-    }
-    wr_db_end(&rows);
-}
-
 static void reset_tenant(struct wr_api_call *c, struct wr_db *db)
 {
     struct row t;
@@ -530,7 +518,7 @@ static void reset_tenant(struct wr_api_call *c, struct wr_db *db)
         return;
     }
     if (find(c, db, &t)) {
-        empty_realms(db, t.id);
+        wr_tenant_empty(db, t.id);
         struct wr_rows rows = wr_db_query(db, "PRAGMA foreign_key_check", "");
         if (wr_db_next(&rows)) {
             wr_api_fail(c, WR_API_CONFLICT,
@@ -590,6 +578,8 @@ static const struct wr_api_operation operations[] = {
      .after = take_and_go_on},
     {OWN("DeleteTenantFeature", "DELETE", ONE "/features/{name}", name_in), CHANGES,
      .run = delete_feature, .after = take_and_go_on},
+    {OWN("RotateTenantAuthority", "POST", ONE "/certificate-authority", one_in), CHANGES,
+     .run = rotate_authority},
     {OWN("ResetTenant", "POST", ONE "/reset", one_in), CHANGES, .run = reset_tenant,
      .after = take_reset},
 };

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "engine/observe/log.h"
+#include "engine/registry/authority.h"
 #include "engine/registry/escrow.h"
 #include "sql/base/clock.h"
 
@@ -30,6 +31,7 @@ static void on_run(struct wr_registry_job *job, struct wr_db *db)
 {
     struct wr_sweep *s = WR_CONTAINER(job, struct wr_sweep, job);
     s->expired = wr_escrow_expire(db, wr_wall_ms());
+    wr_authority_forget(db);
 }
 
 static void on_done(struct wr_registry_job *job)

@@ -1,4 +1,5 @@
-// Device keys that nobody fetched are destroyed when their time is over, also while nobody calls.
+// What happens also while nobody calls: device keys that nobody fetched are destroyed when their
+// time is over, CAs that sign no more are forgotten when none of their certificates is left.
 // Thread: loop.
 #ifndef WR_ENGINE_ADMIN_SWEEP_H
 #define WR_ENGINE_ADMIN_SWEEP_H

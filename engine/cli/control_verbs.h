@@ -11,6 +11,8 @@
     VERB(disable, "NAME", "switch it off: its data stay, its devices do not connect")        \
     VERB(feature, "NAME [FEATURE] [VALUE] [--unset]", "all features, one, or set one")       \
     VERB(delete, "NAME", "delete a tenant that is switched off; its account stays taken")    \
+    VERB(rotate, "NAME", "a new CA: it signs from then on, the one before stays known")      \
+    VERB(purge, "ACCOUNT", "destroy what a deleted tenant had; its account stays taken")     \
     VERB(reset, "NAME", "test mode only: empty its registry")                                \
     VERB(key, "create|list|delete NAME [ID] [--role ROLE] [--ttl TIME]",                     \
          "access keys; a secret is shown once")                                              \

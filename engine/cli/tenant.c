@@ -181,6 +181,27 @@ static int verb_delete(struct wr_control *c, void *user)
     return code ? code : wr_control_say(c, "%s is deleted", c->words[0]);
 }
 
+static int verb_rotate(struct wr_control *c, void *user)
+{
+    int code =
+        wr_control_call(c, "POST", NULL, "/weir/v1/tenants/%s/certificate-authority", c->words[0]);
+    return code ? code
+                : wr_control_say(c, "%s signs with %s from now on", c->words[0],
+                                 wr_control_text(c->answer, "certificateAuthority.certificateId"));
+}
+
+// Under way when this ends: `weir tenant list --deleted` shows it.
+static int verb_purge(struct wr_control *c, void *user)
+{
+    int code = wr_control_agree(c, "destroy all that the tenant of account %s had", c->words[0]);
+    if (!code) {
+        code = wr_control_call(c, "DELETE", NULL, "/weir/v1/trash/%s", c->words[0]);
+    }
+    return code ? code
+                : wr_control_say(c, "%s is %s", wr_control_text(c->answer, "name"),
+                                 wr_control_text(c->answer, "state"));
+}
+
 static int verb_reset(struct wr_control *c, void *user)
 {
     int code = wr_control_agree(c, "empty the registry of the tenant %s", c->words[0]);

@@ -114,6 +114,25 @@ wr_err wr_authority_ensure(struct wr_db *db, const struct wr_seal_key *seal, int
     return err;
 }
 
+wr_err wr_authority_rotate(struct wr_db *db, const struct wr_seal_key *seal, int64_t tenant,
+                           int64_t now_ms, struct wr_fault *fault)
+{
+    struct wr_authority a = {.id = 0};
+    wr_db_run(db, "UPDATE authorities SET active=0 WHERE tenant=?", "i", tenant);
+    wr_err err = make(db, seal, tenant, now_ms, &a, fault);
+    wr_authority_release(&a);
+    wr_authority_forget(db);
+    return err;
+}
+
+int64_t wr_authority_forget(struct wr_db *db)
+{
+    return wr_db_run(db,
+                     "DELETE FROM authorities WHERE NOT active AND NOT EXISTS (SELECT 1 FROM "
+                     "certificates c WHERE c.authority=authorities.id)",
+                     "");
+}
+
 void wr_authority_release(struct wr_authority *authority)
 {
     wr_pki_cert_release(&authority->cert);

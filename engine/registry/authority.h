@@ -24,6 +24,13 @@ wr_err wr_authority_open(struct wr_db *db, const struct wr_seal_key *seal, int64
 wr_err wr_authority_ensure(struct wr_db *db, const struct wr_seal_key *seal, int64_t tenant,
                            int64_t now_ms, struct wr_fault *fault) WR_MUST_CHECK;
 
+// Make another one, which signs from here on. Those before it stay known as long as certificates of
+// theirs are there. The same errors.
+wr_err wr_authority_rotate(struct wr_db *db, const struct wr_seal_key *seal, int64_t tenant,
+                           int64_t now_ms, struct wr_fault *fault) WR_MUST_CHECK;
+// Forget CAs that sign no more and of which no certificate is left. How many.
+int64_t wr_authority_forget(struct wr_db *db);
+
 // Of a row of `authorities` with the columns id, pem, key. wr_authority_release() also on failure.
 wr_err wr_authority_read(const struct wr_rows *row, const struct wr_seal_key *seal,
                          struct wr_authority *authority, struct wr_fault *fault) WR_MUST_CHECK;

@@ -3,11 +3,15 @@
 
 usage: test_tenants.py BUILD/weir [test_NAME]...
 """
+import asyncio
 import json
+import os
 import sqlite3
+import subprocess
 import time
 
 from control import access_key, alone, client, own, port, refused, sock
+from control_load import Connection, request
 from http_client import get, ask
 import support
 from prometheus import Page
@@ -130,6 +134,124 @@ def test_features():
             tap.equal(own(weir, "POST", "/weir/v1/tenants", {"name": name}).status, 400, f"name {name!r}")
         tap.equal(own(weir, "POST", "/weir/v1/tenants", {"name": "acme"}).status, 409, "there is one")
         tap.equal(own(weir, "DELETE", "/weir/v1/tenants/default").status, 400, "never the default one")
+
+
+def test_regions():
+    """The default thing type and policy are in every region that the tenant comes to, as its first write finds it"""
+    with alone({"region": "eu-west-1"}) as weir:
+        make(weir, "acme", enable=False)
+        own(weir, "PUT", "/weir/v1/tenants/acme/features/iot.enabled", {"value": True})
+        wait_state(weir, "acme", "ENABLED")
+        key = access_key(weir, "acme")
+        there = client(weir, key, region="us-east-1")
+        there.create_thing(thingName="a", thingTypeName="WeirDefault")
+        documents = [client(weir, key, region=r).get_policy(policyName="WeirDefault")["policyDocument"]
+                     for r in ("eu-west-1", "us-east-1")]
+        tap.equal(documents[0], documents[1], "the same policy")
+        feature(weir, "acme", "iot.enabled", False)
+        wait_state(weir, "acme", "DISABLED")
+        feature(weir, "acme", "iot.default_thing_type", "Lamp")
+        feature(weir, "acme", "iot.enabled", True)
+        wait_state(weir, "acme", "ENABLED")
+        for region in ("eu-west-1", "us-east-1"):
+            tap.equal([x["thingTypeName"] for x in client(weir, key, region=region).list_thing_types()["thingTypes"]],
+                      ["WeirDefault", "Lamp"], region)
+
+
+def test_rotate():
+    """A new CA signs from then on; the one before is known until the last certificate of its is gone"""
+    with alone({"region": "eu-west-1", "broker": {"dir": "broker", "confirm_timeout": "100ms"}}) as weir:
+        make(weir, "acme")
+        iot = client(weir, access_key(weir, "acme"))
+
+        def made():
+            return iot.create_keys_and_certificate(setAsActive=True)
+
+        def signed_by(certificate, ca):
+            folder = support.temp_dir()
+            for name, text in (("ca", ca), ("cert", certificate["certificatePem"])):
+                support.write_file(os.path.join(folder, name), text)
+            return subprocess.run(["openssl", "verify", "-CAfile", os.path.join(folder, "ca"), os.path.join(folder, "cert")],
+                                  capture_output=True).returncode == 0
+
+        def files():
+            return [support.read_file(os.path.join(weir.dir, "broker", "ca", x)) for x in
+                    os.listdir(os.path.join(weir.dir, "broker", "ca"))]
+        first, old = tenant(weir, "acme")["certificateAuthority"], made()
+        code, out, err = weir.run("tenant", "rotate", "acme")
+        tap.equal(code, 0, out + err)
+        second, new = tenant(weir, "acme")["certificateAuthority"], made()
+        tap.check(second["certificateId"] != first["certificateId"] and second["certificateId"] in out, out)
+        pems = [first["certificatePem"], second["certificatePem"]]
+        tap.equal([[signed_by(c, ca) for ca in pems] for c in (old, new)], [[True, False], [False, True]], "who signed")
+        known = tenant(weir, "acme")["certificateAuthorities"]
+        tap.equal([(x["certificateId"], x["signs"], x["certificates"]) for x in known],
+                  [(second["certificateId"], True, 1), (first["certificateId"], False, 1)], "both are known")
+        wait_for(lambda: set(pems) <= set(files()), "the broker knows both")
+        tap.equal(iot.describe_certificate(certificateId=old["certificateId"])["certificateDescription"]["status"], "ACTIVE",
+                  "the old one's certificate")
+        iot.update_certificate(certificateId=old["certificateId"], newStatus="INACTIVE")
+        iot.delete_certificate(certificateId=old["certificateId"])
+        third = own(weir, "POST", "/weir/v1/tenants/acme/certificate-authority").json
+        tap.equal([x["certificateId"] for x in third["certificateAuthorities"]],
+                  [third["certificateAuthority"]["certificateId"], second["certificateId"]], "the first is forgotten")
+        wait_for(lambda: pems[0] not in files() and pems[1] in files(), "the broker does not know it any more")
+        tap.equal(own(weir, "POST", "/weir/v1/tenants/none/certificate-authority").status, 404, "no such tenant")
+
+
+def test_purge():
+    """The trash can be emptied: nothing of the deleted tenant is left but its account, also over a kill; others keep all"""
+    with alone({"region": "eu-west-1", "admin": {"listen": "127.0.0.1:0", "test": True}}) as weir:
+        accounts = {name: make(weir, name)["account"] for name in ("acme", "beta")}
+
+        async def fill(name, numbers):
+            connection = await Connection().open(sock(weir))
+            for n in numbers:
+                status, body = await connection.ask(request("POST", f"/t/{name}/things/{name}-{n}", {
+                    "attributePayload": {"attributes": {f"a{i}": str(n) for i in range(3)}}}))
+                tap.equal(status, 200, body)
+            connection.close()
+
+        async def fill_all():
+            await asyncio.gather(fill("beta", range(10)), *(fill("acme", range(n, 2500, 50)) for n in range(50)))
+        asyncio.run(fill_all())
+        for name in accounts:
+            iot = client(weir, access_key(weir, name))
+            certificate = iot.create_keys_and_certificate(setAsActive=True)
+            iot.attach_thing_principal(thingName=name + "-1", principal=certificate["certificateArn"])
+            iot.attach_policy(policyName="WeirDefault", target=certificate["certificateArn"])
+            iot.create_thing_group(thingGroupName="g")
+            iot.add_thing_to_thing_group(thingGroupName="g", thingName=name + "-2")
+        tap.equal(own(weir, "DELETE", f"/weir/v1/trash/{accounts['acme']}").status, 409, "not while it is there")
+        tap.equal(own(weir, "DELETE", "/weir/v1/trash/999999999999").status, 404, "no such account")
+        feature(weir, "acme", "iot.enabled", False)
+        wait_state(weir, "acme", "DISABLED")
+        tap.equal(own(weir, "DELETE", "/weir/v1/tenants/acme").status, 200, "deleted")
+        code, out, err = weir.run("tenant", "purge", accounts["acme"], "--yes")
+        tap.equal((code, out), (0, "acme is PURGING\n"), err)
+        weir.kill()
+        weir.start(wait=False)
+        weir.process.wait_line("started: pid")
+
+        def trash():
+            return own(weir, "GET", "/weir/v1/tenants?deleted=true").json["tenants"]
+        wait_for(lambda: trash()[0]["state"] == "PURGED", lambda: f"{trash()}")
+        tap.equal([(x["name"], x["account"], x["features"]) for x in trash()], [("acme", accounts["acme"], {})], "what is left")
+        tap.equal(own(weir, "DELETE", f"/weir/v1/trash/{accounts['acme']}").json["state"], "PURGED", "again: nothing happens")
+        db = sqlite3.connect(f"file:{weir.state_dir}/registry.db?mode=ro", uri=True)
+        left = {}
+        for (table,) in db.execute("SELECT m.name FROM sqlite_schema m JOIN pragma_table_info(m.name) p WHERE "
+                                   "m.type='table' AND p.name='realm'").fetchall():
+            left[table] = [db.execute(f"SELECT count(*) FROM {table} WHERE realm IN (SELECT r.id FROM realms r JOIN tenants t "
+                                      "ON t.id=r.tenant WHERE t.name=?)", (name,)).fetchone()[0] for name in accounts]
+        tap.equal({table: n[0] for table, n in left.items() if n[0]}, {}, "nothing of acme's")
+        tap.equal([left[t][1] for t in ("things", "thing_attributes", "certificates", "thing_principals", "policies")],
+                  [10, 30, 1, 1, 1], "all of beta's")
+        tap.equal(db.execute("SELECT name FROM authorities a JOIN tenants t ON t.id=a.tenant").fetchall(), [("beta",)], "CAs")
+        db.close()
+        answer = own(weir, "POST", "/weir/v1/tenants", {"name": "acme", "account": accounts["acme"]})
+        tap.equal(answer.status, 409, "the account stays taken")
+        make(weir, "acme")
 
 
 def test_rates():

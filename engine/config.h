@@ -147,6 +147,7 @@ struct wr_config_broker {
     int64_t window;               // publications that are not acknowledged
     int64_t rate;                 // publications a second; 0: no limit
     int64_t spool_share;          // percent of spool.max that may wait for it
+    const char *dir;              // as broker.dir; "": none
 };
 
 // What `source` means.

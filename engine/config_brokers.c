@@ -50,6 +50,8 @@
     X(spool_share, INT, 0, "50", 1, 100, NULL, NULL,                                              \
       "Percent of spool.max that may wait for this broker; what is more fails at once "           \
       "(SinkQueueFull); with 100 all waits.")                                                     \
+    X(dir, PATH, 0, NULL, 0, 0, "path", NULL,                                                     \
+      "Of a tenant's own broker: folder of its plugin's status table and CAs, as broker.dir.")    \
     X(limits, CHOICE, 0, "auto", 0, 0, NULL, "auto|aws|none",                                     \
       "aws: what AWS IoT Core would not take is refused here; auto: if the host is AWS's.")
 
@@ -284,6 +286,7 @@ static wr_err make_broker(struct wr_config *c, const struct wr_settings *all, co
         .window = int_of(&b, "window"),
         .rate = aws && !*rate ? AWS_RATE : int_of(&b, "rate"),
         .spool_share = int_of(&b, "spool_share"),
+        .dir = text_of(&b, "dir"),
     };
     return err;
 }

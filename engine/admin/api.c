@@ -226,6 +226,13 @@ static void end(struct wr_api_call *c)
     }
 }
 
+const char *wr_api_broker_name(const struct wr_api_call *c)
+{
+    const struct wr_tenant *t = wr_tenants_by_id(c->api->options.tenants, c->caller.tenant);
+    wr_str name = t ? wr_tenant_text(t, "iot.broker") : (wr_str){0};
+    return name.len ? name.at : "";
+}
+
 static void on_confirmed(struct wr_broker_wait *wait, bool confirmed)
 {
     struct wr_api_call *c = WR_CONTAINER(wait, struct wr_api_call, broker_wait_);
@@ -241,7 +248,9 @@ static void conclude(struct wr_api_call *c)
     if (c->broker_changed_) {
         c->broker_changed_ = false;
         c->broker_wait_.done = on_confirmed;
-        wr_broker_wait(c->api->options.broker, &c->broker_wait_);
+        // What is about tenants may be about each broker, all else about the caller's.
+        wr_broker_wait(c->api->options.broker, c->op->all_tenants ? NULL : wr_api_broker_name(c),
+                       &c->broker_wait_);
         return;
     }
     end(c);

@@ -283,6 +283,8 @@ uv_loop_t *wr_api_loop(const struct wr_api *api);
 struct wr_registry *wr_api_registry(const struct wr_api *api);
 struct wr_tenants *wr_api_tenants(const struct wr_api *api);
 const struct wr_broker *wr_api_broker(const struct wr_api *api); // NULL: no broker.dir
+// Of the caller's tenant's own broker; "": it has none.
+const char *wr_api_broker_name(const struct wr_api_call *call);
 
 // An error in AWS's form, for what fails before there is a call.
 void wr_api_refuse(struct wr_admin_call *call, int status, const char *code, const char *format,

@@ -26,8 +26,8 @@ static void connectivity(struct wr_api_call *c)
                     "connections are told by the broker's plugin (broker.dir), and there is none");
         return;
     }
-    const json_t *known =
-        wr_broker_clients_find(wr_broker_clients(broker), c->caller.tenant_name, name);
+    const json_t *known = wr_broker_clients_find(wr_broker_clients(broker, wr_api_broker_name(c)),
+                                                 c->caller.tenant_name, name);
     bool connected = json_is_true(json_object_get(known, "connected"));
     json_object_set_new(c->out, "thingName", json_string(name));
     json_object_set_new(c->out, "connected", json_boolean(connected));
@@ -46,10 +46,11 @@ static void clients(struct wr_api_call *c)
 {
     const struct wr_broker *broker = wr_api_broker(c->api);
     json_object_set_new(c->out, "told", json_boolean(broker != NULL));
-    json_object_set_new(
-        c->out, "clients",
-        broker ? wr_broker_clients_of(wr_broker_clients(broker), c->caller.tenant_name, LISTED_MAX)
-               : json_array());
+    json_object_set_new(c->out, "clients",
+                        broker
+                            ? wr_broker_clients_of(wr_broker_clients(broker, wr_api_broker_name(c)),
+                                                   c->caller.tenant_name, LISTED_MAX)
+                            : json_array());
 }
 
 static const struct wr_api_member thing_in[] = {WR_API_PATH("thingName", THING), {0}};

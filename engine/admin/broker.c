@@ -25,7 +25,10 @@
 // every change would take all of broker.confirm_timeout while the broker is down.
 #define AWAY_MS 100
 
+// One broker's folder; the first holds the others.
 struct wr_broker {
+    struct wr_broker *next, *first;
+    const char *name; // "": the shared one
     struct wr_broker_clients *clients;
     const struct wr_config *config;
     const struct wr_seal_key *seal;
@@ -40,9 +43,12 @@ struct wr_broker {
     struct wr_broker_wait *waiting;
     struct wr_broker_stats stats;
     int open_handles;
+    int open_brokers; // of the first
     void (*closed)(void *user);
     void *closed_user;
 };
+
+#define BROKERS(one, b) for (struct wr_broker *one = (b); one; one = one->next)
 
 // ---- who waits
 
@@ -163,6 +169,7 @@ static void begin(struct wr_broker *b)
     b->retry_ms = 0;
     b->table = (struct wr_broker_table){.database = b->database,
                                         .dir = b->dir,
+                                        .broker = b->name,
                                         .crl = b->config->broker_crl,
                                         .seal = b->seal,
                                         .generation = now > last ? now : last + 1};
@@ -198,18 +205,58 @@ static void on_timer(uv_timer_t *timer)
     set_timer(b);
 }
 
-void wr_broker_wait(struct wr_broker *b, struct wr_broker_wait *wait)
+static void wait_at(struct wr_broker *b, struct wr_broker_wait *wait)
 {
     wait->generation_ = wait->until_ms_ = 0;
     wait->next_ = b->waiting;
     b->waiting = wait;
-    begin(b);
 }
 
-void wr_broker_refresh(struct wr_broker *b)
+// Of somebody who waits for several brokers: one of the waits.
+struct part {
+    struct wr_broker_wait wait;
+    struct wr_broker_wait *whole;
+};
+
+static void on_part(struct wr_broker_wait *wait, bool confirmed)
 {
-    if (b) {
-        begin(b);
+    struct part *p = WR_CONTAINER(wait, struct part, wait);
+    struct wr_broker_wait *whole = p->whole;
+    free(p);
+    whole->failed_ = whole->failed_ || !confirmed;
+    if (--whole->left_ == 0) {
+        whole->done(whole, !whole->failed_);
+    }
+}
+
+static struct wr_broker *named(const struct wr_broker *b, const char *name)
+{
+    for (const struct wr_broker *one = b; one; one = one->next) {
+        if (!strcmp(one->name, name)) {
+            return (struct wr_broker *)(uintptr_t)one;
+        }
+    }
+    return (struct wr_broker *)(uintptr_t)b;
+}
+
+void wr_broker_wait(struct wr_broker *b, const char *name, struct wr_broker_wait *wait)
+{
+    wait->left_ = 0;
+    wait->failed_ = false;
+    if (name || !b->next) {
+        wait_at(name ? named(b, name) : b, wait);
+    } else {
+        BROKERS(one, b)
+        {
+            struct part *p = wr_zalloc(sizeof *p);
+            *p = (struct part){.wait.done = on_part, .whole = wait};
+            wait->left_++;
+            wait_at(one, &p->wait);
+        }
+    }
+    BROKERS(one, b)
+    {
+        begin(one);
     }
 }
 
@@ -299,56 +346,97 @@ static wr_err prepare(struct wr_broker *b, struct wr_fault *fault)
     return err ? err : bind_socket(b, fault);
 }
 
-wr_err wr_broker_open(uv_loop_t *loop, const struct wr_config *config, const char *state_dir,
-                      const struct wr_seal_key *seal, struct wr_broker **out,
-                      struct wr_fault *fault)
+static void release(struct wr_broker *b)
 {
-    *out = NULL;
-    if (!config->broker_dir || !*config->broker_dir) {
+    if (b->fd >= 0) {
+        close(b->fd);
+        unlink(b->socket);
+    }
+    wr_broker_clients_free(b->clients);
+    free(b);
+}
+
+// Behind the last of `*first`, which stays as it is after a failure.
+static wr_err add(struct wr_broker **first, const struct wr_config *config, const char *state_dir,
+                  const struct wr_seal_key *seal, const char *name, const char *dir,
+                  struct wr_fault *fault)
+{
+    if (!dir || !*dir) {
         return WR_OK;
     }
-    struct wr_broker *b = wr_zalloc(sizeof *b);
+    struct wr_broker *b = wr_zalloc(sizeof *b), **end = first;
     b->config = config;
     b->seal = seal;
+    b->name = name;
     b->clients = wr_broker_clients_new();
     b->fd = -1;
     snprintf(b->database, sizeof b->database, "%s/registry.db", state_dir);
-    snprintf(b->dir, sizeof b->dir, "%s", config->broker_dir);
+    snprintf(b->dir, sizeof b->dir, "%s", dir);
     wr_err err =
         snprintf(b->socket, sizeof b->socket, "%s/events.sock", b->dir) < (int)sizeof b->socket
             ? prepare(b, fault)
             : wr_fault_set(fault, WR_ERR_LIMIT, "%s: the path is too long", b->dir);
-    if (err) {
-        wr_fault_prefix(fault, "broker.dir");
-        if (b->fd >= 0) {
-            close(b->fd);
+    for (; *end && !err; end = &(*end)->next) {
+        if (!strcmp((*end)->dir, b->dir)) {
+            err = wr_fault_set(fault, WR_ERR_EXISTS, "%s is another broker's: each wants its own",
+                               dir);
         }
-        wr_broker_clients_free(b->clients);
-        free(b);
+    }
+    if (err) {
+        wr_fault_prefix(fault, *name ? "brokers.%s.dir" : "broker.dir%s", name);
+        release(b);
         return err;
     }
+    *end = b;
+    b->first = *first;
+    (*first)->open_brokers++;
+    return WR_OK;
+}
+
+static void start(struct wr_broker *b, uv_loop_t *loop)
+{
     uv_timer_init(loop, &b->timer);
     wr_assert(uv_poll_init(loop, &b->poll, b->fd) == 0);
     uv_poll_start(&b->poll, UV_READABLE, on_readable);
     b->timer.data = b->poll.data = b->work.data = b;
     b->open_handles = 2;
     begin(b);
-    *out = b;
-    return WR_OK;
+}
+
+wr_err wr_broker_open(uv_loop_t *loop, const struct wr_config *config, const char *state_dir,
+                      const struct wr_seal_key *seal, struct wr_broker **out,
+                      struct wr_fault *fault)
+{
+    struct wr_broker *first = NULL;
+    wr_err err = add(&first, config, state_dir, seal, "", config->broker_dir, fault);
+    for (size_t i = 0; i < config->broker_count && !err; i++) {
+        const struct wr_config_broker *own = &config->brokers[i];
+        err = add(&first, config, state_dir, seal, own->name, own->dir, fault);
+    }
+    *out = err ? NULL : first;
+    for (struct wr_broker *b = first, *next; b; b = next) {
+        next = b->next;
+        if (err) {
+            release(b);
+        } else {
+            start(b, loop);
+        }
+    }
+    return err;
 }
 
 static void on_handle_closed(uv_handle_t *handle)
 {
-    struct wr_broker *b = handle->data;
-    if (--b->open_handles > 0) {
+    struct wr_broker *b = handle->data, *first = b->first;
+    if (--b->open_handles > 0 || --first->open_brokers > 0) {
         return;
     }
-    void (*closed)(void *user) = b->closed;
-    void *user = b->closed_user;
-    close(b->fd);
-    unlink(b->socket);
-    wr_broker_clients_free(b->clients);
-    free(b);
+    void (*closed)(void *user) = first->closed;
+    void *user = first->closed_user;
+    for (struct wr_broker *next; first; first = next) {
+        next = first->next;
+        release(first);
+    }
     closed(user);
 }
 
@@ -364,25 +452,43 @@ void wr_broker_close(struct wr_broker *b, void (*closed)(void *user), void *user
         closed(user);
         return;
     }
-    b->closing = true;
     b->closed = closed;
     b->closed_user = user;
-    while (b->waiting) {
-        settle(b, &b->waiting, false);
-    }
-    if (!b->making) {
-        close_handles(b);
+    BROKERS(one, b)
+    {
+        one->closing = true;
+        while (one->waiting) {
+            settle(one, &one->waiting, false);
+        }
+        if (!one->making) {
+            close_handles(one);
+        }
     }
 }
 
-const struct wr_broker_clients *wr_broker_clients(const struct wr_broker *b)
+const struct wr_broker_clients *wr_broker_clients(const struct wr_broker *b, const char *name)
 {
-    return b->clients;
+    return named(b, name)->clients;
 }
 
 void wr_broker_stats(const struct wr_broker *b, struct wr_broker_stats *out)
 {
     *out = b->stats;
+    for (const struct wr_broker *one = b->next; one; one = one->next) {
+        const struct wr_broker_stats *s = &one->stats;
+        out->tables += s->tables;
+        out->failures += s->failures;
+        out->confirmed += s->confirmed;
+        out->unconfirmed += s->unconfirmed;
+        out->events += s->events;
+        out->lost += s->lost;
+        out->connects += s->connects;
+        out->disconnects += s->disconnects;
+        out->dropped += s->dropped;
+        out->refused += s->refused;
+        out->certificates += s->certificates;
+        out->bytes += s->bytes;
+    }
 }
 
 // ---- changes

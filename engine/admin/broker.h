@@ -5,6 +5,9 @@
 //   events.sock  where the plugin tells (registry/broker_events.h)
 //   crl.pem      with broker.crl: revocation lists of the tenants' CAs, for other brokers
 //
+// A tenant with a broker of its own (feature iot.broker) has all that in brokers.NAME.dir, with
+// itself and its devices only, and is switched off in the others' tables.
+//
 //   a call's commit ── wr_broker_wait ──> the next table, for all that wait: read from registry.db
 //   in a snapshot, written, renamed (pool) ──> the plugin's event of its generation, or 2 s ──>
 //   answer
@@ -22,9 +25,10 @@
 struct wr_config;
 struct wr_broker;
 
-// Open what `broker.dir` asks for, bind the socket, and write a table at once. `*out` is NULL when
-// the option is not set. `seal` opens the CAs' keys (broker.crl), and is lent until close.
-// WR_ERR_IO.
+// Open what `broker.dir` and brokers.*.dir ask for, bind the sockets, and write a table each at
+// once.
+// `*out` is NULL when none is set. `seal` opens the CAs' keys (broker.crl), and is lent until
+// close. WR_ERR_IO.
 wr_err wr_broker_open(uv_loop_t *loop, const struct wr_config *config, const char *state_dir,
                       const struct wr_seal_key *seal, struct wr_broker **out,
                       struct wr_fault *fault) WR_MUST_CHECK;
@@ -37,13 +41,15 @@ struct wr_broker_wait {
     struct wr_broker_wait *next_;
     uint64_t generation_; // of the table that has it; 0: not begun
     uint64_t until_ms_;
+    unsigned left_; // brokers that have not confirmed
+    bool failed_;
 };
-void wr_broker_wait(struct wr_broker *b, struct wr_broker_wait *wait);
-// A change that nobody waits for.
-void wr_broker_refresh(struct wr_broker *b);
+// At the broker with this name ("": the shared one; one without a folder: likewise), or at all of
+// them (NULL). All tables are written anew.
+void wr_broker_wait(struct wr_broker *b, const char *name, struct wr_broker_wait *wait);
 
-// Who is connected; borrowed.
-const struct wr_broker_clients *wr_broker_clients(const struct wr_broker *b);
+// Who is connected to the broker with this name; borrowed.
+const struct wr_broker_clients *wr_broker_clients(const struct wr_broker *b, const char *name);
 
 struct wr_broker_stats {
     uint64_t tables, failures;       // written; not written
@@ -54,6 +60,7 @@ struct wr_broker_stats {
     uint64_t certificates, bytes;  // of the last table
     uint64_t took_ms;              // to make and write it
 };
+// Of all brokers together; of the generations, those of the first.
 void wr_broker_stats(const struct wr_broker *b, struct wr_broker_stats *out);
 
 // ---- on the registry's writer. Thread: its.

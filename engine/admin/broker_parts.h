@@ -10,6 +10,7 @@
 // One table. Thread: one of the pool's.
 struct wr_broker_table {
     const char *database, *dir; // lent
+    const char *broker;         // "": the shared one; else the tenant's that has it. Lent
     uint64_t generation;
     bool crl;                       // write crl.pem too
     const struct wr_seal_key *seal; // of the CAs' keys; lent

@@ -28,6 +28,8 @@ struct making {
     struct wr_status_builder *builder;
     struct numbers tenants, policies;
     bool things, groups; // their tables are there
+    const char *broker;  // whose table it is
+    int64_t owner;       // with a broker of its own: the tenant; 0: nobody yet
 };
 
 static void add_number(struct numbers *n, int64_t row, uint32_t number)
@@ -61,12 +63,21 @@ static bool find_number(const struct numbers *n, int64_t row, uint32_t *number)
 static void read_tenants(struct making *m)
 {
     struct wr_rows rows = wr_db_query(
-        m->db, "SELECT id, name, account, state, features FROM tenants ORDER BY id", "");
+        m->db, "SELECT id, name, account, state, features, deleted FROM tenants ORDER BY id", "");
     while (wr_db_next(&rows)) {
         json_t *features = wr_db_json(&rows, 4);
         const char *prefix = json_string_value(json_object_get(features, "iot.topic_prefix"));
-        // One with a broker of its own has topics without a prefix there: not on this one.
-        bool elsewhere = json_string_length(json_object_get(features, "iot.broker")) > 0;
+        const char *broker = json_string_value(json_object_get(features, "iot.broker"));
+        bool elsewhere = strcmp(broker ? broker : "", m->broker) != 0;
+        if (*m->broker) {
+            // It belongs to the first tenant that names it, who has all topics there.
+            if (elsewhere || m->owner || !wr_db_null(&rows, 5)) {
+                json_decref(features);
+                continue;
+            }
+            m->owner = wr_db_int(&rows, 0);
+            prefix = "";
+        }
         const struct wr_status_tenant t = {
             .name = wr_db_str(&rows, 1),
             .account = wr_db_str(&rows, 2),
@@ -298,9 +309,11 @@ static uint64_t read_certificates(struct making *m)
 static wr_err write_authorities(struct making *m, const char *dir, struct wr_fault *fault)
 {
     struct wr_rows rows = wr_db_query(m->db,
-                                      "SELECT pem FROM authorities UNION SELECT pem FROM "
-                                      "ca_certificates WHERE status='ACTIVE' ORDER BY pem",
-                                      "");
+                                      "SELECT pem FROM authorities WHERE ?1 OR tenant=?2 UNION "
+                                      "SELECT pem FROM ca_certificates WHERE status='ACTIVE' AND "
+                                      "(?1 OR realm IN (SELECT id FROM realms WHERE tenant=?2)) "
+                                      "ORDER BY pem",
+                                      "ii", (int64_t) !*m->broker, m->owner);
     char **pems = NULL;
     size_t count = 0;
     while (wr_db_next(&rows)) {
@@ -353,7 +366,7 @@ static wr_err make(struct wr_broker_table *t, struct making *m)
 
 void wr_broker_table_make(struct wr_broker_table *t)
 {
-    struct making m = {0};
+    struct making m = {.broker = t->broker};
     int64_t began = wr_mono_now().us;
     t->err = wr_db_open(t->database, true, &m.db, &t->fault);
     if (!t->err) {

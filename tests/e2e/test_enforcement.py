@@ -194,6 +194,45 @@ def test_tenants():
         live.stop()
 
 
+def test_own_broker():
+    """A tenant's own broker has a table of its own: its devices get in there, to all topics, and not at the shared one; what
+    changes is in force there before the answer; who is connected is known; another tenant does not wait for it"""
+    from control import access_key
+    folder = os.path.join(support.temp_dir("wr-own-"), "broker")
+    second = PluginBroker(PLUGIN, TOOL, shared=folder)
+    brokers = {"beta": {"url": second.url, "username": "weir", "password": "secret", "dir": folder}}
+    with Setting(brokers=brokers) as (b, weir, iot):
+        for name in ("acme", "beta"):
+            own(weir, "POST", "/weir/v1/tenants", {"name": name, "features": {"iot.broker": "beta"} if name == "beta" else {}})
+            own(weir, "PUT", f"/weir/v1/tenants/{name}/features/iot.enabled", {"value": True})
+            wait_for(lambda: own(weir, "GET", f"/weir/v1/tenants/{name}").json.get("state") == "ENABLED", "the tenant")
+        acme, beta = (client(weir, access_key(weir, name)) for name in ("acme", "beta"))
+        for one in (acme, beta):
+            one.create_policy(policyName="all", policyDocument=ALL)
+        mine, theirs = device(b, acme, "mine", "all"), device(second, beta, "theirs", "all")
+        tap.equal([(x.connects(mine, "a"), x.connects(theirs, "b")) for x in (b, second)], [(True, False), (False, True)],
+                  "where they get in")
+        tap.equal(len([x for x in os.listdir(second.capath) if ".0" in x]), 1, "only the tenant's CA is known there")
+        sub = second.subscriber("#")
+        tap.equal(second.device_pub(theirs, "b", "any/topic", "x")[0], 0, "no prefix")
+        wait_for(lambda: [m["topic"] for m in second.messages(sub)] == ["any/topic"], "its message")
+        live = second.device_sub(theirs, "lamp", "a/#")
+        own(weir, "POST", "/t/beta/things/lamp")
+        wait_for(lambda: own(weir, "POST", "/t/beta/things/lamp/connectivity-data").json.get("connected"), "lamp is connected")
+        answer = beta.update_certificate(certificateId=theirs.id, newStatus="INACTIVE")
+        tap.equal(warning(answer), None, "confirmed by the tenant's broker")
+        tap.check(not second.connects(theirs, "b"), "and in force")
+        live.stop()
+        second.stop()
+        tap.equal(warning(acme.update_certificate(certificateId=mine.id, newStatus="INACTIVE")), None, "acme's broker is there")
+        tap.check(not b.connects(mine, "a"), "in force")
+        answer = beta.update_certificate(certificateId=theirs.id, newStatus="ACTIVE")
+        tap.equal(warning(answer), "broker-not-confirmed", "beta's is not")
+        second.start()
+        wait_for(lambda: second.connects(theirs, "b"), "ACTIVE when it is back", every=0.1)
+        second.stop()
+
+
 def test_broker_away():
     """Without a broker a change is answered, with a warning and a metric, and holds when the broker is back; kill -9 changes nothing"""
     with Setting(broker={"confirm_timeout": "300ms"}) as (b, weir, iot):

@@ -80,7 +80,8 @@ struct kafka_source {
     size_t open;                    // not acknowledged, of partitions that are ours
     size_t spills;                  // once it is closed: messages that hold on to us
     struct wr_kafka_stats stats;
-    bool closing, ended; // ended: the consumer belongs to the thread pool
+    bool closing, ended;              // ended: the consumer belongs to the thread pool
+    rd_kafka_resp_err_t last_refused; // why the commit on leaving was not taken
     void (*done)(void *user);
     void *done_user;
 };
@@ -299,13 +300,27 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err,
     }
 }
 
+static void say_refused(rd_kafka_resp_err_t err)
+{
+    wr_log(WR_LOG_WARN, "kafka",
+           "source: the group did not take the last commit of partitions that are another's now "
+           "(%s): what was handled since the one before is delivered again",
+           rd_kafka_err2name(err));
+}
+
 // Also when nothing was to be committed.
 static void on_committed(rd_kafka_t *rk, rd_kafka_resp_err_t err,
                          rd_kafka_topic_partition_list_t *offsets, void *user)
 {
     struct kafka_source *s = user;
+    bool refused = err && err != RD_KAFKA_RESP_ERR__NO_OFFSET;
     if (s->ended) {
+        s->last_refused = refused || !err ? err : s->last_refused;
         return;
+    }
+    if (refused && offsets && offsets->cnt > 0 &&
+        !find(s, offsets->elems[0].topic, offsets->elems[0].partition)) {
+        say_refused(err);
     }
     for (int i = 0; !err && offsets && i < offsets->cnt; i++) {
         const rd_kafka_topic_partition_t *e = &offsets->elems[i];
@@ -673,6 +688,9 @@ static void leave(uv_work_t *work)
 static void on_left(uv_work_t *work, int status)
 {
     struct kafka_source *s = work->data;
+    if (s->last_refused) {
+        say_refused(s->last_refused);
+    }
     uv_close((uv_handle_t *)&s->tick, on_handle_closed);
     uv_close((uv_handle_t *)&s->again, on_handle_closed);
     uv_close((uv_handle_t *)&s->wait, on_handle_closed);

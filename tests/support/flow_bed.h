@@ -153,10 +153,10 @@ static inline void bed_send(struct bed *b, const char *topic, const char *payloa
     bed_audit(b);
 }
 
-// Turn the loop until `count` messages in all are settled, at most about two seconds.
+// Turn the loop until `count` messages in all are settled, at most half a minute.
 static inline void bed_wait(struct bed *b, size_t count)
 {
-    uint64_t end = uv_hrtime() + UINT64_C(2000000000);
+    uint64_t end = uv_hrtime() + UINT64_C(30000000000);
     while (b->settled < count && uv_hrtime() < end) {
         uv_run(&b->loop, UV_RUN_ONCE);
         bed_audit(b);

@@ -372,7 +372,7 @@ static void the_end_gives_back_what_no_broker_has(void **state)
     }
     uint64_t from = uv_hrtime();
     fake_close(&b.f);
-    CHECK("in time", uv_hrtime() - from < UINT64_C(5000000000));
+    CHECK("in time", uv_hrtime() - from < UINT64_C(30000000000));
     for (int i = 0; i < 50; i++) {
         must_be(held[i], "held", WR_RETRY, "_PURGE_");
         free(held[i]);

@@ -380,8 +380,9 @@ static void test_fuse_mends(void **state)
     begin(&f, (const struct wr_test_setting[]){{"fuse", "50"}, {0}});
     f.host.hops_lost = true;
     unsigned published = 0;
-    uint64_t began = uv_hrtime();
+    uint64_t began = uv_hrtime(), last = began;
     while (uv_hrtime() - began < 400000000) {
+        last = uv_hrtime();
         struct fake_record *r = fake_record(&f, S("{}"));
         r->rec.may_loop = true;
         fake_set(r, "topic", S("a/b"));
@@ -392,7 +393,8 @@ static void test_fuse_mends(void **state)
         uv_update_time(&f.loop);
     }
     double seconds = (double)(uv_hrtime() - began) / 1e9; // 50 at once, and 50 a second
-    CHECK("at least", (double)published >= 50 + 50 * (seconds - 0.1) - 2);
+    double least = (double)(last - began) / 1e9;
+    CHECK("at least", (double)published >= 50 + 50 * (least - 0.1) - 2);
     CHECK("at most", (double)published <= 50 + 50 * seconds + 2);
     struct fake_record *r = fake_record(&f, S("{}"));
     r->rec.may_loop = true;

@@ -20,7 +20,7 @@
 
 #include "sql/base/banned.h"
 
-#define WAIT_MS 5000
+#define WAIT_MS 30000
 
 static uv_loop_t *loop;
 

@@ -4,12 +4,13 @@
 """
 import json
 import os
+import re
 import signal
 import subprocess
 import time
 
 import support
-from support import tap
+from support import tap, wait_for
 from weir import binary
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -154,7 +155,9 @@ def test_an_interrupt_ends_it():
     p = subprocess.Popen([binary(), "bench", "--rounds", "1", "--count", "1000000000"], stdout=subprocess.PIPE,
                          stderr=subprocess.PIPE, text=True)
     try:
-        time.sleep(0.3)  # any moment does: loading is not interrupted, rounds are
+        wait_for(lambda: (m := re.search(r"SigCgt:\s*(\S+)", support.read_file(f"/proc/{p.pid}/status")))
+                 and int(m[1], 16) >> (signal.SIGINT - 1) & 1, "it to catch signals")
+        time.sleep(0.3)  # any moment from then on does: loading is not interrupted, rounds are
         p.send_signal(signal.SIGINT)
         out, err = p.communicate(timeout=support.TIMEOUT)
     finally:

@@ -301,7 +301,7 @@ def test_restart_with_a_spool():
         tap.equal((row["matched"], row["delivered"], row["waiting"] + row["fetching"] + sum(row["inFlight"].values())),
                   (count, 0, count), "all under way")
         tap.check(row["waiting"] > 2000, f"most wait on disk: {row['waiting']}")
-        time.sleep(0.5)  # the marks of what is done are written within 200 ms
+        time.sleep(2)  # the marks of what is done are written within 200 ms
         weir.kill()
         weir.configure({"sinks": {"null": {"verdict": "delivered"}}})
         weir.start()

@@ -555,12 +555,13 @@ def test_weir_local():
         for service, name in (("metrics", "nosuch"), ("alarms", "nosuch"), ("timestream", "nosuch")):
             code, out, err = weir.run("local", "cat", service, name)
             tap.equal((code, out, "nosuch: nothing is there" in err), (1, "", True), err)
-        tails = {words: Process([binary(), "local", "-c", weir.config_file, "tail", *words, "--for", "20"])
+        tails = {words: Process([binary(), "local", "-c", weir.config_file, "tail", *words, "--for", "120"])
                  for words in (("logs", "group"), ("metrics", "plant"), ("timestream", "plant"))}
-        time.sleep(0.5)  # each has looked once: what was there before is not shown
-        broker.publish("a/three", '{"t": 3.5}')
+        def shown():  # once each has looked for the first time; what was there before is not shown
+            broker.publish("a/three", '{"t": 3.5}')
+            return all(any("three" in line for line in tail.lines) for tail in tails.values())
+        wait_for(shown, lambda: "; ".join(f"{words}: {tail.stdout}{tail.stderr}" for words, tail in tails.items()), every=0.5)
         for words, tail in tails.items():
-            wait_for(lambda: any("three" in line for line in tail.lines), lambda: f"{words}: {tail.stdout}{tail.stderr}")
             tap.check(not any(re.search(r"\bone\b", line) for line in tail.lines), f"{words}: {tail.stdout}")
             tail.stop()
         code, _, err = weir.run("local", "ls", "nosuch")

@@ -41,6 +41,12 @@ def started(weir, trace, body):
     wait_for(shown, "the trace to begin", every=0.1)
 
 
+def marked(weir, trace, body):
+    """Publish one more and wait until a trace of all messages shows it: those before have been shown."""
+    weir.broker.publish("in/mark", body)
+    wait_for(lambda: any(x["topic"] == "in/mark" for x in trace.events), "the mark")
+
+
 def test_outcomes():
     """matched with its result, no match with the term, failures, and what became of the records"""
     with Broker() as broker, Weir(broker, RULES) as weir:
@@ -51,7 +57,7 @@ def test_outcomes():
                       {"topic": "in/first", "outcome": "noMatch", "reason": "false", "term": "temp > 50",
                        "payloadText": '{"temp": 1, "site": "a"}'}, "no match")
             tap.check(abs(first["time"] / 1000 - time.time()) < 60 and len(first["traceId"]) == 36, "time and id")
-            time.sleep(0.3)
+            marked(weir, trace, '{"temp": 1, "site": "a"}')
             start = len(trace.lines)
             for topic, body in (("in/u", '{"site":"a"}'), ("in/b", '{"temp":60,"site":"b"}'), ("in/x/y", "{}"),
                                 ("in/ok", '{"temp":61,"site":"a"}')):
@@ -117,7 +123,7 @@ def test_people():
                 os.execv(binary(), [binary(), "trace", "-c", weir.config_file, "--rule", "hot", "--count", "1"])
             os.close(other)
             done = []
-            for _ in range(100):
+            for _ in range(600):
                 broker.publish("in/a", '{"temp":61,"site":"a"}')
                 if os.waitpid(pid, os.WNOHANG)[0]:
                     done.append(True)
@@ -139,7 +145,8 @@ def test_sample_topic_and_index():
                 Trace(weir, "--rule", "r7", "--json", "--topic", "in/b") as of_b:
             started(weir, all_, '{"n":1}')
             wait_for(lambda: some.lines, "the second")
-            time.sleep(0.3)
+            marked(weir, all_, '{"n":1}')
+            time.sleep(0.3)  # what the others show of those before
             marks = len(all_.lines), len(some.lines), len(of_b.lines)
             broker.publish_lines("in/a", ['{"n":7}'] * 5 + ['{"n":8}'] * 35)
             broker.publish_lines("in/b", ['{"n":9}'] * 10)
@@ -149,6 +156,7 @@ def test_sample_topic_and_index():
             tap.equal(sum(x["outcome"] == "matched" for x in lines), 5, "matched")
             tap.equal({x["term"] for x in lines if x["outcome"] == "noMatch"}, {"n = 7"}, "the term")
             tap.equal({x["topic"] for x in of_b.events}, {"in/b"}, "topics")
+            wait_for(lambda: sum(x["outcome"] in ("matched", "noMatch") for x in some.events[marks[1]:]) >= 5, "one of ten")
             tap.equal(sum(x["outcome"] in ("matched", "noMatch") for x in some.events[marks[1]:]), 5, "one of ten")
         weir.wait_settled(50)
 

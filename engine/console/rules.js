@@ -67,20 +67,25 @@ export const costText = (r) => (r.samples ? `${(cost(r) / 1000).toFixed(1)} µs`
 function funnel(r) {
   const of = [["tried: FROM matches", r.topicMatch], ["WHERE false", r.noMatch - r.undefined - r.leftOut], ["WHERE Undefined", r.undefined], ["left out by the index", r.leftOut], ["statement failed", sum(r.failed)], ["matched", r.matched],
     ["under way", sum(r.inFlight) + r.waiting + r.fetching], ["delivered", r.delivered], ["an action failed", r.broken], ["the error action took it", r.handled], ["dead letters", r.dead], ["lost: no room for it", r.unkept + r.damaged]].filter(([k, n]) => n || !/left out|lost/.test(k));
-  const max = Math.max(1, ...of.map(([, n]) => n)), kinds = Object.entries(r.actions || {}).map(([kind, a]) => ({ kind, ...a }));
+  const max = Math.max(1, ...of.map(([, n]) => n));
   return h("div", {}, h("div", { class: "funnel" }, of.map(([k, n]) => h("div", {}, h("span", {}, k), h("meter", { min: 0, max, value: n, "aria-label": k }), h("span", { class: "num" }, number(n))))),
-    h("p", { class: "muted small" }, r.samples ? `A message costs ${costText(r)}: the mean of ${number(r.samples)} that were timed.` : "No message has been timed yet."),
-    kinds.length ? h("div", { class: "scroll" }, h("table", {}, h("caption", {}, "Actions"), h("thead", {}, h("tr", {}, ["Action", "Records", "Delivered", "Failed", "Retries", "As error action"].map((t, i) => h("th", { scope: "col", class: i ? "num" : null }, t)))),
-      h("tbody", {}, kinds.map((a) => h("tr", {}, [a.kind, number(a.records), number(a.success), number(a.failure), number(a.retries), number(a.errorRecords)].map((t, i) => h("td", { class: i ? "num" : null }, t))))))) : null);
+    h("p", { class: "muted small" }, r.samples ? `A message costs ${costText(r)}: the mean of ${number(r.samples)} that were timed.` : "No message has been timed yet."));
 }
 
+const actionRows = (r) => Object.entries(r.actions || {}).map(([kind, a]) => ({ kind, ...a }));
+const actionTable = (r) => table({ caption: "Actions", rows: actionRows(r), size: 10, empty: "No action has had a record yet.", columns: [{ title: "Action", value: (a) => a.kind },
+  ...[["Records", "records"], ["Delivered", "success"], ["Failed", "failure"], ["Retries", "retries"], ["As error action", "errorRecords"]].map(([title, k]) => ({ title, value: (a) => a[k], cell: (a) => number(a[k]), num: true }))] });
+
 function watch(name) {
-  const box = h("section", { class: "panel" }, h("h2", {}, "Funnel"), h("p", { class: "muted" }, "…"));
+  const place = h("div", {}, h("p", { class: "muted" }, "…")), actions = h("div", {}), box = h("section", { class: "panel" }, h("h2", {}, "Funnel since the start"), place, actions);
+  let list = null;
   const look = async () => {
     try {
       const r = (await get("/weir/v1/status")).rules?.[labelOf(name)];
-      box.replaceChildren(h("h2", {}, "Funnel since the start"), r ? funnel(r) : h("p", { class: "muted" }, "Nothing counted yet."));
-    } catch (error) { box.replaceChildren(h("h2", {}, "Funnel"), h("p", { class: "error" }, error.message)); }
+      fill(place, r ? funnel(r) : h("p", { class: "muted" }, "Nothing counted yet."));
+      if (r && list) list.refresh(actionRows(r));
+      else if (r) fill(actions, list = actionTable(r));
+    } catch (error) { fill(place, h("p", { class: "error" }, error.message)); }
   };
   look();
   const timer = setInterval(look, 2000), [trace, end] = tailView(labelOf(name));

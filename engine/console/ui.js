@@ -216,6 +216,13 @@ export function table({ caption, columns, rows, more, actions, empty, tools, siz
     }
     return list;
   }
+  // The focus in a row, to be found again in the same row when it is made anew.
+  function held() {
+    const e = document.activeElement, row = body.contains(e) && e.closest("tr");
+    if (!row) return () => {};
+    const name = row.cells[0].textContent, index = row.sectionRowIndex, parts = (r) => [...r.querySelectorAll("a,button")], at = parts(row).indexOf(e);
+    return () => { const now = [...body.rows].find((r) => r.cells[0].textContent === name) || body.rows[index]; if (now) parts(now)[at]?.focus({ preventScroll: true }); };
+  }
   // The button that was pressed keeps the focus, or hands it to its neighbour at the end.
   const turn = (text, off, step) => h("button", { type: "button", disabled: off, onclick: () => {
     page += step;
@@ -228,9 +235,11 @@ export function table({ caption, columns, rows, more, actions, empty, tools, siz
     page = Math.min(page, pages - 1);
     looks.set(place, { search, sort, down, page, per });
     heads.forEach((th, i) => { if (i === sort) th.setAttribute("aria-sort", down ? "descending" : "ascending"); else th.removeAttribute("aria-sort"); });
+    const back = held();
     body.replaceChildren(...list.slice(page * per, (page + 1) * per).map((r) => h("tr", {}, columns.map((c) =>
       h("td", { class: c.num ? "num" : TIMES.test(c.title) ? "keep" : null }, c.cell ? c.cell(r) : text(c, r))), actions ? h("td", { class: "actions" }, menu("⋯", actions(r))) : null)));
     if (!list.length) body.append(h("tr", {}, h("td", { colspan: columns.length + (actions ? 1 : 0), class: "empty" }, rows.length ? "Nothing matches the search." : empty || "No data to display")));
+    back();
     total.textContent = `Total ${number(list.length)}${more ? ", more are coming …" : rows.length >= LISTED_MAX ? `: the first ${number(LISTED_MAX)}` : ""}`;
     foot.hidden = pages === 1;
     foot.replaceChildren(h("span", { class: "muted" }, `Page ${page + 1} of ${pages}`),

@@ -321,6 +321,12 @@ const flows = {
   async tail() {
     const way = await detour();
     await login();
+    // What is drawn anew every two seconds keeps the focus.
+    await open("dashboard", "Dashboard");
+    await main.getByRole("link", { name: "hot" }).focus();
+    const was = await main.getByRole("link", { name: "hot" }).elementHandle();
+    await until("the table to be drawn again", () => was.evaluate((e) => !e.isConnected));
+    same(await page.evaluate(() => document.activeElement.textContent), "hot", "the focus");
     await open("live", "Live messages");
     await page.getByLabel("Rule", { exact: true }).selectOption("hot");
     await main.getByText("live", { exact: true }).waitFor();

@@ -525,6 +525,25 @@ const flows = {
     return {};
   },
 
+  // The demo's things, rules and traffic.
+  async demo() {
+    await login();
+    await page.getByRole("heading", { level: 1, name: "Dashboard" }).waitFor();
+    const row = main.getByRole("row", { name: /hot_readings/ }), tried = async () => Number(await row.locator("td").nth(1).textContent());
+    await row.waitFor();
+    const before = await tried();
+    await until("traffic on the dashboard", async () => (await tried()) > before);
+    await shot("demo");
+    await open("iot/things", "Things");
+    await main.getByRole("link", { name: "thermometer-kiln" }).waitFor();
+    await main.getByRole("row", { name: /door-front/ }).getByText("side=street").waitFor();
+    await open("iot/rules", "Topic Rules");
+    await main.getByRole("row", { name: /reading_intake/ }).getByText("site/+/reading").waitFor();
+    await open("iot/rules/hot_readings/live", "hot_readings");
+    await main.getByRole("log").locator(".line").first().waitFor();
+    return {};
+  },
+
   // How long until the first table is painted, with an empty cache and a warm one; for bench/e2e/console.py.
   async first_view() {
     await login();

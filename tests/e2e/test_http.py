@@ -674,6 +674,7 @@ def test_secrets_are_not_kept():
         for n in range(3):
             broker.publish("a/kiln", json.dumps({"n": n, "k": "v"}), qos=1)
         wait_for(lambda: weir.totals()["deadLetters"]["entries"] == 3 and len(server.seen("/asked")) >= 3, "tries")
+        wait_for(lambda: weir.totals()["spool"]["entries"] == 9, "the dead letters to be on disk")
         tap.equal(server.seen("/asked")[0].headers["x-asked"], f"Bearer {old} kiln v", "the header of the first tries")
         weir.kill()
         kept = ("lookups/secrets",)

@@ -726,6 +726,7 @@ def test_secrets_of_a_rule_that_is_gone():
         server.rules.clear()
         weir.start()
         wait_for(lambda: weir.totals()["deadLetters"]["entries"] == 2, "dead letters")
+        wait_for(lambda: weir.totals()["spool"]["entries"] == 0, "them to be on disk")
         shown = weir.run("dead", "list", "--json")[1]
         for text in ("SecretNotKept: headers, which holds a secret, is taken from the rule and not kept in the spool, and there is no such rule any more",
                      "and the rule has other actions now"):

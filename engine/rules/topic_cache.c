@@ -1,20 +1,22 @@
 // The topic cache: set-associative, two ways, with the topic's bytes inline.
 //
 // An entry is stamped with the instant it was last known to be right. Instants pass when a filter
-// with wildcards changes: those filters are kept for a while, and an entry whose topic none of them
-// matches gets the new stamp instead of being looked up again.
+// with wildcards changes. Such filters are told apart by their shape, which is the places of their
+// wildcards; what stands between these is hashed, and a table has the last instant that a filter
+// of this hash changed. So an entry of an earlier instant asks the table once for each shape that
+// has changed since, and gets the new stamp unless it must be looked up again.
 #include "engine/rules/topic_cache.h"
 
 #include <stdlib.h>
 
-#include "sql/base/buf.h"
 #include "sql/base/hash.h"
-#include "sql/topic.h"
 
 #include "sql/base/banned.h"
 
 #define SPACES_MAX 64 // brokers.* are fewer (config_brokers.c)
-#define WILD_KEPT  16 // comparing with more filters takes as long as looking the topic up
+#define SHAPES     8  // more of them take as long as looking the topic up
+#define LEVELS     32 // of a filter with a shape
+#define INSTANTS   4096
 
 struct entry {
     uint64_t stamp; // instant * SPACES_MAX + space; 0: void
@@ -24,6 +26,14 @@ struct entry {
     char topic[WR_TOPIC_CACHE_LEN];
 };
 
+struct shape {
+    uint32_t space;
+    uint32_t literal; // levels that are no wildcard, a bit each
+    uint32_t levels;  // a `#` left out
+    bool open;        // ends with `#`
+    uint64_t last;    // instant that one of it changed; 0: not in use
+};
+
 struct wr_topic_cache {
     struct entry *entries; // two a set
     size_t mask;
@@ -31,10 +41,8 @@ struct wr_topic_cache {
     uint64_t epoch; // of the rule set that the entries are about
     uint64_t now;   // the instant
     uint64_t from;  // entries of earlier instants are void
-    struct {
-        struct wr_buf filter;
-        uint32_t space;
-    } wild[WILD_KEPT]; // what changed at an instant, by its number
+    struct shape shapes[SHAPES];
+    uint64_t instants[INSTANTS];
 };
 
 struct wr_topic_cache *wr_topic_cache_new(size_t sets)
@@ -48,9 +56,6 @@ struct wr_topic_cache *wr_topic_cache_new(size_t sets)
 
 void wr_topic_cache_free(struct wr_topic_cache *c)
 {
-    for (size_t i = 0; c && i < WILD_KEPT; i++) {
-        wr_buf_release(&c->wild[i].filter);
-    }
     if (c) {
         free(c->entries);
         free(c);
@@ -67,23 +72,81 @@ static struct entry *entries_of(const struct wr_topic_cache *c, uint64_t hash)
     return &c->entries[(hash & c->mask) * 2];
 }
 
+// Hashes of the levels; how many there are, LEVELS + 1 for more.
+static uint32_t split(wr_str topic, uint64_t hashes[LEVELS], uint32_t *literal)
+{
+    const char *at = topic.at, *end = topic.at + topic.len;
+    for (uint32_t n = 0; n < LEVELS; n++) {
+        const char *slash = at < end ? memchr(at, '/', (size_t)(end - at)) : NULL;
+        wr_str level = {at, (size_t)((slash ? slash : end) - at)};
+        bool wild = level.len == 1 && (*at == '+' || *at == '#');
+        *literal |= wild ? 0 : UINT32_C(1) << n;
+        hashes[n] = wr_hash_str(level);
+        if (!slash) {
+            return n + 1;
+        }
+        at = slash + 1;
+    }
+    return LEVELS + 1;
+}
+
+// Where the table has what lies at the shape's places.
+static uint64_t *instant_of(struct wr_topic_cache *c, const struct shape *shape,
+                            const uint64_t hashes[LEVELS])
+{
+    uint64_t hash = shape->literal + ((uint64_t)shape->space << 32) + shape->open;
+    for (uint32_t rest = shape->literal; rest; rest &= rest - 1) {
+        hash = (hash ^ hashes[__builtin_ctz(rest)]) * UINT64_C(0x9e3779b97f4a7c15);
+        hash ^= hash >> 32;
+    }
+    return &c->instants[hash % INSTANTS];
+}
+
+// The shape's place; the one that has not changed for longest makes room.
+static struct shape *shape_place(struct wr_topic_cache *c, const struct shape *like)
+{
+    struct shape *oldest = c->shapes;
+    for (struct shape *s = c->shapes; s < c->shapes + SHAPES; s++) {
+        if (s->last && s->space == like->space && s->literal == like->literal &&
+            s->levels == like->levels && s->open == like->open) {
+            return s;
+        }
+        oldest = s->last < oldest->last ? s : oldest;
+    }
+    c->from = c->from > oldest->last ? c->from : oldest->last; // nobody asks for it any more
+    *oldest = *like;
+    return oldest;
+}
+
+static void void_topic(struct wr_topic_cache *c, wr_str topic)
+{
+    uint64_t hash = wr_hash_str(topic);
+    struct entry *e = entries_of(c, hash);
+    for (int i = 0; i < 2; i++) {
+        e[i].stamp = is_topic(&e[i], hash, topic) ? 0 : e[i].stamp;
+    }
+}
+
 static void note_change(struct wr_topic_cache *c, const struct wr_rule_change *change)
 {
     wr_str filter = change->filter;
-    bool wild = memchr(filter.at, '+', filter.len) || memchr(filter.at, '#', filter.len);
-    if (wild) {
-        c->now++;
-        struct wr_buf *kept = &c->wild[c->now % WILD_KEPT].filter;
-        wr_buf_clear(kept);
-        wr_buf_add(kept, filter);
-        c->wild[c->now % WILD_KEPT].space = change->space;
+    uint64_t hashes[LEVELS];
+    struct shape shape = {.space = change->space};
+    if (!memchr(filter.at, '+', filter.len) && !memchr(filter.at, '#', filter.len)) {
+        void_topic(c, filter);
         return;
     }
-    uint64_t hash = wr_hash_str(filter);
-    struct entry *e = entries_of(c, hash);
-    for (int i = 0; i < 2; i++) {
-        e[i].stamp = is_topic(&e[i], hash, filter) ? 0 : e[i].stamp;
+    c->now++;
+    shape.levels = split(filter, hashes, &shape.literal);
+    if (shape.levels > LEVELS) {
+        c->from = c->now;
+        return;
     }
+    shape.open = filter.at[filter.len - 1] == '#'; // alone in its level, or it were no filter
+    shape.levels -= shape.open;
+    struct shape *place = shape_place(c, &shape);
+    place->last = c->now;
+    *instant_of(c, place, hashes) = c->now;
 }
 
 // The rules have changed since.
@@ -107,13 +170,15 @@ WR_COLD static bool is_right_still(struct wr_topic_cache *c, struct entry *e, ui
                                    wr_str topic)
 {
     uint64_t instant = e->stamp / SPACES_MAX;
-    if (e->stamp % SPACES_MAX != space || instant < c->from || c->now - instant > WILD_KEPT) {
+    if (e->stamp % SPACES_MAX != space || instant < c->from) {
         return false;
     }
-    for (uint64_t at = c->now; at > instant; at--) {
-        const struct wr_buf *filter = &c->wild[at % WILD_KEPT].filter;
-        if (c->wild[at % WILD_KEPT].space == space &&
-            wr_topic_matches((wr_str){filter->at, filter->len}, topic)) {
+    uint64_t hashes[LEVELS];
+    uint32_t literal = 0, levels = split(topic, hashes, &literal);
+    for (const struct shape *shape = c->shapes; shape < c->shapes + SHAPES; shape++) {
+        bool fits = shape->open ? levels > shape->levels : levels == shape->levels;
+        if (fits && shape->last > instant && shape->space == space &&
+            *instant_of(c, shape, hashes) > instant) {
             return false;
         }
     }

@@ -481,11 +481,15 @@ static const struct wr_sql_host *host_of(struct wr_flow *f, wr_str account)
     return &h->sql;
 }
 
+void wr_flow_adopt(struct wr_flow *f, struct wr_rule *r)
+{
+    r->host = r->host || !r->owner.account.at ? r->host : host_of(f, r->owner.account);
+}
+
 void wr_flow_set_rules(struct wr_flow *f, struct wr_rule_set *set)
 {
-    for (size_t i = 0; i < wr_rule_set_count(set); i++) {
-        struct wr_rule *r = wr_rule_set_at(set, i);
-        r->host = r->host || !r->owner.account.at ? r->host : host_of(f, r->owner.account);
+    for (size_t i = 0; set != f->rules && i < wr_rule_set_count(set); i++) {
+        wr_flow_adopt(f, wr_rule_set_at(set, i));
     }
     fit_topic_cache(f, set);
     wr_rule_set_lock(set);

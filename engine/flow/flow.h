@@ -61,7 +61,10 @@ struct wr_flow *wr_flow_new(const struct wr_flow_options *options);
 void wr_flow_tune(struct wr_flow *f, const struct wr_flow_options *options);
 
 // Use these rules from the next message on; messages under way keep theirs. Locks `set`.
+// Again with the same set after edits: there may be many more filters.
 void wr_flow_set_rules(struct wr_flow *f, struct wr_rule_set *set);
+// A rule that is about to come into that set by an edit.
+void wr_flow_adopt(struct wr_flow *f, struct wr_rule *rule);
 struct wr_rule_set *wr_flow_rules(const struct wr_flow *f); // borrowed; NULL before the first
 
 // wr_source_events.batch, with the flow as `user`.

@@ -19,7 +19,8 @@ struct fake_state {
     struct wr_record *held[FAKE_HELD_MAX];
     size_t held_count;
     size_t submits;
-    bool quiet; // no notes: for counting allocations
+    void (*submitted)(void); // at each submit, or NULL
+    bool quiet;              // no notes: for counting allocations
     bool closed;
     bool refuse_open;
 };
@@ -66,6 +67,9 @@ static inline void fake_submit(struct wr_sink *self, struct wr_record *rec)
                                .message = WR_STR("Failed to fake. The error received was scripted"),
                                .throttled = *fake.script == 't'};
     fake.submits++;
+    if (fake.submitted) {
+        fake.submitted();
+    }
     if (!fake.quiet) {
         fake_note(rec);
     }

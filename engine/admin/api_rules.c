@@ -220,12 +220,13 @@ static void put(struct wr_api_call *c)
     struct wr_book_rule r = {.id = own->id,
                              .tenant = c->caller.tenant,
                              .name = wr_strdup(wr_api_str(c, "ruleName")),
-                             .payload = json_loads(own->payload, 0, NULL),
+                             .payload = own->payload,
                              .disabled = own->disabled,
                              .created_ms = own->created_ms,
                              .version = own->version,
                              .rule = own->rule};
     own->rule = NULL;
+    own->payload = NULL;
     memcpy(r.region, c->caller.region, sizeof r.region);
     wr_rule_book_put(book_of(c), &r);
     wr_rule_book_wait(book_of(c), c);
@@ -385,7 +386,9 @@ static void turn(struct wr_api_call *c, bool enabled)
         own_of(c)->nothing = true;
         return;
     }
-    compile(c, r->payload, enabled);
+    json_t *payload = json_loads(r->payload, 0, NULL);
+    compile(c, payload, enabled);
+    json_decref(payload);
     wr_api_audit_change(c, "ruleDisabled", json_boolean(enabled), json_boolean(!enabled));
 }
 
@@ -460,8 +463,9 @@ static void get_rule(struct wr_api_call *c)
     struct wr_folder_rule file;
     char arn[512];
     if (r) {
-        json_object_set_new(c->out, "rule",
-                            rule_json(name, r->payload, r->disabled, r->created_ms));
+        json_t *payload = json_loads(r->payload, 0, NULL);
+        json_object_set_new(c->out, "rule", rule_json(name, payload, r->disabled, r->created_ms));
+        json_decref(payload);
         if (r->why) {
             wr_api_warn(c, "this rule does not run: %s", r->why);
         }

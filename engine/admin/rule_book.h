@@ -1,15 +1,16 @@
-// The rules as they run: those of the folder and those that the API has made, as one rule set. The
-// registry holds the API's (table `rules`); the book is its copy in memory, compiled. Whatever
-// changes either is merged soon after and taken over as a whole, between two messages:
+// The rules as they run: those of the folder and those that the API has made, in one rule set. The
+// registry holds the API's (table `rules`); the book is its copy in memory, compiled. One rule that
+// changes is an edit of the set; what changes many makes a list of all, and the set becomes that.
+// What hangs on the rules (filters, loops, the log) is looked at a little later, for all edits that
+// have come by then:
 //
-//   folder ───────────────────────────┐
-//   API: compile (prepare) ─ registry ─┴─> book ─ a few ms, or as long as the last merge took ─>
-//        one new rule set ─> flow, filters ─> the calls that wait for it are answered
+//   API: compile (prepare) ─ registry ─ book ─ edit ─┬──────────────────────────► its answer
+//   folder, tenants ─ all rules ─ edits ─────────────┴─ soon ─► filters, loops ─► answers that wait
 //
-// A rule that did not change is shared by the sets. Which rules run, and where: a tenant whose
-// state is not ENABLED has none that run; a tenant with a broker of its own sees that broker's
-// messages (rule.h, space), all others those of the source, below their prefix (control-plane.md
-// 9). Thread: loop, but for wr_rule_book_read().
+// A call is answered once its rule runs and the sources have been told of its filter. Which rules
+// run, and where: a tenant whose state is not ENABLED has none that run; a tenant with a broker of
+// its own sees that broker's messages (rule.h, space), all others those of the source, below their
+// prefix (control-plane.md 9). Thread: loop, but for wr_rule_book_read().
 #ifndef WR_ENGINE_ADMIN_RULE_BOOK_H
 #define WR_ENGINE_ADMIN_RULE_BOOK_H
 
@@ -32,9 +33,12 @@ struct wr_rule_book_options {
     // The last word on a rule before it is taken (opening its sinks).
     wr_err (*accept)(void *user, const struct wr_rule *rule, struct wr_fault *fault);
     bool (*elsewhere)(void *user, wr_str rule, bool error_action); // see wr_loops_check()
-    // A new set. Borrowed. `files`: the folder's part of it is another one.
+    // A rule is about to run; it may be so already.
+    void (*enters)(void *user, struct wr_rule *rule);
+    // A set, or the same one after edits. Borrowed. `files`: the folder's part of it is another
+    // one.
     void (*changed)(void *user, struct wr_rule_set *set, bool files);
-    // A rule of the API is gone: a file that had its name may be taken now.
+    // Rules of the API are gone: a file that had such a name may be taken now.
     void (*freed)(void *user);
     void *user;
 };
@@ -45,12 +49,13 @@ struct wr_book_rule {
     int64_t tenant;
     char region[32];
     char *name;
-    json_t *payload; // as it was given
-    bool disabled;   // as it is now
+    char *payload; // as it was given, JSON
+    bool disabled; // as it is now
     int64_t created_ms, version;
     struct wr_rule *rule; // NULL: `why`
     char *why;            // it cannot run here; NULL: it can
     uint64_t hash_;
+    struct wr_book_rule *same_; // in its bucket
 };
 
 struct wr_rule_book *wr_rule_book_new(const struct wr_rule_book_options *options);
@@ -97,7 +102,8 @@ const struct wr_book_rule *wr_rule_book_next(const struct wr_rule_book *b, int64
 // `r->payload` and `r->rule`.
 void wr_rule_book_put(struct wr_rule_book *b, const struct wr_book_rule *r);
 void wr_rule_book_remove(struct wr_rule_book *b, int64_t tenant, const char *region, wr_str name);
-// Answer the call (wr_api_finish) once what was put and removed until now runs.
+// Answer the call (wr_api_finish) once the sources know of what was put and removed until now: at
+// once, when that is no matter of theirs.
 void wr_rule_book_wait(struct wr_rule_book *b, struct wr_api_call *call);
 
 // Who a rule's name belongs to: "acme/eu-west-1/hot" the tenant acme, "hot" the default one. NULL:

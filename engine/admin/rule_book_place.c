@@ -177,9 +177,11 @@ static void compile_entry(struct wr_rule_book *b, struct wr_book_rule *r)
     struct wr_fault fault = {0};
     struct wr_rule *rule = NULL;
     const struct wr_tenant *t = wr_tenants_by_id(b->options.tenants, r->tenant);
+    json_t *payload = json_loads(r->payload, 0, NULL);
     wr_err err =
-        t ? wr_rule_book_compile(b, t, r->region, r->name, r->payload, !r->disabled, &rule, &fault)
+        t ? wr_rule_book_compile(b, t, r->region, r->name, payload, !r->disabled, &rule, &fault)
           : wr_fault_set(&fault, WR_ERR_MISSING, "the tenant is gone");
+    json_decref(payload);
     if (err) {
         if (!r->why || strcmp(r->why, fault.text) != 0) {
             wr_log(WR_LOG_ERROR, "rules", "the rule %s of the API (tenant %s, %s) does not run: %s",
@@ -187,6 +189,7 @@ static void compile_entry(struct wr_rule_book *b, struct wr_book_rule *r)
         }
     } else {
         wr_rule_count(rule, b->options.metrics);
+        wr_rule_slim(rule, b->programs);
     }
     free(r->why);
     r->why = err ? wr_strdup(wr_str_of(fault.text)) : NULL;
@@ -219,7 +222,7 @@ void wr_rule_book_on_tenants(void *book)
         return;
     }
     for (size_t i = 0; places != b->places && i < b->count; i++) {
-        compile_entry(b, &b->rules[i]);
+        compile_entry(b, b->rules[i]);
     }
     b->places = places;
     b->states = states;
@@ -240,7 +243,7 @@ void wr_rule_book_read(struct wr_rule_book *b, struct wr_db *db)
         struct wr_book_rule r = {.id = wr_db_int(&rows, 0),
                                  .tenant = wr_db_int(&rows, 1),
                                  .name = wr_strdup(wr_db_str(&rows, 3)),
-                                 .payload = wr_db_json(&rows, 4),
+                                 .payload = wr_strdup(wr_db_str(&rows, 4)),
                                  .disabled = wr_db_int(&rows, 5) != 0,
                                  .created_ms = wr_db_int(&rows, 6),
                                  .version = wr_db_int(&rows, 7)};
@@ -254,7 +257,7 @@ size_t wr_rule_book_start(struct wr_rule_book *b)
 {
     look_at_tenants(b, &b->places, &b->states);
     for (size_t i = 0; i < b->count; i++) {
-        compile_entry(b, &b->rules[i]);
+        compile_entry(b, b->rules[i]);
     }
     return b->count;
 }

@@ -97,6 +97,7 @@ wr_err wr_daemon_open_registry(struct wr_daemon *d, struct wr_fault *fault)
                                                               .metrics = d->metrics,
                                                               .accept = wr_daemon_accept_rule,
                                                               .elsewhere = is_elsewhere,
+                                                              .enters = wr_daemon_adopt_rule,
                                                               .changed = wr_daemon_take_rules,
                                                               .freed = on_freed,
                                                               .user = d});

@@ -143,16 +143,24 @@ static void log_rules(const struct wr_daemon *d, const struct wr_rule_set *set, 
     }
 }
 
+void wr_daemon_adopt_rule(void *daemon, struct wr_rule *rule)
+{
+    struct wr_daemon *d = daemon;
+    wr_flow_adopt(d->flow, rule);
+}
+
 void wr_daemon_take_rules(void *daemon, struct wr_rule_set *set, bool files)
 {
     struct wr_daemon *d = daemon;
+    bool others = wr_rule_set_filters_epoch(set) != d->filters_epoch;
     d->metrics->reloads += wr_flow_rules(d->flow) != NULL;
     wr_flow_set_rules(d->flow, set);
     log_rules(d, set, files);
     if (files) {
         check_routes(d, set);
     }
-    if ((d->source || d->kafka) && d->recovered) {
+    d->filters_epoch = wr_rule_set_filters_epoch(set);
+    if ((others || files) && (d->source || d->kafka) && d->recovered) {
         wr_daemon_want_filters(d);
     }
 }

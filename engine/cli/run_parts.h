@@ -94,6 +94,7 @@ struct wr_daemon {
     struct wr_health_host health;
     struct wr_pulse pulse;
     uint64_t wanted;                  // the filters asked for last, as a hash
+    uint64_t filters_epoch;           // of the rules when they were told of last
     struct wr_mqtt_stats last_stats;  // once the source is closed
     struct wr_kafka_stats last_kafka; // likewise
     struct wr_sql_host sql;
@@ -153,6 +154,8 @@ wr_err wr_daemon_open_rules(struct wr_daemon *d, const char *dir, bool watch,
 // wr_folder_options.accept and the rule book's.
 wr_err wr_daemon_accept_rule(void *daemon, const struct wr_rule *rule,
                              struct wr_fault *fault) WR_MUST_CHECK;
+// A rule is about to run.
+void wr_daemon_adopt_rule(void *daemon, struct wr_rule *rule);
 // The rules that run are others; `files`: those of the folder.
 void wr_daemon_take_rules(void *daemon, struct wr_rule_set *set, bool files);
 // What the configuration says now to those of them that take it while they run.

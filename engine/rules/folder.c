@@ -44,6 +44,8 @@ struct wr_folder {
     size_t count, cap;
     int64_t numbers; // given out
     struct wr_rule_set *rules;
+    uint32_t *by_number; // entries with a rule
+    size_t numbered;
     uint64_t signature; // of names, sizes and times, at the last load
     uv_fs_event_t event;
     uv_timer_t settle, poll;
@@ -344,6 +346,26 @@ static void on_loop_found(void *user, const char *path)
     say(f, WR_LOG_WARN, line);
 }
 
+static int number_order(const void *a, const void *b, void *folder)
+{
+    const struct wr_folder *f = folder;
+    int64_t x = f->entries[*(const uint32_t *)a].number;
+    int64_t y = f->entries[*(const uint32_t *)b].number;
+    return (x > y) - (x < y);
+}
+
+static void sort_numbers(struct wr_folder *f)
+{
+    f->by_number = wr_realloc(f->by_number, (f->count + 1) * sizeof *f->by_number);
+    f->numbered = 0;
+    for (uint32_t i = 0; i < f->count; i++) {
+        if (f->entries[i].rule) {
+            f->by_number[f->numbered++] = i;
+        }
+    }
+    qsort_r(f->by_number, f->numbered, sizeof *f->by_number, number_order, f);
+}
+
 static void publish(struct wr_folder *f)
 {
     struct wr_rule **rules = wr_alloc((f->count + 1) * sizeof(struct wr_rule *));
@@ -394,6 +416,7 @@ wr_err wr_folder_load(struct wr_folder *f, bool again, size_t *refused, struct w
     if (refused) {
         *refused = refusals;
     }
+    sort_numbers(f);
     if (changed) {
         publish(f);
     }
@@ -405,21 +428,42 @@ struct wr_rule_set *wr_folder_rules(const struct wr_folder *f)
     return f->rules;
 }
 
-bool wr_folder_rule_at(const struct wr_folder *f, size_t index, struct wr_folder_rule *out)
+static void show(const struct entry *e, struct wr_folder_rule *out)
 {
-    for (size_t i = 0; i < f->count; i++) {
-        const struct entry *e = &f->entries[i];
-        if (!e->rule || index-- > 0) {
-            continue;
+    *out = (struct wr_folder_rule){.rule = e->rule,
+                                   .file = e->file,
+                                   .text = {e->running, e->running_len},
+                                   .time_ms = e->running_ms,
+                                   .number = e->number};
+}
+
+bool wr_folder_rule_find(const struct wr_folder *f, wr_str name, struct wr_folder_rule *out)
+{
+    const struct wr_rule *rule = f->rules ? wr_rule_set_find(f->rules, name) : NULL;
+    for (size_t i = 0; rule && i < f->count; i++) {
+        if (f->entries[i].rule == rule) {
+            show(&f->entries[i], out);
+            return true;
         }
-        *out = (struct wr_folder_rule){.rule = e->rule,
-                                       .file = e->file,
-                                       .text = {e->running, e->running_len},
-                                       .time_ms = e->running_ms,
-                                       .number = e->number};
-        return true;
     }
     return false;
+}
+
+bool wr_folder_rule_next(const struct wr_folder *f, int64_t after, struct wr_folder_rule *out)
+{
+    size_t low = 0, high = f->numbered;
+    while (low < high) { // the first beyond
+        size_t middle = low + (high - low) / 2;
+        if (f->entries[f->by_number[middle]].number <= after) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    if (low < f->numbered) {
+        show(&f->entries[f->by_number[low]], out);
+    }
+    return low < f->numbered;
 }
 
 const char *wr_folder_dir(const struct wr_folder *f)
@@ -499,6 +543,7 @@ static void folder_free(struct wr_folder *f)
         entry_release(&f->entries[i]);
     }
     free(f->entries);
+    free(f->by_number);
     wr_rule_set_unlock(f->rules);
     wr_program_pool_free(f->programs);
     free(f->dir);

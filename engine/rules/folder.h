@@ -23,7 +23,7 @@ struct wr_folder_options {
     wr_err (*accept)(void *user, const struct wr_rule *rule, struct wr_fault *fault);
     bool (*elsewhere)(void *user, wr_str rule, bool error_action); // see wr_loops_check(); or NULL
     // The owner runs them with other rules: it looks for loops itself, and asks
-    // wr_folder_rule_at().
+    // wr_folder_rule_find().
     bool merged;
     // A set that differs from the one before. Borrowed.
     void (*changed)(void *user, struct wr_rule_set *set);
@@ -44,7 +44,7 @@ wr_err wr_folder_load(struct wr_folder *f, bool again, size_t *refused,
 // The rules as loaded last; NULL before the first load. Borrowed.
 struct wr_rule_set *wr_folder_rules(const struct wr_folder *f);
 
-// With `merged`: the rules that run, by file. False: no such index. What is in it is good until the
+// With `merged`: the rules that run, by file. False: there is none. What is in it is good until the
 // next load.
 struct wr_folder_rule {
     struct wr_rule *rule;
@@ -53,7 +53,10 @@ struct wr_folder_rule {
     int64_t time_ms;  // the file's
     int64_t number;   // ascends with the files that came; the same as long as the file is there
 };
-bool wr_folder_rule_at(const struct wr_folder *f, size_t index, struct wr_folder_rule *out);
+// The one of this name.
+bool wr_folder_rule_find(const struct wr_folder *f, wr_str name, struct wr_folder_rule *out);
+// The first whose number is beyond `after`.
+bool wr_folder_rule_next(const struct wr_folder *f, int64_t after, struct wr_folder_rule *out);
 const char *wr_folder_dir(const struct wr_folder *f);
 
 // Stops watching; `done` (may be NULL without a loop) when all handles are closed and the folder is

@@ -21,7 +21,9 @@ struct graph {
     enum { NEW, OPEN, DONE } * state; // by rule
     size_t *first;                    // by rule: its first target; one more entry ends the last
     uint64_t *heads;                  // by rule: see head_of()
-    size_t *path;                     // rules on the way to where we are
+    size_t *on;                       // rules with targets: others are in no loop
+    size_t on_count;
+    size_t *path; // rules on the way to where we are
     size_t depth;
     void (*found)(void *user, const char *path);
     void *user;
@@ -93,9 +95,14 @@ void wr_loops_widen(wr_str text, struct wr_buf *out)
     level_end(out, level_at, wild);
 }
 
+static bool republishes(const struct wr_rule_action *a)
+{
+    return a && strcmp(a->impl->name, "republish") == 0;
+}
+
 static void add_target(struct graph *g, size_t rule, const struct wr_rule_action *a)
 {
-    if (!a || strcmp(a->impl->name, "republish") != 0) {
+    if (!republishes(a)) {
         return;
     }
     int topic = wr_option_find(a->impl->options, WR_STR("topic"));
@@ -168,7 +175,8 @@ static void visit(struct graph *g, size_t rule)
     g->path[g->depth++] = rule;
     for (size_t i = g->first[rule]; i < g->first[rule + 1]; i++) {
         uint64_t head = head_of(wr_str_of(g->targets[i].filter));
-        for (size_t s = 0; s < wr_rule_set_count(g->set); s++) {
+        for (size_t k = 0; k < g->on_count; k++) {
+            size_t s = g->on[k];
             if (head != g->heads[s] && head != ANY && g->heads[s] != ANY) {
                 continue;
             }
@@ -199,6 +207,7 @@ void wr_loops_check(const struct wr_rule_set *set,
     struct graph g = {.set = set, .found = found, .user = user};
     g.first = wr_zalloc((count + 1) * sizeof *g.first);
     g.heads = wr_zalloc((count + 1) * sizeof *g.heads);
+    g.on = wr_alloc((count + 1) * sizeof *g.on);
     for (size_t i = 0; i < count; i++) {
         const struct wr_rule *r = wr_rule_set_at(set, i);
         g.first[i] = g.count;
@@ -206,12 +215,21 @@ void wr_loops_check(const struct wr_rule_set *set,
         if (r->counters) {
             r->counters->may_loop = false;
         }
-        bool here = r->enabled && (!elsewhere || !elsewhere(user, r->name, false));
-        for (size_t k = 0; here && k < r->action_count; k++) {
-            add_target(&g, i, &r->actions[k]);
+        bool any = false;
+        for (size_t k = 0; r->enabled && k < r->action_count; k++) {
+            any |= republishes(&r->actions[k]);
         }
-        if (r->enabled && (!elsewhere || !elsewhere(user, r->name, true))) {
+        if (any && (!elsewhere || !elsewhere(user, r->name, false))) {
+            for (size_t k = 0; k < r->action_count; k++) {
+                add_target(&g, i, &r->actions[k]);
+            }
+        }
+        if (r->enabled && republishes(r->error_action) &&
+            (!elsewhere || !elsewhere(user, r->name, true))) {
             add_target(&g, i, r->error_action);
+        }
+        if (g.count > g.first[i]) {
+            g.on[g.on_count++] = i;
         }
     }
     g.first[count] = g.count;
@@ -228,6 +246,7 @@ void wr_loops_check(const struct wr_rule_set *set,
     free(g.targets);
     free(g.first);
     free(g.heads);
+    free(g.on);
     free(g.state);
     free(g.path);
 }

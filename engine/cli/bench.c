@@ -298,8 +298,8 @@ static wr_err run(struct wr_bench_set *set, const struct wr_bench_options *o,
         r->rounds = (size_t)o->rounds;
         r->round = wr_zalloc(r->rounds * sizeof *r->round);
         run_rounds(&e, o, r);
-        r->bytes_per_rule =
-            (double)(wr_bench_heap() - set->heap_before) / (double)wr_rule_set_count(set->rule_set);
+        r->bytes_per_rule = (double)(wr_bench_heap() - set->heap_before - e.heap) /
+                            (double)wr_rule_set_count(set->rule_set);
         if (e.broker && wr_bench_broker_why(e.broker)[0]) {
             err = wr_fault_set(fault, WR_ERR_IO, "%s: %s", o->mqtt, wr_bench_broker_why(e.broker));
         }

@@ -83,6 +83,7 @@ struct wr_bench_engine {
     const struct wr_sink_impl **kinds;
     struct wr_sink_impl *impls;
     uint64_t settled;
+    size_t heap;                    // bytes that it takes without any rule
     uint64_t records, record_bytes; // what sinks got (--sink count)
     struct wr_bench_broker *broker; // NULL: in process
 };

@@ -83,9 +83,22 @@ static wr_err require_sinks(struct wr_bench_engine *e, struct wr_fault *fault)
     return WR_OK;
 }
 
+// As many messages as a batch has, so that the engine's own memory is there.
+static void fill_pool(struct wr_bench_engine *e)
+{
+    struct wr_message *messages[BATCH];
+    for (size_t i = 0; i < BATCH; i++) {
+        messages[i] = wr_message_new(e->pool);
+    }
+    for (size_t i = 0; i < BATCH; i++) {
+        wr_message_unlock(messages[i]);
+    }
+}
+
 wr_err wr_bench_engine_open(struct wr_bench_engine *e, struct wr_bench_set *set, bool count,
                             uint32_t sample_every, struct wr_fault *fault)
 {
+    size_t before = wr_bench_heap();
     *e = (struct wr_bench_engine){.set = set};
     uv_loop_init(&e->loop);
     for (size_t k = 0; kinds[k]; k++) {
@@ -107,6 +120,8 @@ wr_err wr_bench_engine_open(struct wr_bench_engine *e, struct wr_bench_set *set,
         .sample_every = sample_every,
     };
     e->flow = wr_flow_new(&options);
+    fill_pool(e);
+    e->heap = wr_bench_heap() - before;
     wr_flow_set_rules(e->flow, set->rule_set);
     return require_sinks(e, fault);
 }

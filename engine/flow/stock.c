@@ -79,7 +79,7 @@ void wr_flow_take_stock(const struct wr_flow *f)
         count_run(r);
     }
     for (const struct wr_backlog *b = f->backlogs; b; b = b->next) {
-        b->counters->now.fetching = b->fetching;
+        b->counters->now.fetching = (uint32_t)b->fetching;
     }
     m->now.redriving = wr_redriven_count(f);
     m->now.unread = f->unread;

@@ -150,9 +150,9 @@ struct wr_rule_counters {
     uint64_t waiting;     // in the spool, not in memory; always up to date
     struct {
         uint64_t evaluating;
-        uint64_t stages[WR_STAGE_COUNT];
-        uint64_t fetching; // on their way from the spool
-        uint64_t in_spool; // of stages: those with an entry
+        uint32_t stages[WR_STAGE_COUNT];
+        uint32_t fetching; // on their way from the spool
+        uint32_t in_spool; // of stages: those with an entry
     } now;
     uint64_t samples, sampled_ns; // evaluations that were timed, and how long they took together
     void *backlog;                // the flow's

@@ -375,7 +375,8 @@ static void publish(struct wr_folder *f)
             rules[count++] = f->entries[i].rule;
         }
     }
-    struct wr_rule_set *set = wr_rule_set_new(rules, count);
+    struct wr_rule_set *set =
+        f->options.merged ? wr_rule_set_names(rules, count) : wr_rule_set_new(rules, count);
     free(rules);
     wr_rule_set_unlock(f->rules);
     f->rules = set;

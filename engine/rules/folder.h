@@ -41,7 +41,7 @@ struct wr_folder *wr_folder_open(const struct wr_folder_options *options);
 wr_err wr_folder_load(struct wr_folder *f, bool again, size_t *refused,
                       struct wr_fault *fault) WR_MUST_CHECK;
 
-// The rules as loaded last; NULL before the first load. Borrowed.
+// The rules as loaded last; NULL before the first load. Borrowed. With `merged` by name only.
 struct wr_rule_set *wr_folder_rules(const struct wr_folder *f);
 
 // With `merged`: the rules that run, by file. False: there is none. What is in it is good until the

@@ -254,7 +254,7 @@ static int rule_order(const void *a, const void *b)
     return wr_str_cmp((*x)->name, (*y)->name);
 }
 
-struct wr_rule_set *wr_rule_set_new(struct wr_rule *const *rules, size_t count)
+struct wr_rule_set *wr_rule_set_names(struct wr_rule *const *rules, size_t count)
 {
     struct wr_rule_set *s = wr_zalloc(sizeof *s);
     s->head.locks_ = 1;
@@ -279,10 +279,18 @@ struct wr_rule_set *wr_rule_set_new(struct wr_rule *const *rules, size_t count)
     for (uint32_t i = 0; i < count; i++) {
         s->slots[i].rule = sorted[i];
         s->order[i] = i;
-        enter(s, i);
     }
     free(sorted);
     wr_rule_groups_init(s);
+    return s;
+}
+
+struct wr_rule_set *wr_rule_set_new(struct wr_rule *const *rules, size_t count)
+{
+    struct wr_rule_set *s = wr_rule_set_names(rules, count);
+    for (uint32_t i = 0; i < count; i++) {
+        enter(s, i);
+    }
     return s;
 }
 

@@ -56,6 +56,9 @@ struct wr_rule_set_head {
 // Give: a set of `count` rules (each is locked), names distinct, with one lock.
 struct wr_rule_set *wr_rule_set_new(struct wr_rule *const *rules, size_t count);
 
+// The same by name only: topics lead nowhere.
+struct wr_rule_set *wr_rule_set_names(struct wr_rule *const *rules, size_t count);
+
 static inline void wr_rule_set_lock(struct wr_rule_set *s)
 {
     ((struct wr_rule_set_head *)(void *)s)->locks_++;

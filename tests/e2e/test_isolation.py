@@ -92,7 +92,7 @@ HOW = {"account", "after", "allowAutoRegistration", "applicationProtocol", "asce
        "ruleDisabled", "serverCertificateArns", "serverCertificateConfig", "serviceType", "setAsDefault", "templateName",
        "thingTypeProperties", "tlsConfig", "transferMessage", "ttl", "undoDeprecate", "validationCertificateArn", "verbose",
        "verificationCertificate", "keyEscrow", "queryVersion", "thingIndexingConfiguration",
-       "thingGroupIndexingConfiguration", "templateBody", "parameters", "includeSocketInformation"}
+       "thingGroupIndexingConfiguration", "templateBody", "parameters", "includeSocketInformation", "last", "before"}
 
 
 def text_of(value):

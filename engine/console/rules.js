@@ -290,8 +290,8 @@ async function editor(name, rule) {
       if (!answer) return;
       const wrong = showFindings(answer, p), m = answer.explained?.message;
       if (!m) { tried.replaceChildren(h("p", { class: "error" }, answer.fault || "The rule is not valid; see the findings.")); markSql(wrong); return; }
-      markSql([...wrong, ...marksOf(p.sql, m.where || [])]);
       const undefs = (m.select || []).filter((s) => s.type === "Undefined");
+      markSql([...wrong, ...marksOf(p.sql, m.where || []), ...marksOf(p.sql, undefs)]);
       fill(tried, h("h3", {}, "Outcome"), h("p", {}, badge(m.outcome === "output" ? "matched" : m.outcome, m.outcome === "output" ? "good" : "bad"), " on topic ", h("code", {}, m.topic), m.topicMatches ? "" : ": FROM does not match it", m.stoppedBy ? h("span", {}, " because of ", h("code", {}, m.stoppedBy.source)) : null),
         m.output ? h("div", {}, h("h3", {}, "Outgoing payload"), h("pre", {}, m.output.json ? json(exact(m.output.text)) : m.output.text ?? m.output.base64 ?? "")) : null,
         (m.templates || []).length ? h("div", {}, h("h3", {}, "Parameters"), facts(m.templates.map((t) => [t.parameter, t.outcome === "output" ? h("code", {}, t.text) : h("span", { class: "error" }, t.outcome)]))) : null,

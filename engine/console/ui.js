@@ -208,7 +208,8 @@ export function table({ caption, columns, rows, more, actions, empty, tools, siz
   const heads = columns.map((c, i) => h("th", { scope: "col", class: c.num ? "num" : null }, c.value
     ? h("button", { class: "plain", type: "button", onclick: () => { down = sort === i && !down; sort = i; draw(); } }, c.title) : c.title));
   function shown() {
-    let list = search ? rows.filter((r) => columns.some((c) => text(c, r).toLowerCase().includes(search))) : [...rows];
+    const needle = search.trim().toLowerCase();
+    const list = needle ? rows.filter((r) => columns.some((c) => text(c, r).toLowerCase().includes(needle))) : [...rows];
     if (sort >= 0) {
       const c = columns[sort];
       list.sort((a, b) => { const x = c.value(a), y = c.value(b); return typeof x === "number" && typeof y === "number" ? x - y : text(c, a).localeCompare(text(c, b), "en", { numeric: true }); });
@@ -246,7 +247,7 @@ export function table({ caption, columns, rows, more, actions, empty, tools, siz
       turn("Previous", page === 0, -1), turn("Next", page >= pages - 1, 1));
   }
   const per_id = id("per"), search_id = id("search");
-  const top = h("div", { class: "tools" }, h("label", { class: "row", for: search_id }, "Search", h("input", { id: search_id, type: "search", value: search, oninput: (e) => { search = e.target.value.toLowerCase(); page = 0; draw(); } })),
+  const top = h("div", { class: "tools" }, h("label", { class: "row", for: search_id }, "Search", h("input", { id: search_id, type: "search", value: search, oninput: (e) => { search = e.target.value; page = 0; draw(); } })),
     h("label", { class: "row", for: per_id }, "Show", h("select", { id: per_id, onchange: (e) => { per = Number(e.target.value); page = 0; draw(); } },
       [10, 25, 50, 100, 250].map((n) => h("option", { value: n, selected: n === per }, n)))), total, h("span", { class: "push row" }, tools));
   draw();

@@ -38,7 +38,7 @@ def browse_at(base, path, flow, **more):
     os.makedirs(SHOTS, exist_ok=True)
     code, out, err = support.run(
         [node, os.path.join(HERE, "..", "support", "console_flow.mjs"), flow, base, path,
-         SHOTS, json.dumps({"chromium": chromium, **more})], env={"WR_NODE_MODULES": os.path.abspath(MODULES)}, timeout=150)
+         SHOTS, json.dumps({"chromium": chromium, **more})], env={"WR_NODE_MODULES": os.path.abspath(MODULES)}, timeout=240)
     tap.equal((code, err), (0, ""), flow)
     return json.loads(out)
 
@@ -68,6 +68,14 @@ def test_tail():
         history = own(weir, "GET", "/weir/v1/history").json
         now = dict(zip(history["members"], history["samples"][-1]))
         tap.equal((now["messages"] > 300, now["spool"]), (True, 0), f"what was in the spool is done: {now}")
+
+
+def test_tables():
+    """Search, sorting and pages of a table; a listing of more than the API's page; what was set is there when one comes back"""
+    with alone() as weir:
+        for n in range(600):
+            tap.equal(own(weir, "POST", f"/things/t-{n:04}").status, 200, "a thing")
+        browse(weir, "tables", count=600)
 
 
 def test_keys():

@@ -16,7 +16,7 @@ const browser = await chromium.launch({ executablePath: given.chromium, args: ["
 const context = await browser.newContext({ viewport: { width: 1280, height: 850 }, acceptDownloads: true, ...(given.context || {}) });
 if (given.region) await context.addInitScript((r) => sessionStorage.setItem("region", r), given.region);
 const page = await context.newPage();
-page.setDefaultTimeout(given.timeout || 15000);
+page.setDefaultTimeout(given.timeout || 30000);
 page.on("pageerror", (e) => problems.push("page: " + e.message));
 page.on("request", (r) => { if (!r.url().startsWith(base) && !/^(data|blob):/.test(r.url())) problems.push("asks elsewhere: " + r.url()); });
 page.on("console", (m) => { if (/Content Security Policy|Refused/.test(m.text())) problems.push("console: " + m.text()); });
@@ -41,7 +41,7 @@ async function menu(scope, label, item) {
   await scope.getByRole("menuitem", { name: item, exact: true }).click();
 }
 async function axe(where) {
-  await page.evaluate(fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8"));
+  if (!(await page.evaluate(() => !!window.axe))) await page.evaluate(fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8"));
   const found = await page.evaluate(() => window.axe.run({ resultTypes: ["violations"] }));
   const bad = found.violations.filter((v) => ["serious", "critical"].includes(v.impact)).map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(" | ")}`);
   check(!bad.length, `${where}: ${bad.join("\n")}`);
@@ -73,11 +73,23 @@ async function detour() {
   return way;
 }
 async function until(what, holds) {
-  for (const end = Date.now() + (given.timeout || 15000); Date.now() < end;) {
+  for (const end = Date.now() + (given.timeout || 30000); Date.now() < end;) {
     if (await holds()) return;
     await new Promise((r) => setTimeout(r, 50));
   }
   throw new Error(`waited too long for ${what}`);
+}
+
+// No scrolling sideways at the narrowest and the widest, and nothing serious for axe.
+async function fits(where) {
+  const size = page.viewportSize();
+  for (const width of [360, 1600]) {
+    await page.setViewportSize({ width, height: 850 });
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    check(wide <= 0, `${where} scrolls sideways by ${wide} at ${width}`);
+  }
+  await page.setViewportSize(size);
+  await axe(where);
 }
 
 const flows = {
@@ -148,6 +160,10 @@ const flows = {
     check((await sample.textContent()).includes("not in the payload"), "which path was Undefined");
     same([await page.locator(".editor .no").count() > 0, await page.locator(".editor .undef").count() > 0], [true, true], "marks");
     await shot("try-not-matched");
+    await page.getByLabel("SELECT").fill("temperature, door.open AS o");
+    await press(sample, "Try");
+    await until("the mark", async () => (await page.locator("[data-field=select] .editor .undef").allTextContents()).join("") === "door.open");
+    await fits("what was tried");
     await page.getByLabel("SELECT").fill("uper(name)");
     await page.locator(".editor .wrong").first().waitFor();
     await shot("editor-error");
@@ -172,7 +188,6 @@ const flows = {
     await until("the errors to go", async () => (await at("select").textContent()) + (await at("topic").first().textContent()) === "");
     await press(page, "Plain SQL");
     same(await page.getByLabel("AWS IoT SQL", { exact: false }).first().inputValue(), "SELECT * FROM 'site/+/temp' WHERE temperature > 30 AND door.open = true", "the same statement");
-    await axe("editor");
   },
 
   // Administrator → Tenants: a tenant, its prefixes, IoT enabled; access key. Then everything as that tenant.
@@ -230,10 +245,12 @@ const flows = {
     await pane().getByText("Attribute a b:").waitFor();
     await pane().getByLabel("Attributes").fill('{"attr1": "75"}');
     await shot("thing-create");
+    await fits("a pane");
     await press(pane(), "Create");
     await page.getByRole("heading", { level: 1, name: "acme-lamp1" }).waitFor();
     same(JSON.parse(await main.locator("pre").textContent()), { attr1: "75", TENANT: "acme" }, "attributes, and the tenant's own");
     await shot("thing");
+    await fits("a thing");
     await page.getByRole("tab", { name: "IoT Principals" }).click();
     await main.getByRole("link", { name: id }).waitFor();
     await menu(main, "Actions", "Download Device Package");
@@ -252,7 +269,7 @@ const flows = {
     await shot("certificate");
     await page.getByRole("tab", { name: "Things", exact: true }).click();
     await main.getByRole("link", { name: "acme-lamp1" }).waitFor();
-    await axe("certificate");
+    await fits("a certificate");
     return { id, file: file.suggestedFilename() };
   },
 
@@ -283,6 +300,12 @@ const flows = {
     await shot("rule");
     await page.getByRole("tab", { name: "Actions", exact: true }).click();
     await main.getByText("acme/errors").waitFor();
+    await fits("a rule");
+    await page.getByRole("tab", { name: "Live", exact: true }).click();
+    await main.getByText("live", { exact: true }).waitFor();
+    await main.locator(".funnel").waitFor();
+    await shot("rule-live");
+    await fits("a rule, live");
     await open("iot/rules", "Topic Rules");
     check((await main.textContent()).includes("acme/+/temp"), "the pattern");
     await menu(main.getByRole("row", { name: /hot/ }), "⋯", "Disable");
@@ -377,6 +400,34 @@ const flows = {
     const word = (await (await context.request.get(base + "/console/session")).json()).csrf;
     await context.request.post(base + "/console/logout", { headers: { "X-Weir-Csrf": word } });
     await page.getByText("The session is over; log in again.").waitFor();
+    return {};
+  },
+
+  // Search, sorting, pages; what is set stays when one comes back; more than a page of the API.
+  async tables() {
+    await login();
+    await open("iot/things", "Things");
+    await main.getByText(`Total ${given.count}`, { exact: true }).waitFor();
+    const names = () => main.locator("tbody tr td:first-child").allTextContents(), name = (n) => `t-${String(n).padStart(4, "0")}`;
+    same([(await names()).length, (await names())[0]], [25, name(0)], "the first page");
+    await main.getByLabel("Show").selectOption("10");
+    await press(main, "Next");
+    same((await names()).length, 10, "rows of a page");
+    await main.getByText(`Page 2 of ${given.count / 10}`).waitFor();
+    const sort = main.getByRole("columnheader", { name: "Name" });
+    await press(sort, "Name");
+    await press(sort, "Name");
+    same([await sort.getAttribute("aria-sort"), (await names())[0]], ["descending", name(given.count - 11)], "sorted, on the second page");
+    await main.getByLabel("Search").fill("T-01");
+    await main.getByText("Total 100", { exact: true }).waitFor();
+    same((await names())[0], name(199), "found, and sorted");
+    await main.getByRole("link", { name: name(199) }).click();
+    await page.getByRole("heading", { level: 1, name: name(199) }).waitFor();
+    await page.goBack();
+    await main.getByText("Total 100", { exact: true }).waitFor();
+    same([await main.getByLabel("Search").inputValue(), await sort.getAttribute("aria-sort"), (await names()).length], ["T-01", "descending", 10], "as it was left");
+    await main.getByLabel("Search").fill("nothing like it");
+    await main.getByText("Nothing matches the search.").waitFor();
     return {};
   },
 
@@ -601,7 +652,10 @@ const flows = {
     await visit("iot/rules/evil/live");
     await main.getByText("live", { exact: true }).waitFor();
     await main.locator(".funnel").waitFor();
-    for (const where of ["dead", "clients", "iot/policies/evil", "iot/rules/evil", "iot/rules/evil/actions", "tenants", "tenants/evil", "tenants/default/tokens"]) await visit(where);
+    await visit("iot/policies/evil");
+    await shot("policy");
+    await fits("a policy");
+    for (const where of ["dead", "clients", "iot/rules/evil", "iot/rules/evil/actions", "tenants", "tenants/evil", "tenants/default/tokens"]) await visit(where);
     await visit("audit", false);
     await main.getByLabel("Search").fill("CreateTenant");
     await menu(main.getByRole("row", { name: "CreateTenant" }), "⋯", "Show");

@@ -58,7 +58,12 @@ export async function dead() {
   const rows = text.split("\n").filter(Boolean).map((l) => JSON.parse(l));
   const act = async (what, body, all) => {
     const words = what === "redrive" ? ["What failed is delivered again, under the old delivery id; what was delivered is not."] : ["What is purged is gone for good."];
-    if (await confirm(all ? `${what === "redrive" ? "Redrive" : "Purge"} all letters?` : `${what === "redrive" ? "Redrive" : "Purge"} this letter?`, words, what === "redrive" ? "Redrive" : "Purge", () => ask("POST", `/weir/v1/dead/${what}`, { body, raw: true }).then((r) => r.text()))) { note("Done."); again(); }
+    const done = await confirm(all ? `${what === "redrive" ? "Redrive" : "Purge"} all letters?` : `${what === "redrive" ? "Redrive" : "Purge"} this letter?`, words, what === "redrive" ? "Redrive" : "Purge", () => ask("POST", `/weir/v1/dead/${what}`, { body, raw: true }).then((r) => r.text()));
+    if (!done) return;
+    let count;
+    try { count = Object.values(JSON.parse(done)).find((v) => typeof v === "number"); } catch { /* it is done in any case */ }
+    note(`${what === "redrive" ? "Letters that are delivered again" : "Letters purged"}: ${number(count)}.`);
+    again();
   };
   return { title: "Dead letters", crumbs: [["Overview"], ["Dead letters"]], body: h("div", {}, h("h1", {}, "Dead letters"), h("p", { class: "muted" }, "What neither an action nor the error action took; the first 500."), table({ caption: "Dead letters", rows, empty: "No dead letters.", columns: [
     { title: "Time", value: (r) => r.time, cell: (r) => String(r.time) }, { title: "Rule", value: (r) => r.rule, cell: (r) => ruleLink(r.rule) }, { title: "Topic", value: (r) => r.topic, cell: (r) => h("code", {}, r.topic) }, { title: "Reason", value: (r) => r.reason, cell: (r) => badge(r.reason, "bad") }],

@@ -266,7 +266,7 @@ async function editor(name, rule) {
     try { const [answer, p] = await look(); if (answer && serial.try === tries) markSql(showFindings(answer, p)); } catch (error) { findings.replaceChildren(h("p", { class: "error" }, error.message)); }
   }
   const topicOf = () => { const m = statement().match(/FROM\s+['"]([^'"]*)['"]/i); return m ? m[1].replaceAll("+", "a").replace(/#$/, "a") : "a"; };
-  const sample = h("section", { class: "panel beside" }, h("div", { class: "tools" }, h("h2", {}, "Try it"), h("button", { type: "button", onclick: () => seen() }, "Use a message seen")), field({ name: "topic", label: "Topic", value: "" }), field({ name: "payload", label: "Payload", type: "textarea", rows: 6, value: '{"temperature": 21.5}' }), field({ name: "base64", label: "Given as Base64", type: "checkbox", hint: "for bytes that are no text" }),
+  const sample = h("section", { class: "panel beside" }, h("div", { class: "tools" }, h("h2", {}, "Try it"), session.current.allTenants ? h("button", { type: "button", onclick: () => seen() }, "Use a message seen") : null), field({ name: "topic", label: "Topic", value: "" }), field({ name: "payload", label: "Payload", type: "textarea", rows: 6, value: '{"temperature": 21.5}' }), field({ name: "base64", label: "Given as Base64", type: "checkbox", hint: "for bytes that are no text" }),
     h("button", { type: "button", class: "primary", onclick: () => tryIt() }, "Try"), tried);
   async function seen() {
     try {

@@ -15,6 +15,7 @@ from control import access_key, alone, own, port, sock
 from http_client import ask, get
 import support
 from support import tap
+from test_tenants import make
 from weir import Weir, binary, republish, rule
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -44,9 +45,10 @@ def browse_at(base, path, flow, **more):
 
 
 def test_login():
-    """By a link that works once, and by an access key; the cookie is HttpOnly and SameSite"""
+    """By a link that works once, and by an access key, an administrator's and a tenant's; the cookie is HttpOnly and SameSite"""
     with alone() as weir:
-        browse(weir, "login", key=access_key(weir))
+        make(weir, "acme", **{"iot.topic_prefix": "acme/", "iot.thing_prefix": "acme-"})
+        browse(weir, "login", key=access_key(weir), theirs=access_key(weir, tenant="acme", role="operator"))
 
 
 def test_pages():

@@ -113,6 +113,28 @@ const flows = {
     await page.getByLabel("Secret access key").fill(given.key[1]);
     await page.getByRole("button", { name: "Log in" }).click();
     await page.getByRole("banner").waitFor();
+    // A tenant's own people: their tenant, and nothing of weir as a whole.
+    await page.getByRole("button", { name: "Log out" }).click();
+    await page.getByLabel("Access key id").fill(given.theirs[0]);
+    await page.getByLabel("Secret access key").fill(given.theirs[1]);
+    await page.getByRole("button", { name: "Log in" }).click();
+    await page.getByRole("heading", { level: 1, name: "Things" }).waitFor();
+    same(await page.getByRole("banner").getByLabel("Tenant").locator("option").allTextContents(), ["acme"], "tenants to choose from");
+    same(await page.getByRole("navigation", { name: "Pages" }).getByRole("link").allTextContents(), ["IoT: Things", "IoT: Certificates", "IoT: Topic Rules", "IoT: Policies"], "pages");
+    await press(main, "Add");
+    await pane().getByLabel("Name").fill("one");
+    await press(pane(), "Create");
+    await page.getByRole("heading", { level: 1, name: "acme-one" }).waitFor();
+    await open("iot/rules/new", "Add a Topic Rule");
+    await page.getByLabel("Name *").fill("r");
+    await page.getByLabel("FROM").fill("in");
+    await page.getByLabel("topic *", { exact: true }).fill("acme/out");
+    await page.getByLabel("roleArn *").fill("arn:aws:iam::123456789012:role/r");
+    await press(page, "Try");
+    await page.getByText("Outgoing payload").waitFor();
+    await press(page, "Create");
+    await page.getByRole("heading", { level: 1, name: "acme_r" }).waitFor();
+    same(await main.getByRole("tab").allTextContents(), ["Details", "Actions"], "no live page");
   },
 
   // Every page, in every width and both schemes: no serious finding of axe, no scrolling sideways.
@@ -665,6 +687,12 @@ const flows = {
     await menu(main, "⋯", "Show");
     await clean("a letter");
     await page.keyboard.press("Escape");
+    for (const [item, said] of [["Redrive", "Letters that are delivered again: 1."], ["Purge", "Letters purged: 1."]]) {
+      await menu(main, "⋯", item);
+      await press(pane(), item);
+      await page.getByText(said).waitFor();
+      await page.waitForFunction(() => !document.querySelector("main[aria-busy]")); // the table is made anew
+    }
     await visit("iot/rules/evil/edit");
     await press(main, "Use a message seen");
     await main.getByRole("button", { name: "in/" + evil }).first().click();

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "sql/base/hash.h"
+
 #include "sql/base/banned.h"
 
 struct registration {
@@ -66,17 +68,53 @@ static const char *status_of(const struct wr_api_call *c)
     return status ? status : wr_api_bool(c, "setAsActive", false) ? "ACTIVE" : NULL;
 }
 
+static int64_t name_of(const struct wr_pki_cert *cert)
+{
+    return (int64_t)(wr_hash_str(cert->subject_der) | 1);
+}
+
+// The broker's TLS wants to know who signed it (control-plane.md 7): one that signed itself becomes
+// a CA there; any other needs its CA registered.
+static void look_at_broker(struct wr_api_call *c, struct wr_db *db, const struct registration *r)
+{
+    if (!wr_api_broker(c->api)) {
+        return;
+    }
+    if (r->cert.self_signed) {
+        if (wr_db_one(db, 0, "SELECT count(*) FROM certificates WHERE trusted=?", "i",
+                      name_of(&r->cert)) > 1) {
+            wr_api_warn(c, "the broker gets to know it when it is restarted: there is another "
+                           "certificate of the same subject, and OpenSSL looks once for a name");
+        }
+        if (wr_db_one(db, 0, "SELECT count(*) FROM certificates WHERE trusted<>0", "") >
+            WR_BROKER_TRUSTED_MAX) {
+            wr_api_warn(c,
+                        "the broker takes at most %d certificates that signed themselves: this "
+                        "device will not get in",
+                        WR_BROKER_TRUSTED_MAX);
+        }
+    } else if (!wr_db_one(db, 0,
+                          "SELECT 1 FROM ca_certificates WHERE subject=?1 AND status='ACTIVE' "
+                          "UNION SELECT 1 FROM authorities WHERE subject=?1",
+                          "b", r->cert.issuer_der)) {
+        wr_api_warn(c, "the broker does not know the CA that signed it: register that one too "
+                       "(RegisterCACertificate, SNI_ONLY)");
+    }
+}
+
 static void register_without_ca(struct wr_api_call *c, struct wr_db *db)
 {
     struct registration *r = c->own;
-    if (!expired(c, &r->cert)) {
-        (void)wr_certificate_insert(c, db,
-                                    &(struct wr_certificate_new){
-                                        .cert = &r->cert,
-                                        .pem = wr_api_str(c, "certificatePem"),
-                                        .status = status_of(c),
-                                        .mode = "SNI_ONLY",
-                                    });
+    if (!expired(c, &r->cert) &&
+        wr_certificate_insert(c, db,
+                              &(struct wr_certificate_new){
+                                  .cert = &r->cert,
+                                  .pem = wr_api_str(c, "certificatePem"),
+                                  .status = status_of(c),
+                                  .mode = "SNI_ONLY",
+                                  .trusted = r->cert.self_signed ? name_of(&r->cert) : 0,
+                              })) {
+        look_at_broker(c, db, r);
     }
 }
 

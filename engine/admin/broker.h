@@ -35,6 +35,10 @@ wr_err wr_broker_open(uv_loop_t *loop, const struct wr_config *config, const cha
 // Those who wait are told that nothing was confirmed. NULL: `closed` at once.
 void wr_broker_close(struct wr_broker *b, void (*closed)(void *user), void *user);
 
+// Certificates that are their own CA, in a broker's folder of CAs: each is read when a table is
+// written, and a process of the broker looks through those of one name.
+#define WR_BROKER_TRUSTED_MAX 1000
+
 // Somebody who has committed a change and wants to know that it is in force. Taken until `done`.
 struct wr_broker_wait {
     void (*done)(struct wr_broker_wait *wait, bool confirmed);

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "engine/admin/broker.h"
 #include "engine/admin/broker_parts.h"
 #include "engine/registry/status.h"
 #include "sql/base/clock.h"
@@ -308,12 +309,16 @@ static uint64_t read_certificates(struct making *m)
 
 static wr_err write_authorities(struct making *m, const char *dir, struct wr_fault *fault)
 {
-    struct wr_rows rows = wr_db_query(m->db,
-                                      "SELECT pem FROM authorities WHERE ?1 OR tenant=?2 UNION "
-                                      "SELECT pem FROM ca_certificates WHERE status='ACTIVE' AND "
-                                      "(?1 OR realm IN (SELECT id FROM realms WHERE tenant=?2)) "
-                                      "ORDER BY pem",
-                                      "ii", (int64_t) !*m->broker, m->owner);
+    struct wr_rows rows =
+        wr_db_query(m->db,
+                    "SELECT pem FROM authorities WHERE ?1 OR tenant=?2 UNION "
+                    "SELECT pem FROM ca_certificates WHERE status='ACTIVE' AND "
+                    "(?1 OR realm IN (SELECT id FROM realms WHERE tenant=?2)) "
+                    "UNION SELECT pem FROM (SELECT pem FROM certificates WHERE "
+                    "trusted<>0 AND status='ACTIVE' AND (?1 OR realm IN (SELECT id "
+                    "FROM realms WHERE tenant=?2)) ORDER BY id LIMIT ?3) ORDER "
+                    "BY pem",
+                    "iii", (int64_t) !*m->broker, m->owner, (int64_t)WR_BROKER_TRUSTED_MAX);
     char **pems = NULL;
     size_t count = 0;
     while (wr_db_next(&rows)) {

@@ -138,11 +138,11 @@ int64_t wr_certificate_insert(struct wr_api_call *c, struct wr_db *db,
     const char *status = n->status ? n->status : "INACTIVE";
     wr_db_run(db,
               "INSERT INTO certificates(realm, cert_id, pem, status, mode, authority, ca, "
-              "not_before_s, not_after_s, created_ms, modified_ms, version, generation) "
-              "VALUES(?,?,?,?,?,nullif(?,0),nullif(?,''),?,?,?,?,1,?)",
-              "izszzisiiiiz", c->realm, id, n->pem.len ? n->pem : wr_buf_str(&pem), status, n->mode,
-              n->authority, n->ca.len ? n->ca : WR_STR(""), n->cert->not_before, n->cert->not_after,
-              c->now_ms, c->now_ms, generation);
+              "not_before_s, not_after_s, created_ms, modified_ms, version, generation, trusted) "
+              "VALUES(?,?,?,?,?,nullif(?,0),nullif(?,''),?,?,?,?,1,?,?)",
+              "izszzisiiiizi", c->realm, id, n->pem.len ? n->pem : wr_buf_str(&pem), status,
+              n->mode, n->authority, n->ca.len ? n->ca : WR_STR(""), n->cert->not_before,
+              n->cert->not_after, c->now_ms, c->now_ms, generation, n->trusted);
     wr_buf_release(&pem);
     wr_api_arn(c, arn, "cert/%s", id);
     json_object_set_new(c->out, "certificateArn", json_string(arn));

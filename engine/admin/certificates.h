@@ -66,6 +66,7 @@ struct wr_certificate_new {
     const char *status, *mode;
     int64_t authority; // row of the issuer, or 0
     wr_str ca;         // id of the registered CA that signed it, or empty
+    int64_t trusted;   // the broker is to have it among its CAs: a hash of its name; else 0
 };
 // Insert it, answer certificateArn and certificateId; fails when it is there already. Returns the
 // row; 0: failed.

@@ -67,6 +67,7 @@ static const char *const steps[] = {
     WR_SCHEMA_RULES,
     WR_SCHEMA_BROKER,
     WR_SCHEMA_DESTINATIONS,
+    WR_SCHEMA_TRUSTED,
 };
 
 int wr_schema_version(void)

@@ -8,7 +8,7 @@ import threading
 import time
 
 import support
-from plugin import PluginBroker, allow
+from plugin import Certificate, PluginBroker, allow
 from support import tap, wait_for, write_file
 
 PLUGIN, TOOL = sys.argv[1:3]
@@ -192,6 +192,48 @@ def test_tenants():
         wait_for(lambda: not b.connects(d, "dev"), "its devices to be refused")
         b.process.wait_line("IoT is off for its tenant")
         live.stop()
+
+
+def test_without_ca():
+    """A certificate registered without a CA connects when it signed itself, while it is ACTIVE; one of an unknown CA is warned
+    about, and connects once its CA is registered; neither opens the door to others"""
+    with Setting() as (b, weir, iot):
+        iot.create_policy(policyName="all", policyDocument=ALL)
+
+        def register(cert):
+            answer = iot.register_certificate_without_ca(certificatePem=support.read_file(cert), status="ACTIVE")
+            iot.attach_policy(policyName="all", target=answer["certificateArn"])
+            return answer
+
+        class Own:
+            def __init__(self, name, subject=None):
+                self.cert, self.key = (os.path.join(b.folder, name + x) for x in (".crt", ".key"))
+                support._openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "9",
+                                 "-subj", "/CN=" + (subject or name), "-keyout", self.key, "-out", self.cert)
+        first, second, third = Own("first"), Own("second"), Own("third")
+        made = register(first.cert)
+        tap.equal(warning(made), None, "no warning")
+        tap.check(b.connects(first, "first"), "gets in")
+        tap.check(not b.connects(second, "second"), "not registered")
+        register(second.cert)
+        tap.check(b.connects(second, "second") and b.connects(first, "first"), "both")
+        iot.update_certificate(certificateId=made["certificateId"], newStatus="INACTIVE")
+        tap.check(not b.connects(first, "first"), "INACTIVE")
+        tap.check(b.connects(second, "second") and not b.connects(third, "third"), "the other one")
+        twin = Own("twin", "second")
+        tap.check("another certificate of the same subject" in warning(register(twin.cert)), "warned")
+        b.restart()
+        tap.check(b.connects(twin, "twin") and b.connects(second, "second"), "after a restart of the broker")
+        # One that is a CA as well, as openssl makes them: what it signs is known to TLS, and to nobody else.
+        child = Certificate(b.folder, "child", (second.cert, second.key))
+        tap.check(not b.connects(child, "child"), "signed by a device")
+
+        ca = support.make_ca(b.folder, "elsewhere")
+        signed = Certificate(b.folder, "signed", ca)
+        tap.check("does not know the CA" in warning(register(signed.cert)), "warned")
+        tap.check(not b.connects(signed, "signed"), "TLS does not know who signed it")
+        iot.register_ca_certificate(caCertificate=support.read_file(ca[0]), setAsActive=True, certificateMode="SNI_ONLY")
+        tap.check(b.connects(signed, "signed"), "gets in")
 
 
 def test_own_broker():

@@ -412,12 +412,25 @@ void wr_api_begin(struct wr_api *api, const struct wr_api_operation *op, struct 
     }
 }
 
+void wr_api_start_own(struct wr_api *api, const struct wr_api_operation *op,
+                      const struct wr_api_caller *caller, void *own, void (*own_free)(void *own))
+{
+    if (api->closing) {
+        if (own_free) {
+            own_free(own);
+        }
+        return;
+    }
+    struct wr_api_call *c = call_new(api, op, caller);
+    c->own = own;
+    c->own_free = own_free;
+    to_registry(c);
+}
+
 void wr_api_start(struct wr_api *api, const struct wr_api_operation *op,
                   const struct wr_api_caller *caller)
 {
-    if (!api->closing) {
-        to_registry(call_new(api, op, caller));
-    }
+    wr_api_start_own(api, op, caller, NULL, NULL);
 }
 
 // ---- the table

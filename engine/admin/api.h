@@ -275,6 +275,9 @@ void wr_api_begin(struct wr_api *api, const struct wr_api_operation *op, struct 
 // Begin a call that nobody has asked for: weir's own work, with weir's own `op`, which is lent.
 void wr_api_start(struct wr_api *api, const struct wr_api_operation *op,
                   const struct wr_api_caller *caller);
+// The same with something of its own: call->own and own_free, which is called in any case.
+void wr_api_start_own(struct wr_api *api, const struct wr_api_operation *op,
+                      const struct wr_api_caller *caller, void *own, void (*own_free)(void *own));
 // Answer a call whose `after` set `later`.
 void wr_api_finish(struct wr_api_call *call);
 

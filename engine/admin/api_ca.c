@@ -61,6 +61,20 @@ static void ca_free(void *at)
     free(ca);
 }
 
+// What weir does not do of what AWS does.
+static void warn_automatic(struct wr_api_call *c, bool on)
+{
+    const json_t *config = wr_api_json(c, "registrationConfig");
+    if (on && !wr_api_broker(c->api)) {
+        wr_api_warn(c, "devices are registered by themselves where the broker's plugin tells of "
+                       "them (broker.dir), and there is none");
+    }
+    if (json_object_get(config, "templateBody") || json_object_get(config, "templateName")) {
+        wr_api_warn(c, "the provisioning template is kept and not used: a device that comes stays "
+                       "PENDING_ACTIVATION until UpdateCertificate");
+    }
+}
+
 static bool check_config(struct wr_api_call *c)
 {
     const json_t *config = wr_api_json(c, "registrationConfig");
@@ -178,10 +192,7 @@ static void register_ca(struct wr_api_call *c, struct wr_db *db)
     json_object_set_new(c->out, "certificateId", json_string(ca->cert.id));
     wr_api_audit_arn(c, arn);
     wr_api_audit_change(c, "status", NULL, json_string(status));
-    if (automatic) {
-        wr_api_warn(c, "devices are not registered by themselves at their first connection: use "
-                       "RegisterCertificate");
-    }
+    warn_automatic(c, automatic);
 }
 
 // ---- reading
@@ -334,10 +345,7 @@ static void update(struct wr_api_call *c, struct wr_db *db)
     if (status && strcmp(status, f.status) != 0) {
         wr_api_audit_change(c, "status", json_string(f.status), json_string(status));
     }
-    if (automatic && !strcmp(automatic, "ENABLE")) {
-        wr_api_warn(c, "devices are not registered by themselves at their first connection: use "
-                       "RegisterCertificate");
-    }
+    warn_automatic(c, automatic && !strcmp(automatic, "ENABLE"));
 }
 
 static void check_update(struct wr_api_call *c)

@@ -43,7 +43,9 @@ struct wr_broker {
     struct wr_broker_wait *waiting;
     struct wr_broker_stats stats;
     int open_handles;
-    int open_brokers; // of the first
+    int open_brokers;                                         // of the first
+    void (*tell)(void *user, const char *broker, wr_str der); // likewise
+    void *tell_user;
     void (*closed)(void *user);
     void *closed_user;
 };
@@ -262,6 +264,26 @@ void wr_broker_wait(struct wr_broker *b, const char *name, struct wr_broker_wait
 
 // ---- what the plugin tells
 
+static void on_unregistered(const struct wr_broker *b, const json_t *event)
+{
+    const json_t *text = json_object_get(event, "der");
+    struct wr_buf der = {0};
+    if (b->first->tell && json_is_string(text) &&
+        wr_buf_add_unbase64(&der, (wr_str){json_string_value(text), json_string_length(text)})) {
+        b->first->tell(b->first->tell_user, b->name, wr_buf_str(&der));
+    }
+    wr_buf_release(&der);
+}
+
+void wr_broker_on_unregistered(struct wr_broker *b,
+                               void (*tell)(void *user, const char *broker, wr_str der), void *user)
+{
+    if (b) {
+        b->tell = tell;
+        b->tell_user = user;
+    }
+}
+
 static void on_event(struct wr_broker *b, const json_t *event)
 {
     const char *name = json_string_value(json_object_get(event, "event"));
@@ -281,6 +303,9 @@ static void on_event(struct wr_broker *b, const json_t *event)
         wr_log(WR_LOG_INFO, "broker", "the broker's plugin is heard of again");
     }
     b->away = false;
+    if (strcmp(name, "unregistered") == 0) {
+        on_unregistered(b, event);
+    }
     if (strcmp(name, "table") == 0) {
         b->stats.in_force = (uint64_t)json_integer_value(json_object_get(event, "generation"));
         confirm(b, b->stats.in_force);

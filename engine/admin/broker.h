@@ -55,6 +55,12 @@ void wr_broker_wait(struct wr_broker *b, const char *name, struct wr_broker_wait
 // Who is connected to the broker with this name; borrowed.
 const struct wr_broker_clients *wr_broker_clients(const struct wr_broker *b, const char *name);
 
+// Who is told of a certificate that is not registered and that TLS let in nevertheless: the
+// broker's name, its DER. Lent until close; `b` may be NULL.
+void wr_broker_on_unregistered(struct wr_broker *b,
+                               void (*tell)(void *user, const char *broker, wr_str der),
+                               void *user);
+
 struct wr_broker_stats {
     uint64_t tables, failures;       // written; not written
     uint64_t confirmed, unconfirmed; // changes

@@ -3,6 +3,7 @@
 
 #include "engine/admin/audit.h"
 #include "engine/admin/auth.h"
+#include "engine/admin/auto_register.h"
 #include "engine/admin/broker.h"
 #include "engine/admin/certificates.h"
 #include "engine/admin/console.h"
@@ -131,6 +132,20 @@ void wr_daemon_start_book(struct wr_daemon *d)
     }
 }
 
+static void publish_event(void *user, const char *broker, const struct wr_publish *p)
+{
+    const struct wr_daemon *d = user;
+    size_t at = 0;
+    for (size_t i = 0; i < d->config->broker_count; i++) {
+        at = strcmp(d->config->brokers[i].name, broker) == 0 ? i + 1 : at;
+    }
+    if (d->brokers) {
+        wr_brokers_publish(d->brokers, at, p);
+    } else {
+        p->done(p->user, WR_ERR_BUSY, "the publishing connection is not open");
+    }
+}
+
 void wr_daemon_open_api(struct wr_daemon *d)
 {
     d->api = wr_api_open(&(struct wr_api_options){.loop = &d->loop,
@@ -141,6 +156,10 @@ void wr_daemon_open_api(struct wr_daemon *d)
                                                   .broker = d->broker,
                                                   .audit = d->audit,
                                                   .state_dir = d->state.path});
+    d->auto_register = wr_zalloc(sizeof *d->auto_register);
+    *d->auto_register =
+        (struct wr_auto_register){.api = d->api, .publish = publish_event, .user = d};
+    wr_broker_on_unregistered(d->broker, wr_auto_register, d->auto_register);
     wr_families_add(d->api);
     wr_families_add_certificates(d->api, d->certificates);
     d->console = wr_console_new(&(struct wr_console_options){
@@ -160,6 +179,7 @@ static void on_book_closed(void *user)
     d->book = NULL;
     wr_destinations_free(d->destinations);
     free(d->api_rules);
+    free(d->auto_register);
     wr_console_free(d->console);
     wr_auth_free(d->auth);
     wr_sessions_free(d->sessions);

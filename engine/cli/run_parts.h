@@ -79,6 +79,7 @@ struct wr_daemon {
     struct wr_sweep *sweep;
     struct wr_registry *registry;
     struct wr_broker *broker; // NULL: no broker.dir
+    struct wr_auto_register *auto_register;
     struct wr_tenants *tenants;
     struct wr_sessions *sessions;
     struct wr_auth *auth;

@@ -232,6 +232,20 @@ static const char *why_not(struct wr_plugin *p, struct wr_session *s, bool taken
     return NULL;
 }
 
+// weir may know its CA, and register it (engine/admin/auto_register.h).
+static void tell_unregistered(struct wr_plugin *p, const X509 *certificate)
+{
+    struct wr_buf event, der = {0};
+    if (wr_certificate_der(certificate, &der)) {
+        wr_events_begin(&event, "unregistered");
+        wr_buf_add(&event, WR_STR(",\"der\":\""));
+        wr_buf_add_base64(&event, wr_buf_str(&der));
+        wr_buf_add_char(&event, '"');
+        (void)wr_events_send(&p->events, &event, false);
+    }
+    wr_buf_release(&der);
+}
+
 static int connect_device(struct wr_plugin *p, struct mosquitto *client, const X509 *certificate)
 {
     uint8_t sha256[WR_STATUS_SHA256];
@@ -255,6 +269,7 @@ static int connect_device(struct wr_plugin *p, struct mosquitto *client, const X
         wr_buf_add_hex(&hex, sha256, sizeof sha256);
         int rc = refuse(p, client, wr_buf_terminated(&hex), "its certificate is not registered");
         wr_buf_release(&hex);
+        tell_unregistered(p, certificate);
         return rc;
     }
     const struct wr_session *other = wr_sessions_by_id(&p->sessions, id);

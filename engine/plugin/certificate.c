@@ -47,6 +47,17 @@ static const struct {
 #undef DN
 };
 
+bool wr_certificate_der(const X509 *certificate, struct wr_buf *out)
+{
+    unsigned char *der = NULL;
+    int len = i2d_X509(certificate, &der);
+    if (len > 0) {
+        wr_buf_add(out, (wr_str){(const char *)der, (size_t)len});
+    }
+    OPENSSL_free(der);
+    return len > 0;
+}
+
 bool wr_certificate_sha256(const X509 *certificate, uint8_t out[32])
 {
     unsigned int len = 0;

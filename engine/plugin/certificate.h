@@ -5,12 +5,16 @@
 
 #include <openssl/x509.h>
 
+#include "sql/base/buf.h"
 #include "sql/base/str.h"
 
 #include <stdint.h>
 
 // SHA-256 of the DER. False: OpenSSL failed.
 bool wr_certificate_sha256(const X509 *certificate, uint8_t out[32]);
+
+// Append the DER. False: OpenSSL failed, or there is no room.
+bool wr_certificate_der(const X509 *certificate, struct wr_buf *out);
 
 struct wr_certificate_values;
 

@@ -236,6 +236,36 @@ def test_without_ca():
         tap.check(b.connects(signed, "signed"), "gets in")
 
 
+def test_auto_registration():
+    """A device of a registered CA that registers by itself is refused, its certificate PENDING_ACTIVATION, and a message says so,
+    which a rule gets; made ACTIVE it gets in. Not without autoRegistrationStatus, nor for other tenants' rules"""
+    rules = {"came": rule("SELECT * FROM '$aws/events/certificates/registered/+'", s3("came", "${certificateId}"))}
+    with Setting(rules) as (b, weir, iot):
+        iot.create_policy(policyName="all", policyDocument=ALL)
+        ca, other = support.make_ca(b.folder, "maker"), support.make_ca(b.folder, "other")
+        made = [iot.register_ca_certificate(caCertificate=support.read_file(x[0]), setAsActive=True, allowAutoRegistration=True,
+                                            certificateMode="SNI_ONLY") for x in (ca, other)]
+        tap.equal(warning(made[0]), None, "it is done")
+        iot.update_ca_certificate(certificateId=made[1]["certificateId"], newAutoRegistrationStatus="DISABLE")
+        d, e = Certificate(b.folder, "d", ca), Certificate(b.folder, "e", other)
+        tap.check(not b.connects(d, "d") and not b.connects(e, "e"), "refused")
+        known = wait_for(lambda: iot.list_certificates()["certificates"], "the certificate")
+        tap.equal([(x["certificateId"], x["status"]) for x in known], [(d.id, "PENDING_ACTIVATION")], "one is registered")
+        wait_for(lambda: weir.objects("came"), "the rule's object")
+        event = json.loads(weir.objects("came")[d.id])
+        tap.check(abs(event.pop("timestamp") / 1000 - time.time()) < 60 and event.pop("certificateRegistrationTimestamp"), event)
+        tap.equal(event, {"certificateId": d.id, "caCertificateId": made[0]["certificateId"], "awsAccountId": "123456789012",
+                          "certificateStatus": "PENDING_ACTIVATION"}, "the message")
+        tap.check(not b.connects(d, "d"), "still refused")
+        tap.equal([x["certificateId"] for x in iot.list_certificates_by_ca(caCertificateId=made[0]["certificateId"])["certificates"]],
+                  [d.id], "by its CA")
+        iot.attach_policy(policyName="all", target=known[0]["certificateArn"])
+        iot.update_certificate(certificateId=d.id, newStatus="ACTIVE")
+        tap.check(b.connects(d, "d"), "ACTIVE")
+        audit = [x for x in own(weir, "GET", "/weir/v1/audit?maxResults=1000").json["lines"] if x["operation"] == "AutoRegisterCertificate"]
+        tap.equal([(x["tenant"], x["actor"], x["arns"]) for x in audit], [("default", "weir", [known[0]["certificateArn"]])], "noted")
+
+
 def test_own_broker():
     """A tenant's own broker has a table of its own: its devices get in there, to all topics, and not at the shared one; what
     changes is in force there before the answer; who is connected is known; another tenant does not wait for it"""

@@ -361,7 +361,7 @@ static void reads_items(void **state)
 
 static void short_timeout(struct wr_lookups_options *o)
 {
-    o->timeout_ms = 20;
+    o->timeout_ms = 500; // what is asked afterwards has to be answered within it
 }
 
 static void times_out(void **state)

@@ -172,14 +172,8 @@ static void answer(struct wr_api_call *c)
     json_decref(body);
 }
 
-static void answer_and_free(struct wr_api_call *c)
+static void release_call(struct wr_api_call *c)
 {
-    struct wr_api *api = c->api;
-    answer(c);
-    if (c->next_) {
-        c->next_->prev_ = c->prev_;
-    }
-    *(c->prev_ ? &c->prev_->next_ : &api->calls) = c->next_;
     if (c->own_free) {
         c->own_free(c->own);
     }
@@ -194,6 +188,17 @@ static void answer_and_free(struct wr_api_call *c)
     free(c->raw);
     free(c->raw_name);
     free(c);
+}
+
+static void answer_and_free(struct wr_api_call *c)
+{
+    struct wr_api *api = c->api;
+    answer(c);
+    if (c->next_) {
+        c->next_->prev_ = c->prev_;
+    }
+    *(c->prev_ ? &c->prev_->next_ : &api->calls) = c->next_;
+    release_call(c);
     if (api->closing && !api->calls) {
         void (*closed)(void *user) = api->closed;
         void *user = api->user;
@@ -431,6 +436,69 @@ void wr_api_start(struct wr_api *api, const struct wr_api_operation *op,
                   const struct wr_api_caller *caller)
 {
     wr_api_start_own(api, op, caller, NULL, NULL);
+}
+
+// ---- inside of other calls
+
+static const struct wr_api_operation *operation_named(const struct wr_api *api, const char *name)
+{
+    const struct wr_api_operation *op;
+    size_t i = 0;
+    while (wr_api_operation_at(api, i++, &op)) {
+        if (!strcmp(op->name, name)) {
+            return op;
+        }
+    }
+    wr_assert(false);
+    return NULL;
+}
+
+// What the inner call has to say becomes the outer's.
+static void hand_up(struct wr_api_call *c, const struct wr_api_call *inner)
+{
+    const char *field;
+    json_t *change;
+    size_t i;
+    const json_t *arn;
+    json_object_foreach(json_object_get(inner->audit, "changes"), field, change)
+    {
+        wr_api_audit_change(c, field, json_incref(json_object_get(change, "old")),
+                            json_incref(json_object_get(change, "new")));
+    }
+    json_array_foreach(json_object_get(inner->audit, "arns"), i, arn)
+    {
+        wr_api_audit_arn(c, json_string_value(arn));
+    }
+    if (inner->warning) {
+        wr_api_warn(c, "%s", inner->warning);
+    }
+    if (inner->error) {
+        wr_api_fail_for(c, inner->error, inner->resource_id, inner->resource_arn, "%s",
+                        inner->message);
+    }
+}
+
+json_t *wr_api_nested(struct wr_api_call *c, struct wr_db *db, const char *operation, json_t *in)
+{
+    struct wr_api_call *inner = wr_zalloc(sizeof *inner);
+    *inner = (struct wr_api_call){.op = operation_named(c->api, operation),
+                                  .api = c->api,
+                                  .caller = c->caller,
+                                  .now_ms = c->now_ms,
+                                  .realm = c->realm,
+                                  .in = in ? in : json_object(),
+                                  .out = json_object()};
+    wr_assert(!inner->op->prepare && !inner->op->after);
+    if (wr_api_check_input(inner) && inner->op->work) {
+        inner->op->work(inner);
+    }
+    if (!inner->error) {
+        inner->op->run(inner, db);
+    }
+    hand_up(c, inner);
+    json_t *out = inner->error ? NULL : json_incref(inner->out);
+    release_call(inner);
+    return out;
 }
 
 // ---- the table

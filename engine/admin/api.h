@@ -304,7 +304,19 @@ void wr_api_audit_refused(const struct wr_admin_call *call, const char *code,
 const char *wr_api_error_code(enum wr_api_error error); // "OK" for none
 const struct wr_api_options *wr_api_options(const struct wr_api *api);
 
+// ---- inside of other calls. Thread: the registry's
+
+// Do another operation, one without `prepare` and `after`, as a part of this call: in its
+// transaction, with the members `in` (taken), checked as a request's are. What it answers, to be
+// given back; NULL: this call has failed, with the other's error. Its part of the audit log and its
+// warnings become this call's.
+json_t *wr_api_nested(struct wr_api_call *call, struct wr_db *db, const char *operation,
+                      json_t *in);
+
 // ---- api_input.c
+
+// Check what stands in call->in by the operation's table. False: the call has failed.
+bool wr_api_check_input(struct wr_api_call *call);
 
 // Read and check the members of `op` out of a request, into call->in. False: the call has failed.
 bool wr_api_read_input(struct wr_api_call *call, const struct wr_admin_call *from);

@@ -69,9 +69,9 @@ static void warn_automatic(struct wr_api_call *c, bool on)
         wr_api_warn(c, "devices are registered by themselves where the broker's plugin tells of "
                        "them (broker.dir), and there is none");
     }
-    if (json_object_get(config, "templateBody") || json_object_get(config, "templateName")) {
-        wr_api_warn(c, "the provisioning template is kept and not used: a device that comes stays "
-                       "PENDING_ACTIVATION until UpdateCertificate");
+    if (json_object_get(config, "templateName")) {
+        wr_api_warn(c, "templates have no names here: templateName is kept and not used, "
+                       "templateBody is");
     }
 }
 

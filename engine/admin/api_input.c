@@ -271,15 +271,8 @@ static json_t *find_value(const struct wr_admin_call *from, json_t *body,
     return value;
 }
 
-static void read_member(struct wr_api_call *c, const struct wr_admin_call *from, json_t *body,
-                        const struct wr_api_member *m, struct errors *e)
+static void check_member(const struct wr_api_member *m, const json_t *value, struct errors *e)
 {
-    unsigned before = e->count;
-    json_t *value = find_value(from, body, m, e);
-    if (e->count > before) {
-        json_decref(value);
-        return;
-    }
     if (!value) {
         if (m->required) {
             add_error(e, m->name, NULL, "Member must not be null");
@@ -300,7 +293,31 @@ static void read_member(struct wr_api_call *c, const struct wr_admin_call *from,
                  "Member must have length less than or equal to %lld", (long long)m->max);
         add_error(e, m->name, "[…]", constraint);
     }
-    json_object_set_new(c->in, m->name, value);
+}
+
+static void read_member(struct wr_api_call *c, const struct wr_admin_call *from, json_t *body,
+                        const struct wr_api_member *m, struct errors *e)
+{
+    unsigned before = e->count;
+    json_t *value = find_value(from, body, m, e);
+    if (e->count > before) {
+        json_decref(value);
+        return;
+    }
+    check_member(m, value, e);
+    if (value) {
+        json_object_set_new(c->in, m->name, value);
+    }
+}
+
+bool wr_api_check_input(struct wr_api_call *c)
+{
+    struct errors e = {0};
+    for (const struct wr_api_member *m = c->op->in; m && m->name; m++) {
+        check_member(m, json_object_get(c->in, m->name), &e);
+    }
+    report(c, &e);
+    return !c->error;
 }
 
 // ---- the body

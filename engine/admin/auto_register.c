@@ -1,5 +1,6 @@
 #include "engine/admin/auto_register.h"
 
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,6 +17,7 @@ struct newcomer {
     struct wr_buf der, topic, payload;
     struct wr_pki_cert cert;
     char ca[WR_PKI_ID_LEN + 1];
+    json_t *template; // of the CA's registrationConfig; NULL: none
 };
 
 static void release(struct newcomer *n)
@@ -24,6 +26,7 @@ static void release(struct newcomer *n)
     wr_buf_release(&n->der);
     wr_buf_release(&n->topic);
     wr_buf_release(&n->payload);
+    json_decref(n->template);
     free(n);
 }
 
@@ -63,7 +66,8 @@ static bool find_owner(struct wr_api_call *c, struct wr_db *db, struct newcomer 
     static struct wr_log_limit limit;
     struct wr_rows rows = wr_db_query(
         db,
-        "SELECT a.cert_id, a.pem, a.realm, r.region, t.name, t.account, t.features, t.id FROM "
+        "SELECT a.cert_id, a.pem, a.realm, r.region, t.name, t.account, t.features, t.id, "
+        "a.registration_config->>'$.templateBody' FROM "
         "ca_certificates a JOIN realms r ON r.id=a.realm JOIN tenants t ON t.id=r.tenant WHERE "
         "a.subject=? AND a.status='ACTIVE' AND a.auto_registration='ENABLE' AND t.state='ENABLED' "
         "AND t.deleted IS NULL ORDER BY a.id",
@@ -86,6 +90,8 @@ static bool find_owner(struct wr_api_call *c, struct wr_db *db, struct newcomer 
         wr_buf_addf(&n->topic, "%s$aws/events/certificates/registered/%s",
                     prefix && !*n->broker ? prefix : "", n->ca);
         json_decref(features);
+        json_decref(n->template);
+        n->template = wr_db_json_str(&rows, 8);
     }
     wr_db_end(&rows);
     if (count > 1) {
@@ -104,26 +110,75 @@ static bool may_be_one(const struct wr_api_call *c, struct wr_db *db, struct new
            !wr_db_one(db, 0, "SELECT 1 FROM certificates WHERE cert_id=?", "z", n->cert.id);
 }
 
+// What a provisioning template may ask of the certificate (AWS IoT's guide, "Just-in-time
+// provisioning"). Give.
+static json_t *parameters_of(const struct wr_pki_cert *cert)
+{
+    static const struct {
+        const char *name;
+        int nid;
+    } subject[] = {{"Country", NID_countryName},
+                   {"Organization", NID_organizationName},
+                   {"OrganizationalUnit", NID_organizationalUnitName},
+                   {"DistinguishedNameQualifier", NID_dnQualifier},
+                   {"StateName", NID_stateOrProvinceName},
+                   {"CommonName", NID_commonName},
+                   {"SerialNumber", NID_serialNumber}};
+    const X509_NAME *name = X509_get_subject_name(cert->x509_);
+    json_t *out = json_pack("{s:s}", "AWS::IoT::Certificate::Id", cert->id);
+    char key[80];
+    for (size_t i = 0; i < WR_COUNT(subject); i++) {
+        int at = X509_NAME_get_index_by_NID((X509_NAME *)(uintptr_t)name, subject[i].nid, -1);
+        unsigned char *text = NULL;
+        int len = at < 0 ? -1
+                         : ASN1_STRING_to_UTF8(
+                               &text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
+        snprintf(key, sizeof key, "AWS::IoT::Certificate::%s", subject[i].name);
+        if (len >= 0) {
+            json_object_set_new(out, key, json_stringn((const char *)text, (size_t)len));
+        }
+        OPENSSL_free(text);
+    }
+    return out;
+}
+
+static void insert(struct wr_api_call *c, struct wr_db *db, struct newcomer *n)
+{
+    if (wr_certificate_insert(c, db,
+                              &(struct wr_certificate_new){.cert = &n->cert,
+                                                           .status = "PENDING_ACTIVATION",
+                                                           .mode = "DEFAULT",
+                                                           .ca = wr_str_of(n->ca)}) &&
+        n->template) {
+        json_decref(wr_api_nested(c, db, "RegisterThing",
+                                  json_pack("{s:O, s:o}", "templateBody", n->template, "parameters",
+                                            parameters_of(&n->cert))));
+    }
+}
+
 static void run(struct wr_api_call *c, struct wr_db *db)
 {
     struct newcomer *n = c->own;
     if (!may_be_one(c, db, n) || !find_owner(c, db, n)) {
         return;
     }
-    if (!wr_certificate_insert(c, db,
-                               &(struct wr_certificate_new){.cert = &n->cert,
-                                                            .status = "PENDING_ACTIVATION",
-                                                            .mode = "DEFAULT",
-                                                            .ca = wr_str_of(n->ca)})) {
+    insert(c, db, n);
+    if (c->error || wr_db_failure(db)) {
         wr_log(WR_LOG_WARN, "admin", "the certificate %s of a device of %s is not registered: %s",
                n->cert.id, c->caller.tenant_name, c->message ? c->message : "registry.db failed");
         return;
     }
-    json_t *event =
-        json_pack("{s:s, s:s, s:I, s:s, s:s, s:I}", "certificateId", n->cert.id, "caCertificateId",
-                  n->ca, "timestamp", (json_int_t)c->now_ms, "certificateStatus",
-                  "PENDING_ACTIVATION", "awsAccountId", c->caller.account,
-                  "certificateRegistrationTimestamp", (json_int_t)c->now_ms);
+    struct wr_rows rows =
+        wr_db_query(db, "SELECT status FROM certificates WHERE cert_id=?", "z", n->cert.id);
+    char status[24] = "";
+    if (wr_db_next(&rows)) {
+        copy(status, sizeof status, wr_db_str(&rows, 0));
+    }
+    wr_db_end(&rows);
+    json_t *event = json_pack("{s:s, s:s, s:I, s:s, s:s, s:I}", "certificateId", n->cert.id,
+                              "caCertificateId", n->ca, "timestamp", (json_int_t)c->now_ms,
+                              "certificateStatus", status, "awsAccountId", c->caller.account,
+                              "certificateRegistrationTimestamp", (json_int_t)c->now_ms);
     char *text = json_dumps(event, JSON_COMPACT);
     wr_buf_add(&n->payload, wr_str_of(text));
     free(text);
@@ -137,9 +192,8 @@ static void on_published(void *user, wr_err err, const char *why)
 {
     struct newcomer *n = user;
     if (err) {
-        wr_log(WR_LOG_WARN, "admin",
-               "that the certificate %s is PENDING_ACTIVATION was not published: %s", n->cert.id,
-               why ? why : "");
+        wr_log(WR_LOG_WARN, "admin", "that the certificate %s is registered was not published: %s",
+               n->cert.id, why ? why : "");
     }
     release(n);
 }

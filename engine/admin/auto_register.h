@@ -1,7 +1,9 @@
-// Just-in-time registration, as AWS IoT has it (control-plane.md 5, 6): a device whose certificate
-// nobody has registered, but a registered CA with autoRegistrationStatus ENABLE has signed, is
-// refused by the broker; its certificate becomes PENDING_ACTIVATION, and a message says so, on
-// which a rule or a program makes it ACTIVE, or not:
+// Just-in-time registration and provisioning, as AWS IoT has them (control-plane.md 5, 6): a device
+// whose certificate nobody has registered, but a registered CA with autoRegistrationStatus ENABLE
+// has signed, is refused by the broker; its certificate becomes PENDING_ACTIVATION, and a message
+// says so, on which a rule or a program makes it ACTIVE, or not. With a template in the CA's
+// registrationConfig the device is provisioned by that (RegisterThing), and gets in when it comes
+// again:
 //
 //   plugin ── "unregistered" with the certificate ──> writer: whose CA? insert ──> publish to
 //   $aws/events/certificates/registered/<caCertificateId>, below the tenant's prefix where it has

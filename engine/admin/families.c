@@ -11,6 +11,7 @@ void wr_families_add(struct wr_api *api)
     wr_api_add_credentials(api);
     wr_api_add_tenants(api);
     wr_api_add_trash(api);
+    wr_api_add_provision(api);
     wr_api_add_things(api);
     wr_api_add_thing_types(api);
     wr_api_add_principals(api);

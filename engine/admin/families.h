@@ -29,6 +29,7 @@ void wr_api_add_role_aliases(struct wr_api *api);  // api_role_aliases.c
 void wr_api_add_tags(struct wr_api *api);          // api_tags.c
 void wr_api_add_settings(struct wr_api *api);      // api_settings.c: domains, logging
 void wr_api_add_tenants(struct wr_api *api);       // api_tenants.c: tenants, features
+void wr_api_add_provision(struct wr_api *api);     // api_provision.c: RegisterThing
 void wr_api_add_trash(struct wr_api *api);         // api_trash.c: what deleted tenants had
 void wr_api_add_search(struct wr_api *api);        // api_search.c: SearchIndex and its settings
 

@@ -4,6 +4,8 @@
 usage: test_certificates.py BUILD/weir [test_NAME]...
 """
 import datetime
+import hashlib
+import json
 import os
 import sqlite3
 import time
@@ -185,7 +187,7 @@ def test_register_ca():
                    one["customerVersion"]), ("ACTIVE", "ENABLE", pem, ACCOUNT, "DEFAULT", 1), "described")
         tap.check(is_now(one["creationDate"]) and one["validity"]["notAfter"] > one["validity"]["notBefore"], "dates")
         said = made["ResponseMetadata"]["HTTPHeaders"]["x-weir-warning"]
-        tap.check("and there is none" in said and "template is kept and not used" in said, said)
+        tap.check("and there is none" in said and "templateName is kept and not used" in said, said)
         code = iot.get_registration_code()["registrationCode"]
         proof = PKI.read("own-proof.pem")
         error = refused("ResourceAlreadyExistsException", 409, iot.register_ca_certificate, caCertificate=pem,
@@ -655,6 +657,71 @@ def test_awscli():
         tap.equal(aws("describe-certificate", *one, key=b)["certificateDescription"]["status"], "ACTIVE", "theirs")
         aws("describe-certificate", *one, fails="ResourceNotFoundException")
         aws("delete-certificate", "--certificate-id", device)
+
+
+def test_register_thing():
+    """RegisterThing: thing, certificate and policy of a template, all or nothing; what is there already, by OverrideSettings"""
+    with alone() as weir:
+        iot = client(weir)
+        iot.create_thing_type(thingTypeName="bulb")
+        iot.create_thing_group(thingGroupName="WA")
+        document = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}]})
+        thing = {"Type": "AWS::IoT::Thing", "Properties": {
+            "ThingName": {"Ref": "ThingName"}, "AttributePayload": {"version": "v1", "serial": {"Ref": "SerialNumber"}},
+            "ThingTypeName": "bulb", "ThingGroups": [{"Ref": "Location"}]}}
+        certificate = {"Type": "AWS::IoT::Certificate", "Properties": {"CertificateSigningRequest": {"Ref": "CSR"}}}
+        policy = {"Type": "AWS::IoT::Policy", "Properties": {"PolicyDocument": document}}
+        declared = {"ThingName": {"Type": "String"}, "SerialNumber": {"Type": "String"}, "CSR": {"Type": "String"},
+                    "Location": {"Type": "String", "Default": "WA"}}
+
+        def register(parameters, **resources):
+            body = {"Parameters": declared, "Resources": resources}
+            return {"templateBody": json.dumps(body), "parameters": parameters}
+        csr = PKI.request("bulb")
+        first = {"ThingName": "b1", "SerialNumber": "S1", "CSR": csr}
+        made = iot.register_thing(**register(first, thing=thing, certificate=certificate, policy=policy))
+        arns = made["resourceArns"]
+        name = hashlib.sha256(document.encode()).hexdigest()
+        tap.equal((arns["thing"], arns["policy"]), (arn_of("b1", kind="thing"), arn_of(name, kind="policy")), "ARNs")
+        got = iot.describe_thing(thingName="b1")
+        tap.equal((got["attributes"], got["thingTypeName"]), ({"version": "v1", "serial": "S1"}, "bulb"), "the thing")
+        tap.equal(iot.list_thing_principals(thingName="b1")["principals"], [arns["certificate"]], "its certificate")
+        tap.equal([x["groupName"] for x in iot.list_thing_groups_for_thing(thingName="b1")["thingGroups"]], ["WA"], "its group")
+        there = described(iot, arns["certificate"].rsplit("/", 1)[1])
+        tap.equal((there["status"], there["certificatePem"]), ("ACTIVE", made["certificatePem"]), "ACTIVE")
+        tap.equal([x["policyName"] for x in iot.list_attached_policies(target=arns["certificate"])["policies"]], [name], "its policy")
+
+        # Nothing of it stays when a part fails.
+        before = len(iot.list_certificates()["certificates"])
+        broken = {**thing, "Properties": {**thing["Properties"], "ThingName": "b2"}}
+        wrong = {"Type": "AWS::IoT::Policy", "Properties": {"PolicyName": "nowhere"}}
+        refused("ResourceRegistrationFailureException", 400, iot.register_thing,
+                **register(first, thing=broken, certificate=certificate, policy=wrong))
+        refused("ResourceNotFoundException", 404, iot.describe_thing, thingName="b2")
+        tap.equal(len(iot.list_certificates()["certificates"]), before, "no certificate of it")
+        # The same thing with other attributes is a conflict, unless the template says what to do.
+        second = {**first, "SerialNumber": "S2"}
+        refused("ConflictingResourceUpdateException", 409, iot.register_thing, **register(second, thing=thing))
+        for setting, want in (("DO_NOTHING", {"version": "v1", "serial": "S1", "more": "x"}),
+                              ("MERGE", {"version": "v1", "serial": "S2", "more": "x"}),
+                              ("REPLACE", {"version": "v1", "serial": "S2"})):
+            iot.update_thing(thingName="b1", attributePayload={"attributes": {"version": "v1", "serial": "S1", "more": "x"}})
+            iot.register_thing(**register(second, thing={**thing, "OverrideSettings": {"AttributePayload": setting}}))
+            tap.equal(iot.describe_thing(thingName="b1")["attributes"], want, setting)
+        by_id = {"Type": "AWS::IoT::Certificate", "Properties": {"CertificateId": there["certificateId"], "Status": "INACTIVE"}}
+        again = iot.register_thing(**register(first, certificate=by_id))
+        tap.equal((again["resourceArns"], described(iot, there["certificateId"])["status"]),
+                  ({"certificate": arns["certificate"]}, "INACTIVE"), "by id")
+        for body, says in (("{", "is not a JSON object"), ("[]", "is not a JSON object"), ("{}", "Resources"),
+                           (json.dumps({"Resources": {"x": {"Type": "AWS::S3::Bucket"}}}), "expected a Type"),
+                           (json.dumps({"Resources": {"t": thing}}), "is not declared"),
+                           (json.dumps({"Parameters": declared, "Resources": {"t": thing}}), "have no value"),
+                           (json.dumps({"Resources": {"t": {"Type": "AWS::IoT::Thing", "Properties": {"ThingName": "a b"}}}}), "thingName"),
+                           (json.dumps({"Resources": {"t": {"Type": "AWS::IoT::Thing", "Properties": {"ThingName": {"Fn::Join": ["", []]}}}}}),
+                            "expected a string, or"),
+                           (json.dumps({"Resources": {"a": by_id, "b": by_id}}), "second of its type")):
+            error = refused("InvalidRequestException", 400, iot.register_thing, templateBody=body)
+            tap.check(says in error["Error"]["Message"], f"{body}: {error['Error']['Message']}")
 
 
 if __name__ == "__main__":

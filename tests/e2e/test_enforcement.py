@@ -262,8 +262,27 @@ def test_auto_registration():
         iot.attach_policy(policyName="all", target=known[0]["certificateArn"])
         iot.update_certificate(certificateId=d.id, newStatus="ACTIVE")
         tap.check(b.connects(d, "d"), "ACTIVE")
+        # With a template the device has all that it needs when it comes again.
+        body = {"Parameters": {f"AWS::IoT::Certificate::{x}": {"Type": "String"} for x in ("CommonName", "Id", "Country")}, "Resources": {
+            "thing": {"Type": "AWS::IoT::Thing", "Properties": {
+                "ThingName": {"Ref": "AWS::IoT::Certificate::CommonName"},
+                "AttributePayload": {"country": {"Ref": "AWS::IoT::Certificate::Country"}}}},
+            "certificate": {"Type": "AWS::IoT::Certificate", "Properties": {"CertificateId": {"Ref": "AWS::IoT::Certificate::Id"}}},
+            "policy": {"Type": "AWS::IoT::Policy", "Properties": {"PolicyName": "all"}}}}
+        iot.update_ca_certificate(certificateId=made[1]["certificateId"], newAutoRegistrationStatus="ENABLE",
+                                  registrationConfig={"templateBody": json.dumps(body), "roleArn": "arn:aws:iam::123456789012:role/r"})
+        f = Certificate(b.folder, "f", other, subject="/C=DE/CN=lamp-7")
+        tap.check(not b.connects(f, "lamp-7"), "refused at first")
+        wait_for(lambda: b.connects(f, "lamp-7"), "the device to get in", every=0.2)
+        tap.equal(iot.describe_thing(thingName="lamp-7")["attributes"], {"country": "DE"}, "its thing")
+        wait_for(lambda: f.id in weir.objects("came"), "its message")
+        tap.equal(json.loads(weir.objects("came")[f.id])["certificateStatus"], "ACTIVE", "its status")
+        bad = Certificate(b.folder, "bad", other, subject="/CN=nowhere")
+        b.connects(bad, "bad")
+        weir.process.wait_line("is not registered: templateBody: AWS::IoT::Certificate::Country: parameters have no value")
         audit = [x for x in own(weir, "GET", "/weir/v1/audit?maxResults=1000").json["lines"] if x["operation"] == "AutoRegisterCertificate"]
-        tap.equal([(x["tenant"], x["actor"], x["arns"]) for x in audit], [("default", "weir", [known[0]["certificateArn"]])], "noted")
+        tap.equal((audit[0]["tenant"], audit[0]["actor"], audit[0]["arns"]), ("default", "weir", [known[0]["certificateArn"]]), "noted")
+        tap.check(any(x.endswith("thing/lamp-7") for x in audit[1]["arns"]), audit)
 
 
 def test_own_broker():

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "sql/base/buf.h"
+#include "sql/base/json.h"
 #include "sql/topic.h"
 
 #include "sql/base/banned.h"
@@ -168,37 +169,42 @@ void wr_source_state_close(struct wr_source_state *state)
     *state = (struct wr_source_state){.lock = -1};
 }
 
-static json_t *to_json(const struct wr_source_state *state, const struct wr_subs *subs)
+// By hand: there may be ten thousand, and the loop waits meanwhile.
+static void to_json(const struct wr_source_state *state, const struct wr_subs *subs,
+                    struct wr_buf *out)
 {
-    json_t *filters = json_array();
+    wr_buf_addf(out, "{\n \"version\": %d,\n \"clientId\": ", VERSION);
+    wr_json_write_string(out, wr_str_of(state->client_id));
+    wr_buf_add(out, WR_STR(",\n \"broker\": "));
+    wr_json_write_string(out, wr_str_of(state->broker));
+    wr_buf_add(out, WR_STR(",\n \"nextId\": "));
+    wr_buf_add_u64(out, subs->next_id);
+    wr_buf_add(out, WR_STR(",\n \"filters\": ["));
     for (size_t i = 0; i < subs->count; i++) {
         const struct wr_sub *sub = &subs->at[i];
-        json_array_append_new(filters, json_pack("{s:s%, s:I, s:b, s:b}", "filter", sub->filter.at,
-                                                 sub->filter.len, "id", (json_int_t)sub->id,
-                                                 "granted", sub->granted, "leaving", sub->leaving));
+        wr_buf_add(out, i ? WR_STR(",\n  {\"filter\": ") : WR_STR("\n  {\"filter\": "));
+        wr_json_write_string(out, sub->filter);
+        wr_buf_add(out, WR_STR(", \"id\": "));
+        wr_buf_add_u64(out, sub->id);
+        wr_buf_add(out, WR_STR(", \"granted\": "));
+        wr_buf_add(out, sub->granted ? WR_STR("true") : WR_STR("false"));
+        wr_buf_add(out, WR_STR(", \"leaving\": "));
+        wr_buf_add(out, sub->leaving ? WR_STR("true}") : WR_STR("false}"));
     }
-    return json_pack("{s:i, s:s, s:s, s:I, s:o}", "version", VERSION, "clientId", state->client_id,
-                     "broker", state->broker, "nextId", (json_int_t)subs->next_id, "filters",
-                     filters);
+    wr_buf_add(out, WR_STR("\n ]\n}\n"));
 }
 
-// The whole text at once: jansson's own writer makes a system call of every token.
-static bool write_json(const json_t *root, int fd)
+static bool write_all(int fd, wr_str text)
 {
-    char *text = json_dumps(root, JSON_INDENT(1));
-    if (!text) {
-        wr_out_of_memory(0);
-    }
-    size_t len = strlen(text), at = 0;
-    while (at < len) {
-        ssize_t n = write(fd, text + at, len - at);
+    size_t at = 0;
+    while (at < text.len) {
+        ssize_t n = write(fd, text.at + at, text.len - at);
         if (n < 0 && errno != EINTR) {
             break;
         }
         at += n > 0 ? (size_t)n : 0;
     }
-    free(text);
-    return at == len;
+    return at == text.len;
 }
 
 static int sync_folder(const char *path)
@@ -217,13 +223,12 @@ static int sync_folder(const char *path)
 wr_err wr_source_state_save(const struct wr_source_state *state, struct wr_subs *subs,
                             struct wr_fault *fault)
 {
-    json_t *root = to_json(state, subs);
-    wr_assert(root);
-    struct wr_buf temp = {0};
+    struct wr_buf temp = {0}, text = {0};
+    to_json(state, subs, &text);
     wr_buf_addf(&temp, "%s.new", state->path);
     const char *temp_path = wr_buf_terminated(&temp);
     int fd = open(temp_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    bool ok = fd >= 0 && write_json(root, fd) && fsync(fd) == 0;
+    bool ok = fd >= 0 && write_all(fd, wr_buf_str(&text)) && fsync(fd) == 0;
     if (fd >= 0) {
         ok = close(fd) == 0 && ok;
     }
@@ -232,7 +237,7 @@ wr_err wr_source_state_save(const struct wr_source_state *state, struct wr_subs 
         ok ? WR_OK
            : wr_fault_set(fault, WR_ERR_IO, "cannot write '%s': %s", state->path, strerror(errno));
     wr_buf_release(&temp);
-    json_decref(root);
+    wr_buf_release(&text);
     if (ok) {
         subs->dirty = subs->late = false;
     }

@@ -130,7 +130,12 @@ export function pane({ title, body, action, submit, wide, map, danger, why }) {
         form.removeAttribute("aria-busy");
       }
     });
-    d.addEventListener("close", () => { d.remove(); if (back?.isConnected) back.focus(); resolve(result); });
+    d.addEventListener("close", () => {
+      d.remove();
+      // The browser has given the focus back; this comes later, when somebody may have gone on already.
+      if (document.activeElement === document.body && back?.isConnected) back.focus();
+      resolve(result);
+    });
     // Round and round within: the browser's own way leads out to its bars.
     d.addEventListener("keydown", (e) => {
       if (e.key !== "Tab" || e.defaultPrevented) return;

@@ -450,6 +450,21 @@ const flows = {
     same([await main.getByLabel("Search").inputValue(), await sort.getAttribute("aria-sort"), (await names()).length], ["T-01", "descending", 10], "as it was left");
     await main.getByLabel("Search").fill("nothing like it");
     await main.getByText("Nothing matches the search.").waitFor();
+    // What cannot be done is said, and why; what somebody else has changed meanwhile is not overwritten.
+    await open(`iot/things/${name(1)}`, name(1));
+    for (const [item, why, action] of [["Download Device Package", "The thing has no certificate", "Download"], ["Attach IoT Certificate", "create one under Certificates", "Attach"]]) {
+      await menu(main, "Actions", item);
+      await pane().getByText(why).waitFor();
+      check(await pane().getByRole("button", { name: action }).isDisabled(), `${action} is off`);
+      await page.keyboard.press("Escape");
+    }
+    await menu(main, "Actions", "Edit");
+    await pane().getByLabel("Attributes").fill('{"mine": "1"}');
+    const word = (await (await context.request.get(base + "/console/session")).json()).csrf;
+    same((await context.request.patch(`${base}/things/${name(1)}`, { headers: { "X-Weir-Csrf": word }, data: { attributePayload: { attributes: { theirs: "1" } } } })).status(), 200, "somebody else");
+    await press(pane(), "Update");
+    await pane().locator(".error").getByText(/version/i).waitFor();
+    await page.keyboard.press("Escape");
     return {};
   },
 

@@ -144,6 +144,7 @@ async function show() {
   const { nav, main, box } = begun(), back = focused(main);
   shown = location.hash;
   fill(nav, side(path));
+  nav.querySelector("[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
   box.tell();
   main.setAttribute("aria-busy", "true");
   const slow = setTimeout(() => { if (mine === turn && (moved || !main.firstChild)) fill(main, h("p", { class: "loading", role: "status" }, "Loading …")); }, 300);

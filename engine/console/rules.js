@@ -153,7 +153,7 @@ function actionForm(all_kinds, action, title, changed, drop) {
 function term(node) {
   const cls = node.type === "Undefined" || node.state !== "value" ? "undef" : node.value === true ? "yes" : node.value === false ? "no" : "";
   return h("div", { class: `term ${cls}` }, node.role ? h("span", { class: "muted" }, node.role + " ") : null, h("code", {}, node.source), " is ", node.state === "value" ? h("span", {}, h("strong", {}, node.type), node.value !== undefined ? h("code", {}, " " + JSON.stringify(node.value).slice(0, 200)) : null) : h("strong", {}, node.state),
-    node.decided ? badge("decided", "warn") : null, node.note ? h("span", { class: "muted" }, ` – ${node.note}`) : null, (node.parts || []).map(term));
+    node.decided ? [" ", badge("decided", "warn")] : null, node.note ? h("span", { class: "muted" }, ` – ${node.note}`) : null, (node.parts || []).map(term));
 }
 
 function marksOf(sql, nodes) {

@@ -85,13 +85,13 @@ async function logout() {
   login();
 }
 
-// Header, side and an empty page.
+// Header, side and an empty page; not in the document yet: the first page comes with them, which saves the browser a picture.
 let frame = null;
 function begun() {
   if (frame && frame.box.value === session.tenant && frame.region.value === session.region) return frame;
   const [header, box, region] = top(), nav = h("div", { class: "side" }), main = h("main", { id: "main", tabindex: "-1" });
-  app.replaceChildren(h("div", {}, session.current.openMode ? h("p", { class: "banner", role: "note" }, "admin.mode is open: nobody's signature is checked here.") : null, header, h("div", { class: "frame" }, nav, main)));
-  return (frame = { nav, main, box, region });
+  const all = h("div", {}, session.current.openMode ? h("p", { class: "banner", role: "note" }, "admin.mode is open: nobody's signature is checked here.") : null, header, h("div", { class: "frame" }, nav, main));
+  return (frame = { nav, main, box, region, attach: () => { if (!all.isConnected) app.replaceChildren(all); } });
 }
 
 function login(text) {
@@ -141,13 +141,16 @@ async function show() {
   if (moved) closeDialogs();
   const path = location.hash.slice(1) || home();
   const found = PAGES.map(([re, page]) => [path.match(re), page]).find(([m]) => m);
-  const { nav, main, box } = begun(), back = focused(main);
+  const { nav, main, box, attach } = begun(), back = focused(main);
   shown = location.hash;
   fill(nav, side(path));
-  nav.querySelector("[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
   box.tell();
   main.setAttribute("aria-busy", "true");
-  const slow = setTimeout(() => { if (mine === turn && (moved || !main.firstChild)) fill(main, h("p", { class: "loading", role: "status" }, "Loading …")); }, 300);
+  const slow = setTimeout(() => {
+    if (mine !== turn) return;
+    if (moved || !main.firstChild) fill(main, h("p", { class: "loading", role: "status" }, "Loading …"));
+    attach();
+  }, 300);
   try {
     if (!found) throw new Error(`There is no page ${path}.`);
     const page = await found[1](...found[0].slice(1).map((x) => (x === undefined ? x : decodeURIComponent(x))));
@@ -164,8 +167,12 @@ async function show() {
       h("button", { type: "button", onclick: show }, "Try again")));
   } finally {
     clearTimeout(slow);
-    if (mine === turn) main.removeAttribute("aria-busy");
+    if (mine === turn && session.current) {
+      main.removeAttribute("aria-busy");
+      attach();
+    }
   }
+  nav.querySelector("[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
   if (!document.querySelector("dialog[open]")) (back(moved) || main).focus({ preventScroll: true });
 }
 

@@ -13,7 +13,7 @@ from aws import all_signed, said_everywhere
 from support import Broker, tap, wait_for
 from weir import ROLE, Weir, lambda_arn, rule, s3
 
-LOCAL = {"mode": "local", "lookups": {"mode": "aws"}}  # results as files: s3 stays local
+LOCAL = {"mode": "local", "lookups": {"mode": "aws", "timeout": "30s", "lambda_timeout": "30s"}}  # results as files: s3 stays local
 
 
 def results(weir, bucket="out"):
@@ -102,19 +102,18 @@ def test_failures():
 
 def test_secrets_are_kept():
     """a secret is asked for once, however many want it at the same time; again when it is too old; each role its own"""
-    rules = {"s": rule(f"SELECT get_secret('pin', 'SecretString', '{ROLE}') AS r FROM 'a/+'", out("${topic(2)}"))}
+    rules = {"s": rule(f"SELECT get_secret('pin', 'SecretString', '{ROLE}') AS r FROM 'a/+'", out("${n}"))}
     with Broker() as broker, aws.Stub() as stub:
         stub.secrets["pin"] = "12345678"
-        config = {"mode": "local", "lookups": {"mode": "aws", "secret_cache": "2s"}}
+        config = {"mode": "local", "lookups": {"mode": "aws", "secret_cache": "5s", "timeout": "30s"}}
         with aws.weir(broker, stub, rules, config) as weir:
             stub.fail("slow", service="secretsmanager", times=1, seconds=1)
-            for n in range(20):
-                broker.publish(f"a/{n}", "{}")
+            broker.publish_lines("a/b", [json.dumps({"n": n}) for n in range(20)])
             weir.wait_settled(20)
             tap.equal(len(stub.seen("secretsmanager")), 1, "asked once")
             tap.equal(set(r["r"] for r in results(weir).values()), {"12345678"}, "everybody has it")
             stub.secrets["pin"] = "87654321"
-            wait_for(lambda: broker.publish("a/late", "{}") or results(weir).get("late") == {"r": "87654321"},
+            wait_for(lambda: broker.publish("a/b", '{"n": "late"}') or results(weir).get("late") == {"r": "87654321"},
                      "the new one", every=0.3)
             tap.equal(len(stub.seen("secretsmanager")), 2, "asked again")
 

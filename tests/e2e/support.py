@@ -14,6 +14,7 @@ ports, a real mosquitto, waiting on conditions. Standard library only.
         support.main(globals())
 """
 import atexit
+import codecs
 import fcntl
 import json
 import os
@@ -22,9 +23,12 @@ import re
 import shutil
 import signal
 import socket
+import select
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 import traceback
@@ -266,14 +270,51 @@ def log_fields(line):
     return fields
 
 
+class Output:
+    """What comes through a pipe, in lines. Whoever looks sees all that was written before he did."""
+
+    def __init__(self, stream):
+        self._stream, self._fd = stream, stream.fileno()  # only the descriptor is read
+        self._lines, self._taken, self._ended = [], 0, False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self):
+        decoder, rest, poller = codecs.getincrementaldecoder("utf-8")("replace"), "", select.poll()
+        poller.register(self._fd, select.POLLIN)
+        while not self._ended:
+            poller.poll()
+            with self._changed:
+                data = os.read(self._fd, 1 << 16)
+                text = rest + decoder.decode(data, final=not data)
+                held = "\r" if text.endswith("\r") and data else ""  # perhaps half of a line's end
+                *whole, rest = text[:len(text) - len(held)].replace("\r\n", "\n").replace("\r", "\n").split("\n")
+                rest += held
+                self._lines += whole + ([rest] if rest and not data else [])
+                self._taken += len(data)
+                self._ended = not data
+                self._changed.notify_all()
+
+    @property
+    def lines(self):
+        with self._changed:
+            if not self._ended:
+                waits = struct.unpack("i", fcntl.ioctl(self._fd, termios.FIONREAD, b"\0" * 4))[0]
+                want = self._taken + waits
+                self._changed.wait_for(lambda: self._ended or self._taken >= want, 5)
+        return self._lines
+
+    def join(self, seconds):
+        self._thread.join(seconds)
+
+
 class Process:
     """A child in its own process group, with its output collected line by line."""
 
     def __init__(self, args, name=None, cwd=None, env=None, stdin=False):
         self.args = [str(a) for a in args]
         self.name = name or os.path.basename(self.args[0])
-        self.lines = []      # stdout so far
-        self.err_lines = []  # stderr so far
         full = dict(os.environ)
         full.update(env or {})
         self.popen = subprocess.Popen(
@@ -282,16 +323,18 @@ class Process:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True, encoding="utf-8", errors="replace", bufsize=1)
         self.pid = self.popen.pid
-        self._readers = [threading.Thread(target=self._read, args=a, daemon=True)
-                         for a in ((self.popen.stdout, self.lines), (self.popen.stderr, self.err_lines))]
-        for reader in self._readers:
-            reader.start()
+        self._out, self._err = Output(self.popen.stdout), Output(self.popen.stderr)
         _processes.append(self)
 
-    @staticmethod
-    def _read(stream, lines):
-        for line in stream:
-            lines.append(line.rstrip("\n"))
+    @property
+    def lines(self):
+        """Its stdout so far."""
+        return self._out.lines
+
+    @property
+    def err_lines(self):
+        """Its stderr so far."""
+        return self._err.lines
 
     @property
     def stdout(self):
@@ -322,22 +365,21 @@ class Process:
             code = self.popen.wait(TIMEOUT if timeout is None else timeout)
         except subprocess.TimeoutExpired:
             raise Failed(f"{self.name} did not end") from None
-        for reader in self._readers:
-            reader.join(5)
+        for output in (self._out, self._err):
+            output.join(5)
         return code
 
     def wait_line(self, text, where="err", timeout=None, start=0):
         """The first line (from index `start` on) that holds `text`."""
-        lines = self.err_lines if where == "err" else self.lines
+        output = self._err if where == "err" else self._out
 
         def found():
-            for line in list(lines[start:]):
+            for line in output.lines[start:]:
                 if text in line:
                     return line
             if not self.alive():
-                for reader in self._readers:
-                    reader.join(1)
-                for line in list(lines[start:]):
+                output.join(1)
+                for line in output.lines[start:]:
                     if text in line:
                         return line
                 raise Failed(f"{self.name} ended ({self.popen.returncode}) before it said '{text}':\n"

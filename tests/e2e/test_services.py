@@ -390,7 +390,7 @@ def test_metric_batch_and_the_guilty():
             aws.weir(broker, stub, rules, aws.PATIENT) as weir:
         stub.bad_names = {"bad"}
         lines = [json.dumps({"name": "bad" if n == 37 else "good", "n": n}) for n in range(200)]
-        aws.together(stub, weir, 200, lambda: broker.publish_lines("b/x", lines), service="monitoring")  # the others wait for company
+        aws.together(stub, weir, 200, lambda: broker.publish_lines("b/x", lines), service="monitoring", times=50)  # the others wait for company
         weir.wait_settled(200)
         good = [d["Value"] for r in stub.seen("monitoring") if r["status"] == 200 for d in json.loads(r["body"])["MetricData"]]
         tap.equal(sorted(good), [n for n in range(200) if n != 37], "values that are there, once each")

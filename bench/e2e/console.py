@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The console's first view in a real browser (chromium, playwright-core): from the begin of the navigation to the first table
 painted, on loopback, logged in, with an empty cache and with a warm one. Every round is a browser context of its own. The floor
-beside it is a page of one request and no script from the same weir in the same browser.
+beside it is a page of one request and no script from the same weir in the same browser. The CPU of all processes of the browser and
+of weir until then stands beside it: other work on the machine changes it less, and it is an upper bound for a machine that is idle.
 
 usage: console.py BUILD/weir [--things N] [--rounds N] [--limit MS]
 
@@ -43,17 +44,17 @@ def main():
         link = own(weir, "POST", "/weir/v1/console-links").json["path"]
         code, out, err = support.run(
             [node, os.path.join(ROOT, "tests", "support", "console_flow.mjs"), "first_view", f"http://127.0.0.1:{port(weir)}", link, "/nonexistent",
-             json.dumps({"chromium": chromium, "rounds": given.rounds})], env={"WR_NODE_MODULES": MODULES}, timeout=600)
+             json.dumps({"chromium": chromium, "rounds": given.rounds, "weir": weir.process.pid})], env={"WR_NODE_MODULES": MODULES}, timeout=600)
     if code != 0:
         print(err, file=sys.stderr)
         return 2
     rows = json.loads(out)
-    print(f"{'from the begin of the navigation, ms':48} {'median':>8} {'slowest':>8}")
+    print(f"{'from the begin of the navigation, ms':52} {'median':>8} {'slowest':>8}")
     for name, values in rows.items():
-        print(f"{name:48} {statistics.median(values):8.1f} {max(values):8.1f}")
+        print(f"{name:52} {statistics.median(values):8.1f} {max(values):8.1f}")
     if statistics.median(rows["floor"]) > given.limit / 4:
         return 2
-    return int(any(statistics.median(v) > given.limit for v in rows.values()))
+    return int(any(statistics.median(v) > given.limit for name, v in rows.items() if "CPU" not in name))
 
 
 if __name__ == "__main__":

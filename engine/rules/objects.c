@@ -5,6 +5,8 @@
 #include "sinks/lib/local_s3.h"
 #include "sql/sql.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "sql/base/banned.h"
@@ -21,27 +23,34 @@ struct object {
 
 struct wr_objects {
     const char *state_dir;
-    struct object *first;
+    struct object *_Atomic first; // grows here, under the lock; read without it
     size_t count;
+    pthread_mutex_t lock;
 };
 
 struct wr_objects *wr_objects_new(const char *state_dir)
 {
     struct wr_objects *o = wr_zalloc(sizeof *o);
     o->state_dir = state_dir;
+    wr_assert(pthread_mutex_init(&o->lock, NULL) == 0);
     return o;
 }
 
 void wr_objects_free(struct wr_objects *o)
 {
-    while (o && o->first) {
-        struct object *next = o->first->next;
-        free(o->first->bucket);
-        free(o->first->key);
-        free(o->first->bytes);
-        free(o->first);
-        o->first = next;
+    if (!o) {
+        return;
     }
+    struct object *at = atomic_load_explicit(&o->first, memory_order_relaxed);
+    while (at) {
+        struct object *next = at->next;
+        free(at->bucket);
+        free(at->key);
+        free(at->bytes);
+        free(at);
+        at = next;
+    }
+    pthread_mutex_destroy(&o->lock);
     free(o);
 }
 
@@ -71,22 +80,38 @@ static struct object *load(struct wr_objects *o, wr_str bucket, wr_str key)
     return made;
 }
 
-bool wr_objects_find(void *user, wr_str bucket, wr_str key, wr_str *bytes)
+static struct object *look(struct wr_objects *o, wr_str bucket, wr_str key)
 {
-    struct wr_objects *o = user;
-    struct object *found = o->first;
+    struct object *found = atomic_load_explicit(&o->first, memory_order_acquire);
     while (found && !(wr_str_eq((wr_str){found->key, found->key_len}, key) &&
                       wr_str_eq((wr_str){found->bucket, found->bucket_len}, bucket))) {
         found = found->next;
     }
+    return found;
+}
+
+// Another thread may have read it meanwhile.
+static struct object *add(struct wr_objects *o, wr_str bucket, wr_str key)
+{
+    pthread_mutex_lock(&o->lock);
+    struct object *found = look(o, bucket, key);
     if (!found && o->count < WR_OBJECTS_MAX) {
         found = load(o, bucket, key);
         if (found) {
-            found->next = o->first;
-            o->first = found;
+            found->next = atomic_load_explicit(&o->first, memory_order_relaxed);
+            atomic_store_explicit(&o->first, found, memory_order_release);
             o->count++;
         }
     }
+    pthread_mutex_unlock(&o->lock);
+    return found;
+}
+
+bool wr_objects_find(void *user, wr_str bucket, wr_str key, wr_str *bytes)
+{
+    struct wr_objects *o = user;
+    struct object *found = look(o, bucket, key);
+    found = found ? found : add(o, bucket, key);
     if (!found) {
         return false;
     }

@@ -1,5 +1,7 @@
 // Objects of the local S3 that statements read: struct wr_sql_host.object. Read once and kept.
-// Thread: loop.
+//
+// Thread: any, but for making and freeing it. What was read is in a list that only grows, at its
+// front: it is published whole and read without a lock; whoever reads an object holds one.
 #ifndef WR_ENGINE_RULES_OBJECTS_H
 #define WR_ENGINE_RULES_OBJECTS_H
 

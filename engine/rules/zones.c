@@ -4,6 +4,8 @@
 
 #include "sql/base/err.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,8 +23,9 @@ struct zone {
     size_t len;
 };
 
-static struct zone *zones;
+static struct zone *_Atomic zones; // grows at its front, under the lock; read without it
 static size_t misses;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static bool plain(wr_str name)
 {
@@ -61,36 +64,55 @@ static struct zone *load(wr_str name)
     return z;
 }
 
+static struct zone *look(wr_str name)
+{
+    struct zone *z = atomic_load_explicit(&zones, memory_order_acquire);
+    while (z && !wr_str_eq(wr_str_of(z->name), name)) {
+        z = z->next;
+    }
+    return z;
+}
+
+// Another thread may have read it meanwhile. NULL: it is none, and not remembered.
+static struct zone *add(wr_str name)
+{
+    pthread_mutex_lock(&lock);
+    struct zone *z = look(name);
+    if (!z) {
+        z = load(name);
+        if (!z->bytes && misses >= ZONE_MISSES) {
+            free(z);
+            z = NULL;
+        } else {
+            misses += !z->bytes;
+            z->next = atomic_load_explicit(&zones, memory_order_relaxed);
+            atomic_store_explicit(&zones, z, memory_order_release);
+        }
+    }
+    pthread_mutex_unlock(&lock);
+    return z;
+}
+
 bool wr_zones_find(void *user, wr_str name, wr_str *tzif)
 {
     if (!plain(name)) {
         return false;
     }
-    struct zone *z = zones;
-    while (z && !wr_str_eq(wr_str_of(z->name), name)) {
-        z = z->next;
-    }
-    if (!z) {
-        z = load(name);
-        if (!z->bytes && misses >= ZONE_MISSES) {
-            free(z);
-            return false;
-        }
-        misses += !z->bytes;
-        z->next = zones;
-        zones = z;
-    }
-    *tzif = (wr_str){z->bytes, z->len};
-    return z->bytes;
+    struct zone *z = look(name);
+    z = z ? z : add(name);
+    *tzif = z ? (wr_str){z->bytes, z->len} : (wr_str){0};
+    return tzif->at;
 }
 
 void wr_zones_release(void)
 {
-    while (zones) {
-        struct zone *next = zones->next;
-        free(zones->bytes);
-        free(zones);
-        zones = next;
+    struct zone *z = atomic_load_explicit(&zones, memory_order_relaxed);
+    while (z) {
+        struct zone *next = z->next;
+        free(z->bytes);
+        free(z);
+        z = next;
     }
+    atomic_store_explicit(&zones, NULL, memory_order_relaxed);
     misses = 0;
 }

@@ -110,6 +110,7 @@ struct wr_config {
     const char *admin_tls_cert_file, *admin_tls_key_file; // admin.tls_…: "" = no TLS
     const char *admin_unknown_rule; // admin.unknown_rule: "not_found" | "unauthorized"
     const char *admin_endpoint;     // admin.endpoint: "" = the host of mqtt.url
+    const char *workers;            // workers: "auto" | "0" … as engine/cli/run_flow.c counts
     int64_t ring_bytes;             // of the last messages; 0: none are kept
     int64_t metrics_sample;         // one of so many messages is timed; 0: none
     const char *metrics_listen;     // metrics.listen: see wr_config_address(); "" = none

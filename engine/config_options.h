@@ -8,6 +8,8 @@
 
 #define WR_CONFIG_STATE_DIR "/var/lib/weir"
 
+#define WR_CONFIG_WORKERS "0|1|2|3|4|5|6|7|8|9|10|11|12|13|14|15|16" // WR_FLOW_WORKERS_MAX
+
 // X(member, name, type, when, default, range, unit, help). A range is "min..max" in the unit or
 // with units of its own, or "a|b" for choices. A default of "" for a text is "not set". `when`:
 // what a running weir does with another value at a reload: LIVE takes it, RESTART names it in a
@@ -235,6 +237,9 @@
       "kept for device packages; without one none is kept.")                                       \
     X(admin_escrow_ttl_s, "admin.escrow_ttl", DURATION, RESTART, "7d", "1..31536000", "s",         \
       "How long a device key is kept when nobody fetches it.")                                     \
+    X(workers, "workers", CHOICE, RESTART, "auto", "auto|" WR_CONFIG_WORKERS, "",                  \
+      "Threads that evaluate; 0: the thread that reads and delivers does. auto: one less than "    \
+      "there are processors, at most 16, and 0 with two or fewer.")                                \
     X(ring_bytes, "ring.bytes", SIZE, RESTART, "4M", "0..64M", "bytes",                            \
       "Memory for the last messages, which weir record --running fetches; 0: none are kept.")      \
     X(metrics_listen, "metrics.listen", STRING, RESTART, "127.0.0.1:9464", "", "",                 \

@@ -7,7 +7,7 @@
 //        └ the others ─► ranges: columns of bounds, compared one after the other
 //                     └► lists of a few, or of what nothing is known about
 //
-// Thread: the plan's loop.
+// Thread: the plan's.
 #ifndef WR_SQL_INDEX_H
 #define WR_SQL_INDEX_H
 

@@ -10,8 +10,8 @@
 //                                    WR_EVAL_SUSPENDED: the host answers the look-up, run again
 //             per template: wr_eval_template ─► wr_eval_run ─► wr_eval_text
 //
-// Thread: a sealed program may be read by any thread; a plan, messages and evals belong to one
-// loop.
+// Thread: a sealed program may be read by any thread; a plan, messages and evals belong to one at a
+// time. A message that was read goes on elsewhere without its plan, which only has to live on.
 #ifndef WR_SQL_SQL_H
 #define WR_SQL_SQL_H
 
@@ -96,7 +96,7 @@ bool wr_regex_jit_works(void);
 struct wr_plan;
 struct wr_plan *wr_plan_new(const struct wr_program *const *programs, size_t count);
 // The same within a pool, which must outlive it: plans that read the same paths read them with one
-// reader, and what it learns of payloads serves all. NULL: no pool. A pool belongs to one loop.
+// reader, and what it learns of payloads serves all. NULL: no pool. A pool belongs to one thread.
 struct wr_readers;
 struct wr_plan *wr_plan_new_in(struct wr_readers *pool, const struct wr_program *const *programs,
                                size_t count);

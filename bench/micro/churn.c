@@ -268,7 +268,7 @@ static void run(const struct case_of *of)
     w.of = of;
     w.changes = w.fed = 0;
     if (wr_bench_set_open(&w.set, &options, &fault) ||
-        wr_bench_engine_open(&w.engine, &w.set, false, 0, &fault)) {
+        wr_bench_engine_open(&w.engine, &w.set, false, 0, 0, &fault)) {
         die(of->generator, fault.text);
     }
     feed(WARM);

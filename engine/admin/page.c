@@ -55,6 +55,8 @@ static void messages(const struct wr_page_view *v, struct wr_buf *out)
     wr_page_one(out, WR_METRIC_RESTORED, m->restored);
     wr_page_one(out, WR_METRIC_SETTLED, m->settled);
     wr_page_one(out, WR_METRIC_LIVE, m->now.live);
+    wr_page_one(out, WR_METRIC_WORKERS, m->now.workers);
+    wr_page_one(out, WR_METRIC_IN_WORKERS, m->now.in_workers);
     wr_page_one(out, WR_METRIC_CACHE_HITS, m->cache_hits);
     wr_page_one(out, WR_METRIC_CACHE_MISSES, m->cache_misses);
 }

@@ -31,7 +31,7 @@ static void on_signal(int number)
 
 struct words {
     const char *rules, *messages, *generate, *seed, *rule_count, *message_count, *rounds, *count,
-        *sink, *top, *mqtt, *qos;
+        *sink, *top, *mqtt, *qos, *workers;
     bool json;
 };
 
@@ -71,6 +71,10 @@ static int read_numbers(const struct words *w, struct wr_bench_options *o)
     }
     if (!take_count(w->message_count, WR_BENCH_RULES_MAX * 10, &o->message_count)) {
         return wrong("--generate-messages: expected 1 to 10000000, found ", w->message_count);
+    }
+    bool alone = w->workers && strcmp(w->workers, "0") == 0;
+    if (!alone && !take_count(w->workers, WR_FLOW_WORKERS_MAX, &o->workers)) {
+        return wrong("--workers: expected 0 to 16, found ", w->workers);
     }
     if (!take_count(w->top, WR_BENCH_RULES_MAX, &o->top)) {
         return wrong("--top: expected 1 to 1000000, found ", w->top);
@@ -126,9 +130,10 @@ static double clock_ns(clockid_t id)
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-static struct wr_bench_round measure(struct wr_bench_engine *e, uint64_t count)
+static struct wr_bench_round measure(struct wr_bench_engine *e, uint64_t workers, uint64_t count)
 {
-    double cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID), wall = clock_ns(CLOCK_MONOTONIC);
+    clockid_t used = workers ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_THREAD_CPUTIME_ID;
+    double cpu = clock_ns(used), wall = clock_ns(CLOCK_MONOTONIC);
     if (e->broker) {
         (void)wr_bench_broker_feed(e->broker, count);
     }
@@ -137,8 +142,8 @@ static struct wr_bench_round measure(struct wr_bench_engine *e, uint64_t count)
         wr_bench_engine_feed(e, done, chunk);
         done += chunk;
     }
-    return (struct wr_bench_round){clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu,
-                                   clock_ns(CLOCK_MONOTONIC) - wall};
+    wr_flow_drain(e->flow);
+    return (struct wr_bench_round){clock_ns(used) - cpu, clock_ns(CLOCK_MONOTONIC) - wall};
 }
 
 // Feeds until every message was seen and `least_ns` have passed, or twice as long. Returns
@@ -160,6 +165,7 @@ static double feed_for(struct wr_bench_engine *e, int64_t least_ns)
         done += 64;
         spent = wr_mono_ns() - began;
     }
+    wr_flow_drain(e->flow);
     return done ? (double)spent / (double)done : 1;
 }
 
@@ -224,7 +230,7 @@ static void run_rounds(struct wr_bench_engine *e, const struct wr_bench_options 
     uint64_t records = e->records, bytes = e->record_bytes, calls = wr_alloc_calls();
     for (size_t i = 0; i < r->rounds && !stopped(e); i++) {
         say_round(o, i);
-        r->round[i] = measure(e, r->count);
+        r->round[i] = measure(e, o->workers, r->count);
     }
     r->allocations = wr_alloc_calls() - calls;
     say_round(o, r->rounds);
@@ -254,7 +260,7 @@ static int by_cost(const void *a, const void *b)
 static wr_err sample(struct wr_bench_set *set, struct wr_bench_result *r, struct wr_fault *fault)
 {
     struct wr_bench_engine e;
-    wr_err err = wr_bench_engine_open(&e, set, false, 1, fault);
+    wr_err err = wr_bench_engine_open(&e, set, false, 1, 0, fault);
     if (!err) {
         feed_for(&e, SAMPLE_NS);
     }
@@ -284,7 +290,7 @@ static wr_err run(struct wr_bench_set *set, const struct wr_bench_options *o,
 {
     struct wr_bench_engine e;
     bool exact = o->rounds == 1; // no warm-up, so that instructions of two counts can be subtracted
-    wr_err err = wr_bench_engine_open(&e, set, o->sink_counts, 0, fault);
+    wr_err err = wr_bench_engine_open(&e, set, o->sink_counts, 0, (size_t)o->workers, fault);
     r->over_mqtt = o->mqtt != NULL;
     if (!err && o->mqtt) {
         err = wr_bench_broker_open(&e, o->mqtt, o->qos, &interrupted, &e.broker, fault);
@@ -352,6 +358,7 @@ int wr_cli_bench(int argc, char **argv)
         {.name = "--mqtt", .value = &w.mqtt},
         {.name = "--qos", .value = &w.qos},
         {.name = "--top", .value = &w.top},
+        {.name = "--workers", .value = &w.workers},
         {.name = "--json", .flag = &w.json},
         {0},
     };

@@ -24,6 +24,7 @@ struct wr_bench_options {
     uint64_t message_count; // likewise: distinct messages
     uint64_t rounds, count; // count 0: chosen so that a round takes a while
     uint64_t top;           // rules shown
+    uint64_t workers;       // threads that evaluate; 0: the one that feeds
     bool sink_counts;       // --sink count
     bool json;
     const char *mqtt; // URL of a broker; NULL: in process
@@ -88,9 +89,11 @@ struct wr_bench_engine {
     struct wr_bench_broker *broker; // NULL: in process
 };
 
-// The folder's or generator's rules into a flow. `sample_every` as in struct wr_flow_options.
+// The folder's or generator's rules into a flow. `sample_every` and `workers` as in struct
+// wr_flow_options.
 wr_err wr_bench_engine_open(struct wr_bench_engine *e, struct wr_bench_set *set, bool count,
-                            uint32_t sample_every, struct wr_fault *fault) WR_MUST_CHECK;
+                            uint32_t sample_every, size_t workers,
+                            struct wr_fault *fault) WR_MUST_CHECK;
 void wr_bench_engine_close(struct wr_bench_engine *e);
 // Evaluate `count` messages, cycling through the set from message `from`.
 void wr_bench_engine_feed(struct wr_bench_engine *e, uint64_t from, uint64_t count) WR_HOT;
@@ -115,7 +118,7 @@ const struct wr_sink_impl *const *wr_bench_kinds(void);
 // ---- results (bench_report.c)
 
 struct wr_bench_round {
-    double cpu_ns, wall_ns; // of the round
+    double cpu_ns, wall_ns; // of the round; CPU time of all threads that are measured
 };
 
 struct wr_bench_rule {

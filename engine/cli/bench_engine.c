@@ -96,7 +96,7 @@ static void fill_pool(struct wr_bench_engine *e)
 }
 
 wr_err wr_bench_engine_open(struct wr_bench_engine *e, struct wr_bench_set *set, bool count,
-                            uint32_t sample_every, struct wr_fault *fault)
+                            uint32_t sample_every, size_t workers, struct wr_fault *fault)
 {
     size_t before = wr_bench_heap();
     *e = (struct wr_bench_engine){.set = set};
@@ -105,7 +105,7 @@ wr_err wr_bench_engine_open(struct wr_bench_engine *e, struct wr_bench_set *set,
         impls[k].submit = count ? count_submit : null_submit;
     }
     counting = e;
-    e->pool = wr_message_pool_new(MEMORY_BYTES, POOL_KEEP);
+    e->pool = wr_message_pool_new(MEMORY_BYTES, POOL_KEEP + workers * WR_FLOW_WORKER_MESSAGES);
     const struct wr_sinks_options sinks = {.loop = &e->loop, .kinds = kinds, .state_dir = "."};
     e->sinks = wr_sinks_new(&sinks);
     e->source = (struct wr_source){.impl = &table_source, .pool = e->pool};
@@ -118,6 +118,7 @@ wr_err wr_bench_engine_open(struct wr_bench_engine *e, struct wr_bench_set *set,
         .payload_max = PAYLOAD_MAX,
         .retry = {.attempts = 1},
         .sample_every = sample_every,
+        .workers = workers,
     };
     e->flow = wr_flow_new(&options);
     fill_pool(e);

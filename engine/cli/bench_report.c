@@ -69,6 +69,10 @@ static void print_text(const struct wr_bench_options *o, const struct wr_bench_r
            wr_progress_count(r->rules, a), wr_progress_count(r->distinct_messages, b),
            r->bytes_per_message, r->rounds, wr_progress_count(r->count, c),
            r->over_mqtt ? " through " : ", in process", r->over_mqtt ? o->mqtt : "");
+    if (o->workers) {
+        printf("%-22s %12" PRIu64 " beside the thread that feeds them; CPU time is of all\n",
+               "workers", o->workers);
+    }
     print_rate("CPU time (median)", ns, "");
     print_rate("  fastest round", cpu_ns(r, 0), "");
     print_rate("  slowest round", cpu_ns(r, r->rounds - 1), "");
@@ -138,6 +142,7 @@ static void print_json(const struct wr_bench_options *o, const struct wr_bench_r
     number(&b, "ns_per_message_max", cpu_ns(r, r->rounds - 1));
     number(&b, "wall_ns_per_message", wall);
     number(&b, "wall_messages_per_second", 1e9 / wall);
+    whole(&b, "workers", o->workers);
     whole(&b, "rounds", r->rounds);
     whole(&b, "messages_per_round", r->count);
     whole(&b, "distinct_messages", r->distinct_messages);

@@ -1,6 +1,7 @@
 // Wires stores, sinks, look-ups, flow and rules together: what each is told, and what they call.
 #include "engine/cli/run_parts.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/admin/destinations.h"
@@ -177,13 +178,25 @@ static void on_recovered(void *user)
     }
 }
 
+// Threads that evaluate. With two processors a worker would share one with the loop, or the broker.
+static size_t workers_of(const struct wr_config *c)
+{
+    if (strcmp(c->workers, "auto") != 0) {
+        return (size_t)strtoul(c->workers, NULL, 10);
+    }
+    size_t processors = uv_available_parallelism();
+    size_t workers = processors > 2 ? processors - 1 : 0;
+    return workers < WR_FLOW_WORKERS_MAX ? workers : WR_FLOW_WORKERS_MAX;
+}
+
 wr_err wr_daemon_open_stores(struct wr_daemon *d, struct wr_fault *fault)
 {
     bool kafka = wr_config_has_kafka(d->config);
     int64_t keep = d->config->mqtt_receive_maximum + d->config->mqtt_batch +
                    (kafka ? d->config->kafka_in_flight : 0);
     d->pool = wr_message_pool_new((size_t)d->config->message_memory,
-                                  keep < POOL_KEEP_MAX ? (size_t)keep : POOL_KEEP_MAX);
+                                  (keep < POOL_KEEP_MAX ? (size_t)keep : POOL_KEEP_MAX) +
+                                      workers_of(d->config) * WR_FLOW_WORKER_MESSAGES);
     const struct wr_stores_events events = {
         .durable = on_durable, .room = on_room, .broken = on_broken, .user = d};
     wr_err err = wr_stores_open(&d->stores, &d->loop, d->config, d->state.path, &events, fault);
@@ -257,6 +270,7 @@ static struct wr_flow_options flow_options(struct wr_daemon *d)
         .in_flight_max = (size_t)c->spool_in_flight,
         .sample_every = (uint32_t)c->metrics_sample,
         .ring = d->ring,
+        .workers = workers_of(c),
         .dead = d->stores.dead,
         .retry = {.attempts = (unsigned)c->retry_attempts,
                   .budget_ms = c->retry_budget_ms,

@@ -94,10 +94,11 @@ static void write_totals(const struct wr_daemon *d, struct wr_buf *out)
     wr_metrics_write(d->metrics, out);
     wr_buf_addf(out,
                 ",\"pid\":%ld,\"uptimeMs\":%lld,\"live\":%zu,\"rulesLoaded\":%zu,"
-                "\"circuitsOpen\":%zu",
+                "\"circuitsOpen\":%zu,\"workers\":%zu,\"inWorkers\":%llu",
                 (long)getpid(), (long long)wr_mono_since_us(d->started, wr_mono_now()) / 1000,
                 wr_flow_live(d->flow), rules ? wr_rule_set_count(rules) : 0,
-                wr_flow_circuits_open(d->flow));
+                wr_flow_circuits_open(d->flow), wr_flow_workers(d->flow),
+                (unsigned long long)d->metrics->now.in_workers);
     write_audit(d, out);
     write_mqtt(d, out);
     write_kafka(d, out);

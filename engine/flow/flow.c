@@ -5,6 +5,7 @@
 
 #include "engine/flow/durable.h"
 #include "engine/flow/say.h"
+#include "engine/flow/work.h"
 #include "engine/observe/log.h"
 #include "engine/rules/quota.h"
 #include "engine/rules/topic_cache.h"
@@ -236,23 +237,42 @@ WR_COLD static size_t ask_quotas(struct wr_flow *f, const struct wr_rule_group *
 {
     size_t admitted = 0;
     f->quota_turn++;
+    int64_t now_us = f->clock_us ? f->clock_us : f->batch_us;
     for (size_t i = 0; i < group->count; i++) {
         struct wr_quota *q = group->rules[i]->quota;
-        admitted += !q || wr_quota_ask(q, f->quota_turn, f->batch_us);
+        admitted += !q || wr_quota_ask(q, f->quota_turn, now_us);
     }
     return admitted;
 }
 
-static void evaluate(struct wr_flow *f, struct wr_message *m, struct wr_rule_group *group,
-                     size_t admitted)
+// How many rules of the group may have the message. 0: the message is dropped.
+static inline size_t admit(struct wr_flow *f, const struct wr_message *m,
+                           struct wr_rule_group *group)
 {
-    struct wr_rule_set *set = f->rules;
+    size_t admitted = WR_UNLIKELY(group->limited) ? ask_quotas(f, group) : group->count;
+    if (WR_UNLIKELY(admitted == 0)) {
+        f->options.metrics->dropped[WR_DROP_THROTTLED]++;
+        if (f->tap) {
+            wr_trace_dropped(f, m, group, WR_DROP_THROTTLED);
+        }
+    }
+    return admitted;
+}
+
+// Whether this message is one of those that are timed.
+static inline bool is_timed(struct wr_flow *f)
+{
     bool timed = WR_UNLIKELY(f->until_sample) && --f->until_sample == 0;
-    int64_t began = 0;
     if (WR_UNLIKELY(timed)) {
         f->until_sample = f->options.sample_every;
-        began = wr_mono_ns();
     }
+    return timed;
+}
+
+static inline void evaluate(struct wr_flow *f, struct wr_message *m, struct wr_rule_set *set,
+                            struct wr_rule_group *group, size_t admitted, bool timed)
+{
+    int64_t began = WR_UNLIKELY(timed) ? wr_mono_ns() : 0;
     if (wr_sql_message_read(&m->sql, group->plan, &m->arena)) {
         drop(f, m, set, group, WR_DROP_MEMORY);
         return;
@@ -275,6 +295,90 @@ static void evaluate(struct wr_flow *f, struct wr_message *m, struct wr_rule_gro
     }
     wr_rule_group_unlock(group);
     wr_rule_set_unlock(set);
+}
+
+// To its worker. What the loop has to see while it evaluates it evaluates itself, in its turn.
+static void give(struct wr_flow *f, struct wr_message *m, struct wr_rule_group *group)
+{
+    bool here = f->counts_terms || group->limited || (m->dup && f->twice) ||
+                (f->tap && wr_trace_has(f, group));
+    if (!wr_workers_give(f->workers, m, f->rules, group, here, is_timed(f))) {
+        drop(f, m, f->rules, group, WR_DROP_MEMORY);
+    }
+}
+
+static void adopt_outcome(struct wr_message *m, const struct wr_rule *rule,
+                          const struct wr_outcome *o)
+{
+    struct wr_rule_counters *c = rule->counters;
+    c->topic_match++;
+    c->not_json += !m->sql.json;
+    if (o->run) {
+        wr_run_adopt(o->run);
+        m->arena.over = false; // said and counted: not the other rules' trouble
+    } else {
+        c->no_match++;
+        c->undefined += o->undefined;
+        c->regex_limits += o->regex_limits;
+    }
+}
+
+// What a worker found out.
+static void adopt(struct wr_flow *f, struct wr_message *m, const struct wr_work *w)
+{
+    struct wr_rule_group *group = w->group;
+    int64_t sum = w->read_ns;
+    f->options.metrics->evaluated++;
+    m->rule_set = w->set;
+    group->indexed += w->indexed;
+    for (size_t i = 0; i < w->count; i++) {
+        const struct wr_outcome *o = &w->outcomes[i];
+        if (w->indexed) {
+            group->nominated[o->rule]++;
+        }
+        if (WR_UNLIKELY(w->timed)) {
+            group->rules[o->rule]->counters->samples++;
+            group->rules[o->rule]->counters->sampled_ns += (uint64_t)o->took_ns;
+            sum += o->took_ns;
+        }
+        adopt_outcome(m, group->rules[o->rule], o);
+    }
+    f->options.metrics->samples += w->timed;
+    f->options.metrics->sampled_ns += (uint64_t)sum;
+}
+
+WR_COLD static void evaluate_here(struct wr_flow *f, struct wr_message *m, const struct wr_work *w)
+{
+    wr_arena_rewind(&m->arena, w->mark);
+    if (w->group->quota_epoch != wr_quota_epoch()) {
+        look_for_quotas(w->group);
+    }
+    size_t admitted = admit(f, m, w->group);
+    if (admitted) {
+        evaluate(f, m, w->set, w->group, admitted, w->timed);
+    }
+}
+
+void wr_flow_take_up(struct wr_flow *f, struct wr_message *m)
+{
+    struct wr_work w = *m->work;
+    if (WR_UNLIKELY(w.here)) {
+        evaluate_here(f, m, &w);
+    } else {
+        adopt(f, m, &w);
+    }
+    wr_rule_group_unlock(w.group);
+    wr_rule_set_unlock(w.set);
+    wr_flow_unhold(f, m);
+    wr_flow_release(f, m);
+}
+
+void wr_flow_forget(struct wr_flow *f, struct wr_message *m)
+{
+    f->options.metrics->dropped[WR_DROP_STOPPING]++;
+    wr_rule_group_unlock(m->work->group);
+    wr_rule_set_unlock(m->work->set);
+    wr_flow_release(f, m);
 }
 
 static void take(struct wr_flow *f, struct wr_message *m, uint32_t space)
@@ -313,22 +417,23 @@ static void take(struct wr_flow *f, struct wr_message *m, uint32_t space)
     if (WR_UNLIKELY(group->quota_epoch != wr_quota_epoch())) {
         look_for_quotas(group);
     }
-    size_t admitted = WR_UNLIKELY(group->limited) ? ask_quotas(f, group) : group->count;
+    // With workers quotas are asked when the loop evaluates it, in its turn.
+    size_t admitted = WR_LIKELY(!f->workers) ? admit(f, m, group) : group->count;
     if (WR_UNLIKELY(admitted == 0)) {
-        f->options.metrics->dropped[WR_DROP_THROTTLED]++;
-        if (f->tap) {
-            wr_trace_dropped(f, m, group, WR_DROP_THROTTLED);
-        }
         return;
     }
     if (m->sql.timestamp_ms == 0) {
         m->sql.timestamp_ms = wr_wall_ms();
     }
     set_trace_id(f, m);
-    evaluate(f, m, group, admitted);
+    if (WR_UNLIKELY(f->workers)) {
+        give(f, m, group);
+    } else {
+        evaluate(f, m, f->rules, group, admitted, is_timed(f));
+    }
 }
 
-static void flush(struct wr_flow *f)
+void wr_flow_flush(struct wr_flow *f)
 {
     if (f->options.spool && !f->stopped) {
         wr_spool_flush(f->options.spool);
@@ -370,8 +475,19 @@ void wr_flow_batch(void *flow, struct wr_source *source, struct wr_message *mess
         wr_flow_unhold(f, m);
         wr_flow_release(f, m);
     }
+    if (WR_UNLIKELY(f->workers)) {
+        wr_workers_send(f->workers);
+    }
     end_batch(f);
-    flush(f);
+    wr_flow_flush(f);
+}
+
+void wr_flow_drain(struct wr_flow *f)
+{
+    if (f->workers) {
+        wr_workers_drain(f->workers);
+        wr_flow_flush(f);
+    }
 }
 
 static void flow_lookup(void *user, struct wr_lookup *lookup)
@@ -438,6 +554,7 @@ struct wr_flow *wr_flow_new(const struct wr_flow_options *options)
     wr_circuits_init(&f->circuits, options->loop, &f->jitter);
     f->circuits.go = wr_engine_record_go;
     f->circuits.expired = wr_engine_record_expired;
+    f->workers = options->workers ? wr_workers_new(f, options->workers) : NULL;
     return f;
 }
 
@@ -457,6 +574,7 @@ static void fit_topic_cache(struct wr_flow *f, const struct wr_rule_set *set)
 
 void wr_flow_tune(struct wr_flow *f, const struct wr_flow_options *options)
 {
+    wr_flow_drain(f); // they look at what a template is to be made of
     f->options.payload_max = options->payload_max;
     f->options.aws_limits = options->aws_limits;
     f->options.undefined_fails = options->undefined_fails;
@@ -483,7 +601,9 @@ static const struct wr_sql_host *host_of(struct wr_flow *f, wr_str account)
 
 void wr_flow_adopt(struct wr_flow *f, struct wr_rule *r)
 {
-    r->host = r->host || !r->owner.account.at ? r->host : host_of(f, r->owner.account);
+    if (!r->host && r->owner.account.at) { // a worker may be reading others of the rule's members
+        r->host = host_of(f, r->owner.account);
+    }
 }
 
 void wr_flow_set_rules(struct wr_flow *f, struct wr_rule_set *set)
@@ -521,7 +641,7 @@ void wr_flow_answered(struct wr_flow *f, struct wr_lookup *lookup)
     }
     m->arena.over = false; // said and counted: not the other rules' trouble
     wr_flow_release(f, m);
-    flush(f);
+    wr_flow_flush(f);
 }
 
 void wr_flow_durable(void *flow, uint64_t seq)
@@ -538,6 +658,11 @@ void wr_flow_durable(void *flow, uint64_t seq)
 uint64_t wr_flow_acknowledged(const struct wr_flow *f)
 {
     return f->acknowledged;
+}
+
+size_t wr_flow_workers(const struct wr_flow *f)
+{
+    return f->workers ? wr_workers_count(f->workers) : 0;
 }
 
 size_t wr_flow_live(const struct wr_flow *f)
@@ -609,6 +734,9 @@ static void abandon(struct wr_flow *f, struct wr_run *r)
 void wr_flow_stop(struct wr_flow *f)
 {
     f->stopped = true;
+    if (f->workers) {
+        wr_workers_stop(f->workers);
+    }
     f->kept = f->kept_last = NULL;
     wr_flow_forget_terms(f);
     for (struct wr_run *r = f->live, *next; r; r = next) {
@@ -632,10 +760,9 @@ size_t wr_flow_circuits_open(const struct wr_flow *f)
     return f->circuits.open;
 }
 
-static void on_circuits_closed(uv_handle_t *timer)
+static void on_workers_closed(void *flow)
 {
-    struct wr_retry *looks = timer->data;
-    struct wr_flow *f = WR_CONTAINER(looks, struct wr_flow, circuits.looks);
+    struct wr_flow *f = flow;
     void (*done)(void *user) = f->done;
     void *user = f->done_user;
     wr_rule_set_unlock(f->rules);
@@ -652,6 +779,17 @@ static void on_circuits_closed(uv_handle_t *timer)
     }
     free(f);
     done(user);
+}
+
+static void on_circuits_closed(uv_handle_t *timer)
+{
+    struct wr_retry *looks = timer->data;
+    struct wr_flow *f = WR_CONTAINER(looks, struct wr_flow, circuits.looks);
+    if (f->workers) {
+        wr_workers_close(f->workers, on_workers_closed, f);
+    } else {
+        on_workers_closed(f);
+    }
 }
 
 static void on_retry_closed(uv_handle_t *timer)

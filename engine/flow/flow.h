@@ -20,6 +20,10 @@
 // nothing else holds a sender of QoS 0 back. At 8 KiB and more a message this is 128 MiB.
 #define WR_FLOW_LIVE_MAX 16384
 
+// One loop has no work for more of them, and what they have stays well below WR_FLOW_LIVE_MAX.
+#define WR_FLOW_WORKERS_MAX     16
+#define WR_FLOW_WORKER_MESSAGES 512 // that one has at once
+
 struct wr_flow;
 
 // Who answers look-ups (sql.md 11.6). It sets lookup->answered inside `lookup`, or later and then
@@ -50,6 +54,9 @@ struct wr_flow_options {
     uint32_t sample_every; // every so many messages one is timed (metrics.h, sampled_ns); 0: none
     struct wr_ring *ring;  // gets a copy of every message; NULL: none (ring.h)
     struct wr_dead *dead;  // for what no action took; NULL: it is said, counted and gone
+    // Threads that evaluate (workers.h), at most WR_FLOW_WORKERS_MAX; 0: the loop does. With any,
+    // `random`, `zone` and `object` of `sql` are called from them too.
+    size_t workers;
 };
 
 // Give: wr_flow_free() it, after wr_flow_stop(). Options are copied, what they point to is lent
@@ -70,6 +77,9 @@ struct wr_rule_set *wr_flow_rules(const struct wr_flow *f); // borrowed; NULL be
 // wr_source_events.batch, with the flow as `user`.
 void wr_flow_batch(void *flow, struct wr_source *source, struct wr_message *messages,
                    size_t count) WR_HOT;
+
+// Wait until workers have evaluated everything that came in, and what came of it is under way.
+void wr_flow_drain(struct wr_flow *f);
 
 // The look-up's answer is there: goes on with the evaluation that waits for it.
 void wr_flow_answered(struct wr_flow *f, struct wr_lookup *lookup);
@@ -111,6 +121,8 @@ size_t wr_flow_circuits_open(const struct wr_flow *f); // not closed
 // The last entry in the spool that belongs to a message whose source was told that it may
 // acknowledge it; 0: none yet.
 uint64_t wr_flow_acknowledged(const struct wr_flow *f);
+
+size_t wr_flow_workers(const struct wr_flow *f); // threads that evaluate
 
 // Messages that are not settled yet.
 size_t wr_flow_live(const struct wr_flow *f);

@@ -1,5 +1,5 @@
 // A message from arrival to acknowledgement. Pooled; everything made for it lives in its arena.
-// Thread: loop.
+// Thread: loop; arena and sql are its worker's while one has it (workers.h).
 //
 //   source ─ wr_message_new ─ fill sql.* ─ batch ─ flow: locks + records ─ last unlock ─► source
 #ifndef WR_ENGINE_FLOW_MESSAGE_H
@@ -10,6 +10,7 @@
 
 struct wr_message_pool;
 struct wr_source;
+struct wr_work;
 
 struct wr_message {
     struct wr_arena arena;
@@ -30,6 +31,7 @@ struct wr_message {
     struct wr_message_pool *pool;
     struct wr_message *next;      // in the pool, or in a batch
     struct wr_rule_set *rule_set; // locked while programs of it may run
+    struct wr_work *work;         // with a worker: what it does (workers.h); not set otherwise
     char trace_id_[36];
 };
 

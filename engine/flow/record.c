@@ -19,14 +19,13 @@ static uint8_t number_of(const struct wr_run *r, const struct wr_rule_action *ac
     return WR_ENTRY_ACTIONS_MAX;
 }
 
-void wr_engine_record_init(struct wr_engine_record *er, struct wr_run *r,
+void wr_engine_record_fill(struct wr_engine_record *er, struct wr_run *r,
                            const struct wr_rule_action *action)
 {
     const struct wr_sql_message *m = &r->message->sql;
     *er = (struct wr_engine_record){
         .rec =
             {
-                .sink = wr_sinks_at(r->flow->options.sinks, action->kind),
                 .written = action->params,
                 .body = r->body,
                 .body_json = r->body_json,
@@ -40,12 +39,24 @@ void wr_engine_record_init(struct wr_engine_record *er, struct wr_run *r,
                 .hops = r->message->hops,
                 .delivery_id = r->id.at,
                 .action_number = number_of(r, action),
-                .may_loop = r->rule->counters->may_loop,
                 .arena = &r->message->arena,
             },
         .run = r,
         .action = action,
     };
+}
+
+void wr_engine_record_place(struct wr_engine_record *er)
+{
+    er->rec.sink = wr_sinks_at(er->run->flow->options.sinks, er->action->kind);
+    er->rec.may_loop = er->run->rule->counters->may_loop;
+}
+
+void wr_engine_record_init(struct wr_engine_record *er, struct wr_run *r,
+                           const struct wr_rule_action *action)
+{
+    wr_engine_record_fill(er, r, action);
+    wr_engine_record_place(er);
 }
 
 void wr_engine_record_fail(struct wr_engine_record *er, wr_str resource, wr_str message)

@@ -140,6 +140,9 @@ static void suspend(struct wr_run *r)
 
 void wr_run_count(struct wr_run *r, uint64_t failed[WR_WHY_COUNT])
 {
+    if (WR_UNLIKELY(r->away)) {
+        return; // the loop counts, when it is back
+    }
     r->rule->counters->regex_limits += r->eval.regex_limits;
     r->eval.regex_limits = 0;
     failed[r->eval.why] += r->eval.state == WR_EVAL_FAILED;
@@ -153,26 +156,21 @@ WR_COLD static void say_failed(struct wr_run *r, const char *why)
     }
 }
 
-// WHERE was true. False: the result or its records do not fit into the message's memory.
-static bool matched(struct wr_run *r)
+static inline enum wr_run_made make_result(struct wr_run *r)
+{
+    r->result = r->eval.result;
+    r->records =
+        wr_arena_alloc(&r->message->arena, (r->rule->action_count + 1) * sizeof *r->records);
+    if (wr_eval_output(&r->eval, &r->body, &r->body_json)) {
+        return WR_RUN_NO_OUTPUT;
+    }
+    return r->records ? WR_RUN_MADE : WR_RUN_NO_RECORDS;
+}
+
+// There is a result, with its records.
+static void announce(struct wr_run *r)
 {
     struct wr_rule_counters *counters = r->rule->counters;
-    r->result = r->eval.result;
-    size_t count = r->rule->action_count;
-    r->records = wr_arena_alloc(&r->message->arena, (count + 1) * sizeof *r->records);
-    if (wr_eval_output(&r->eval, &r->body, &r->body_json)) {
-        wr_run_count(r, counters->failed);
-        say_failed(r, r->eval.fault.text);
-        return false;
-    }
-    if (!r->records) {
-        counters->failed[WR_WHY_MEMORY]++;
-        say_failed(r, "the records do not fit into message_memory");
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        wr_engine_record_init(&r->records[i], r, &r->rule->actions[i]);
-    }
     counters->matched++;
     if (WR_UNLIKELY(wr_log_enabled(WR_LOG_DEBUG))) {
         wr_say_matched(r);
@@ -181,6 +179,28 @@ static bool matched(struct wr_run *r)
     if (WR_UNLIKELY(counters->traces)) {
         wr_trace_run(r, WR_TRACE_MATCHED, (wr_str){0});
     }
+}
+
+// WHERE was true. False: the result or its records do not fit into the message's memory.
+static bool matched(struct wr_run *r)
+{
+    struct wr_rule_counters *counters = r->rule->counters;
+    switch (make_result(r)) {
+    case WR_RUN_MADE:
+        break;
+    case WR_RUN_NO_OUTPUT:
+        wr_run_count(r, counters->failed);
+        say_failed(r, r->eval.fault.text);
+        return false;
+    case WR_RUN_NO_RECORDS:
+        counters->failed[WR_WHY_MEMORY]++;
+        say_failed(r, "the records do not fit into message_memory");
+        return false;
+    }
+    for (size_t i = 0; i < r->rule->action_count; i++) {
+        wr_engine_record_init(&r->records[i], r, &r->rule->actions[i]);
+    }
+    announce(r);
     return true;
 }
 
@@ -271,6 +291,44 @@ WR_COLD static void reclaim(struct wr_message *m, struct wr_rule_group *group,
     }
 }
 
+static inline struct wr_run *new_run(struct wr_flow *f, struct wr_message *m,
+                                     struct wr_rule_set *set, struct wr_rule_group *group)
+{
+    struct wr_run *r = wr_arena_alloc(&m->arena, sizeof *r);
+    if (!r) {
+        return NULL;
+    }
+    // All but the fault's text and variables: more than half of the run, and read only when they
+    // have been set.
+    size_t fault = offsetof(struct wr_run, eval.fault);
+    size_t behind = fault + sizeof r->eval.fault;
+    size_t vars = offsetof(struct wr_run, eval.vars_);
+    size_t rest = vars + sizeof r->eval.vars_;
+    memset(r, 0, fault);
+    memset((char *)r + behind, 0, vars - behind);
+    memset((char *)r + rest, 0, sizeof *r - rest);
+    r->flow = f;
+    r->message = m;
+    r->rule_set = set;
+    r->group = group;
+    return r;
+}
+
+static inline void begin(struct wr_run *r, struct wr_rule *rule)
+{
+    r->rule = rule;
+    r->stage = WR_RUN_STATEMENT;
+    r->expanding = r->abandoned = r->has_id = r->document_failed = false;
+    r->action = r->template_at = r->outstanding = r->failed = 0;
+    r->traced = 0;
+    r->error_record = NULL;
+    r->together = NULL;
+    r->together_next = r->leader = NULL;
+    r->seq = 0;
+    r->spool_share = 0;
+    r->backlog = NULL;
+}
+
 void wr_run_start(struct wr_flow *f, struct wr_message *m, struct wr_rule_set *set,
                   struct wr_rule_group *group, size_t index, struct wr_run **spare)
 {
@@ -286,36 +344,13 @@ void wr_run_start(struct wr_flow *f, struct wr_message *m, struct wr_rule_set *s
     struct wr_arena_mark mark = wr_arena_mark(&m->arena);
     struct wr_run *r = *spare;
     if (!r) {
-        r = wr_arena_alloc(&m->arena, sizeof *r);
+        r = new_run(f, m, set, group);
         if (!r) {
             rule->counters->failed[WR_WHY_MEMORY]++;
             return;
         }
-        // All but the fault's text and variables: more than half of the run, and read only when
-        // they have been set.
-        size_t fault = offsetof(struct wr_run, eval.fault);
-        size_t behind = fault + sizeof r->eval.fault;
-        size_t vars = offsetof(struct wr_run, eval.vars_);
-        size_t rest = vars + sizeof r->eval.vars_;
-        memset(r, 0, fault);
-        memset((char *)r + behind, 0, vars - behind);
-        memset((char *)r + rest, 0, sizeof *r - rest);
-        r->flow = f;
-        r->message = m;
-        r->rule_set = set;
-        r->group = group;
     }
-    r->rule = rule;
-    r->stage = WR_RUN_STATEMENT;
-    r->expanding = r->abandoned = r->has_id = r->document_failed = false;
-    r->action = r->template_at = r->outstanding = r->failed = 0;
-    r->traced = 0;
-    r->error_record = NULL;
-    r->together = NULL;
-    r->together_next = r->leader = NULL;
-    r->seq = 0;
-    r->spool_share = 0;
-    r->backlog = NULL;
+    begin(r, rule);
     wr_eval_start(&r->eval, &m->sql, index, WR_LIKELY(!rule->host) ? &f->sql : rule->host);
     if (WR_UNLIKELY(f->lanes.count) && wr_lane_join(&f->lanes, r)) {
         wr_run_retain(r);
@@ -330,5 +365,72 @@ void wr_run_start(struct wr_flow *f, struct wr_message *m, struct wr_rule_set *s
         if (!retained) {
             reclaim(m, group, mark);
         }
+    }
+}
+
+// ---- parts for workers
+
+struct wr_run *wr_run_new(struct wr_flow *f, struct wr_message *m, struct wr_rule_set *set,
+                          struct wr_rule_group *group)
+{
+    return new_run(f, m, set, group);
+}
+
+void wr_run_begin(struct wr_run *r, struct wr_rule *rule)
+{
+    begin(r, rule);
+}
+
+enum wr_run_made wr_run_make_result(struct wr_run *r)
+{
+    return make_result(r);
+}
+
+// Ask what a worker left unasked, since look-ups are the loop's. The run goes on with the answer.
+static void ask(struct wr_run *r)
+{
+    struct wr_lookup *lookup = r->eval.lookup;
+    r->eval.host->lookup(r->eval.host->user, lookup);
+    if (lookup->answered) {
+        wr_run_advance(r);
+    } else {
+        suspend(r);
+    }
+}
+
+// Statement and templates are through, or wait for the look-up of a template.
+static void adopt_result(struct wr_run *r)
+{
+    for (size_t i = 0; i < r->rule->action_count; i++) {
+        wr_engine_record_place(&r->records[i]);
+    }
+    announce(r);
+    if (r->action < r->rule->action_count) {
+        ask(r);
+        return;
+    }
+    r->stage = WR_RUN_READY;
+    proceed(r);
+}
+
+void wr_run_adopt(struct wr_run *r)
+{
+    struct wr_flow *f = r->flow;
+    r->away = false;
+    r->eval.host = WR_LIKELY(!r->rule->host) ? &f->sql : r->rule->host;
+    if (r->eval.state == WR_EVAL_FAILED) { // a template that failed does not come here
+        wr_run_count(r, r->rule->counters->failed);
+        say_failed(r, r->eval.fault.text);
+        return;
+    }
+    r->rule->counters->regex_limits += r->eval.regex_limits;
+    r->eval.regex_limits = 0;
+    if (WR_UNLIKELY(f->lanes.count) && wr_lane_join(&f->lanes, r)) {
+        wr_run_retain(r);
+    }
+    if (r->stage == WR_RUN_STATEMENT) {
+        ask(r);
+    } else {
+        adopt_result(r);
     }
 }

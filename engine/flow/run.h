@@ -1,5 +1,5 @@
 // One rule on one message: evaluation, templates, records, error action. Lives in the message's
-// arena. Private to engine/flow. Thread: loop.
+// arena. Private to engine/flow. Thread: loop; up to READY a worker may have it (workers.h).
 //
 //   STATEMENT ─► TEMPLATES ─► READY ─► KEPT ─► SUBMITTED ─► ERROR_TEMPLATES ─► ERROR_SUBMITTED ─►
 //   end
@@ -73,6 +73,7 @@ struct wr_run {
     bool abandoned;       // the flow was stopped before it was finished
     bool has_id;          // `id` is set
     bool document_failed; // the error document did not fit
+    bool away;            // a worker has it (workers.h)
     uint8_t traced;       // who follows it: bits of wr_trace_event.who
     struct wr_delivery_id id;
     uint64_t seq;                 // of its entry in the spool; 0: none
@@ -135,6 +136,7 @@ struct wr_flow {
     size_t durable_live;        // runs that backlogs count
     size_t durable_bytes;       // of their entries
     struct wr_sink_load *loads; // by share
+    struct wr_workers *workers; // NULL: the loop evaluates
     size_t live_messages;
     uint64_t acknowledged; // the last entry of a message that its source may acknowledge
     // Latencies. What a batch comes to at once is counted, and timed together when the batch is
@@ -155,6 +157,17 @@ struct wr_flow {
 // NULL; on return likewise. The caller holds the message, the set and the group.
 void wr_run_start(struct wr_flow *f, struct wr_message *m, struct wr_rule_set *set,
                   struct wr_rule_group *group, size_t index, struct wr_run **spare) WR_HOT;
+// Its parts. A run with nothing of a rule in it; NULL: the message's memory is used up.
+struct wr_run *wr_run_new(struct wr_flow *f, struct wr_message *m, struct wr_rule_set *set,
+                          struct wr_rule_group *group) WR_MUST_CHECK;
+// It is about this rule from now on. Its evaluation is not started.
+void wr_run_begin(struct wr_run *r, struct wr_rule *rule);
+// WHERE was true: the result, its bytes, and room for the records.
+enum wr_run_made { WR_RUN_MADE, WR_RUN_NO_OUTPUT, WR_RUN_NO_RECORDS };
+enum wr_run_made wr_run_make_result(struct wr_run *r) WR_MUST_CHECK;
+// A worker has evaluated it: matched, failed, or suspended at a look-up that nobody was asked. Go
+// on from there.
+void wr_run_adopt(struct wr_run *r);
 // Count what an evaluation that has ended met: limits of regular expressions, and why it failed, in
 // `failed`.
 void wr_run_count(struct wr_run *r, uint64_t failed[WR_WHY_COUNT]);
@@ -213,6 +226,10 @@ bool wr_expand_missing(struct wr_run *r, struct wr_engine_record *er,
 // A record of the run for `action`, without parameters.
 void wr_engine_record_init(struct wr_engine_record *er, struct wr_run *r,
                            const struct wr_rule_action *action);
+// The same in two steps, of which the first may be a worker's.
+void wr_engine_record_fill(struct wr_engine_record *er, struct wr_run *r,
+                           const struct wr_rule_action *action);
+void wr_engine_record_place(struct wr_engine_record *er);
 // Mark as failed with texts that live as long as the message.
 void wr_engine_record_fail(struct wr_engine_record *er, wr_str resource, wr_str message);
 // The share (sinks.h) that the record takes from.

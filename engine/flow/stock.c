@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "engine/flow/workers.h"
+
 #include "sql/base/banned.h"
 
 static bool is_under_way(const struct wr_engine_record *er)
@@ -75,6 +77,8 @@ void wr_flow_take_stock(const struct wr_flow *f)
     }
     clear(m);
     m->now.live = f->live_messages;
+    m->now.workers = wr_flow_workers(f);
+    m->now.in_workers = f->workers ? wr_workers_out(f->workers) : 0;
     for (const struct wr_run *r = f->live; r; r = r->live_next) {
         count_run(r);
     }

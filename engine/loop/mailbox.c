@@ -74,6 +74,7 @@ struct wr_letter *wr_mailbox_wait(struct wr_mailbox *m, uint64_t timeout_us)
 {
     wr_mono from = wr_mono_now();
     uv_mutex_lock(&m->lock_);
+    m->waiting_ = true;
     while (!m->first_) {
         if (timeout_us == UINT64_MAX) {
             uv_cond_wait(&m->arrived_, &m->lock_);
@@ -85,6 +86,7 @@ struct wr_letter *wr_mailbox_wait(struct wr_mailbox *m, uint64_t timeout_us)
         }
         uv_cond_timedwait(&m->arrived_, &m->lock_, (timeout_us - spent) * 1000);
     }
+    m->waiting_ = false;
     struct wr_letter *letters = take_all(m);
     uv_mutex_unlock(&m->lock_);
     return letters;
@@ -101,11 +103,12 @@ void wr_mailbox_send(struct wr_mailbox *m, struct wr_letter *letter)
         m->last_->next = letter;
     }
     m->last_ = letter;
+    bool waiting = m->waiting_;
     uv_mutex_unlock(&m->lock_);
     // Not before: who is woken would find the lock taken and sleep once more.
-    if (was_empty && m->loop_) {
-        uv_async_send(&m->wake_);
-    } else if (was_empty) {
+    if (was_empty && waiting) {
         uv_cond_signal(&m->arrived_);
+    } else if (was_empty && m->loop_) {
+        uv_async_send(&m->wake_);
     }
 }

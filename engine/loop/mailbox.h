@@ -20,7 +20,8 @@ struct wr_mailbox {
     uv_mutex_t lock_;
     uv_cond_t arrived_;
     struct wr_letter *first_, *last_;
-    bool loop_; // received by a loop
+    bool loop_;    // received by a loop
+    bool waiting_; // its thread waits nevertheless
     uv_async_t wake_;
     void (*receive_)(void *user, struct wr_letter *letters);
     void (*closed_)(void *user);
@@ -39,7 +40,8 @@ void wr_mailbox_close(struct wr_mailbox *m, void (*closed)(void *user));
 void wr_mailbox_init(struct wr_mailbox *m);
 void wr_mailbox_release(struct wr_mailbox *m);
 // All that arrived, waiting for the first. NULL only when `timeout_us` has passed (0: does not
-// wait; UINT64_MAX: waits for ever).
+// wait; UINT64_MAX: waits for ever). A loop's thread may call it too: what it gets so is not
+// received by callback.
 struct wr_letter *wr_mailbox_wait(struct wr_mailbox *m, uint64_t timeout_us);
 
 // Take `letter`. Thread: any.

@@ -26,6 +26,10 @@
     METRIC(SETTLED, "weir_messages_settled_total", counter, "",                                   \
            "Messages of which nothing is left to do in memory.")                                  \
     METRIC(LIVE, "weir_messages_in_memory", gauge, "", "Messages that are not settled.")          \
+    METRIC(WORKERS, "weir_workers", gauge, "",                                                    \
+           "Threads that evaluate; 0: the thread that reads and delivers does.")                  \
+    METRIC(IN_WORKERS, "weir_messages_in_workers", gauge, "",                                     \
+           "Messages that these threads have, or that wait for them.")                            \
     METRIC(CACHE_HITS, "weir_topic_cache_hits_total", counter, "",                                \
            "Messages whose rules were known by their topic.")                                     \
     METRIC(CACHE_MISSES, "weir_topic_cache_misses_total", counter, "",                            \

@@ -6,7 +6,7 @@
 // has here. `now` is no counter but what a look at all that is under way finds
 // (wr_flow_take_stock).
 //
-//   intake    messages = no_rule + rule_not_found + Σ dropped + evaluated
+//   intake    messages = no_rule + rule_not_found + Σ dropped + evaluated + now.in_workers
 //   settled   messages + restored = settled + now.live
 //   matching  of a rule: topic_match = matched + no_match + Σ failed + unfinished + now.evaluating
 //             (no_match: `undefined` of them Undefined, `left_out` either, the others false)
@@ -194,6 +194,8 @@ struct wr_metrics {
     uint64_t reloads, refused_documents;
     struct {
         uint64_t live;              // messages
+        uint64_t in_workers;        // of these: not evaluated yet, or not taken up
+        uint64_t workers;           // threads
         uint64_t redriving, unread; // entries: see `spool` above
         bool has_spool;
         uint64_t pending; // what the spool itself says

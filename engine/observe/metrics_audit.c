@@ -82,7 +82,7 @@ wr_err wr_metrics_audit(const struct wr_metrics *m, struct wr_fault *fault)
     }
     const struct sum sums[] = {
         {"intake", NULL, NULL, m->messages,
-         m->no_rule + m->rule_not_found + dropped + m->evaluated},
+         m->no_rule + m->rule_not_found + dropped + m->evaluated + m->now.in_workers},
         {"settled", NULL, NULL, m->messages + m->restored, m->settled + m->now.live},
         {"spool", NULL, NULL, m->now.has_spool ? m->now.pending : spooled, spooled},
     };

@@ -1,5 +1,6 @@
 // A rule, compiled: program, actions, the templates in their parameters. Immutable, shared by rule
-// sets through locks; only its counters change. Thread: loop.
+// sets through locks; only its counters change. Thread: loop; a worker (flow/workers.h) that was
+// given the rule reads the program, the owner's account, and the actions but for their counters.
 #ifndef WR_ENGINE_RULES_RULE_H
 #define WR_ENGINE_RULES_RULE_H
 

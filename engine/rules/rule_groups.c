@@ -47,6 +47,9 @@ void wr_rule_set_settle(struct wr_rule_set *s)
 void wr_rule_group_free_(struct wr_rule_group *g)
 {
     settle(g);
+    if (g->views) {
+        g->views->forget(g);
+    }
     wr_index_free(g->index);
     free(g->nominated);
     wr_plan_free(g->plan);

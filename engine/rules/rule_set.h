@@ -8,7 +8,9 @@
 //                     └► a note of the filter, by which topic caches void what it matches
 //
 // So an edit may come at any time, from inside of an evaluation too: every message is evaluated by
-// the rules as they were before an edit, or as they are after it. Thread: loop.
+// the rules as they were before an edit, or as they are after it.
+//
+// Thread: loop; a worker (flow/workers.h) that was given a group reads its `rules`.
 #ifndef WR_ENGINE_RULES_RULE_SET_H
 #define WR_ENGINE_RULES_RULE_SET_H
 
@@ -23,6 +25,12 @@
 #define WR_CHANGES_KEPT 64
 
 struct wr_rule_seat;
+struct wr_rule_group;
+
+// How other threads see a group: theirs, ended by `forget` before the group is.
+struct wr_rule_group_views {
+    void (*forget)(struct wr_rule_group *g);
+};
 
 // Rules that are tried together on a message. `plan` reads for all of them, `rules` are in the
 // plan's order, which is that of their names.
@@ -39,6 +47,7 @@ struct wr_rule_group {
     bool limited;         // a rule of it belongs to a tenant with a quota; the flow's
     uint32_t locks;       // evaluations that use it
     bool retired_;        // the set does not know it any more: it ends with its last lock
+    struct wr_rule_group_views *views; // of other threads; NULL: none
     struct wr_rule_seat *seats_;
     const uint32_t *ids_; // numbers in the set, ascending: the group's identity
     uint64_t hash_;

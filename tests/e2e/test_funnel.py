@@ -116,7 +116,8 @@ def sums_of(status):
         if left != right:
             wrong.append(f"{name}: {left} and {right}")
     s = status
-    same("intake", s["messages"], s["noRule"] + s["ruleNotFound"] + sum(s["dropped"].values()) + s["evaluated"])
+    same("intake", s["messages"], s["noRule"] + s["ruleNotFound"] + sum(s["dropped"].values()) + s["evaluated"] +
+         s["inWorkers"])
     same("settled", s["messages"] + s["restored"], s["settled"] + s["live"])
     for name, r in s["rules"].items():
         flight = sum(r["inFlight"].values())

@@ -71,6 +71,13 @@ static inline void bed_answer(struct bed *b, size_t i, const char *text)
 
 static struct wr_flow_host bed_host = {.lookup = bed_lookup};
 
+// WEIR_TEST_WORKERS=N: the same tests with N threads that evaluate.
+static inline size_t bed_workers(void)
+{
+    const char *text = getenv("WEIR_TEST_WORKERS");
+    return text ? (size_t)strtoul(text, NULL, 10) : 0;
+}
+
 // `change` may be NULL: it edits the options.
 static inline void bed_open(struct bed *b, void (*change)(struct wr_flow_options *o))
 {
@@ -92,6 +99,7 @@ static inline void bed_open(struct bed *b, void (*change)(struct wr_flow_options
         .payload_max = 1024,
         .retry =
             {.attempts = 3, .budget_ms = 1000, .base_ms = 1, .throttled_base_ms = 2, .cap_ms = 5},
+        .workers = bed_workers(),
     };
     if (change) {
         change(&options);
@@ -147,10 +155,27 @@ static inline void bed_audit(const struct bed *b)
     }
 }
 
+// With workers, when they are through: every test sees what it sees without.
+static inline void bed_batch(struct bed *b, struct wr_message *messages, size_t count)
+{
+    wr_flow_batch(b->flow, &b->source, messages, count);
+    wr_flow_drain(b->flow);
+    bed_audit(b);
+}
+
 static inline void bed_send(struct bed *b, const char *topic, const char *payload)
 {
-    wr_flow_batch(b->flow, &b->source, bed_message(b, topic, payload), 1);
-    bed_audit(b);
+    bed_batch(b, bed_message(b, topic, payload), 1);
+}
+
+// Turn the loop once, without waiting in it: with workers it has a handle that may stay silent.
+static inline void bed_turn(struct bed *b)
+{
+    size_t before = b->settled;
+    uv_run(&b->loop, UV_RUN_NOWAIT);
+    if (b->settled == before) {
+        uv_sleep(1);
+    }
 }
 
 // Turn the loop until `count` messages in all are settled, at most half a minute.
@@ -158,7 +183,7 @@ static inline void bed_wait(struct bed *b, size_t count)
 {
     uint64_t end = uv_hrtime() + UINT64_C(30000000000);
     while (b->settled < count && uv_hrtime() < end) {
-        uv_run(&b->loop, UV_RUN_ONCE);
+        bed_turn(b);
         bed_audit(b);
     }
 }

@@ -160,7 +160,7 @@ static void send_groups(size_t groups, size_t size)
             last = &(*last)->next;
         }
         size_t want = d.b.settled + size;
-        wr_flow_batch(d.b.flow, &d.b.source, first, size);
+        bed_batch(&d.b, first, size);
         uint64_t end = uv_hrtime() + UINT64_C(30000000000);
         while (d.b.settled < want && uv_hrtime() < end) {
             uv_run(&d.b.loop, UV_RUN_ONCE);

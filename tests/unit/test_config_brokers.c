@@ -199,8 +199,8 @@ static const struct {
      "\"cloud\"?"},
     {"a default to nowhere", "sinks: {republish: {broker: cloud}}\n",
      "sinks.republish.broker: found \"cloud\", expected \"source\" or a name under brokers"},
-    {"a section that is near", "borkers: {a: {url: 'mqtt://h'}}\n",
-     "test.yaml:1:1: borkers: unknown key, did you mean \"brokers\"?"},
+    {"a section that is near", "brokrs: {a: {url: 'mqtt://h'}}\n",
+     "test.yaml:1:1: brokrs: unknown key, did you mean \"brokers\"?"},
 };
 
 static void test_faults(void **state)

@@ -511,7 +511,7 @@ static void send_as(uint16_t mid, bool dup, const char *payload)
     struct wr_message *m = bed_message(&p.b, "a/x", payload);
     m->mid = mid;
     m->dup = dup;
-    wr_flow_batch(p.b.flow, &p.b.source, m, 1);
+    bed_batch(&p.b, m, 1);
 }
 
 // Kept, the process ends before the acknowledgement left, the broker delivers again.
@@ -590,7 +590,7 @@ static void test_the_wall_clock_jumps(void **state)
         snprintf(text[i], sizeof text[i], "{\"v\":%d}", i);
         struct wr_message *m = bed_message(&p.b, "a/x", text[i]);
         m->sql.timestamp_ms = 0; // of now
-        wr_flow_batch(p.b.flow, &p.b.source, m, 1);
+        bed_batch(&p.b, m, 1);
         uv_run(&p.b.loop, UV_RUN_NOWAIT);
     }
     uint64_t began = uv_hrtime();

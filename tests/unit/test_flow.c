@@ -208,7 +208,7 @@ static void writes_the_words_of_aws(void **state)
     struct wr_message *m = bed_message(&b, "t", "{\"v\":7}");
     m->sql.source_ip = S("192.0.2.1");
     m->sql.client_id = S("dev");
-    wr_flow_batch(b.flow, &b.source, m, 1);
+    bed_batch(&b, m, 1);
     bed_wait(&b, 1);
     static const char want[] =
         "s3 b {\"a\":1} 1\nerror fake e {\"ruleName\":\"r0\",\"topic\":\"t\",\"cloudwatchTraceId\":"
@@ -720,7 +720,7 @@ static void stops_while_records_wait_for_a_destination(void **state)
     }
     uint64_t end = uv_hrtime() + UINT64_C(30000000000);
     while (fake.submits < 4 && uv_hrtime() < end) {
-        uv_run(&b.loop, UV_RUN_ONCE);
+        bed_turn(&b);
     }
     assert_int_equal(fake.submits, 4); // one is out, and hangs
     bed_close(&b);

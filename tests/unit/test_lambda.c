@@ -861,7 +861,9 @@ static void test_invoke_for_sql(void **state)
 {
     struct fixture x;
     struct wr_fault fault = {0};
-    open_python(&x, NULL);
+    open_python(&x, (const char *[][2]){{"functions.f.timeout", "30000"},
+                                        {"functions.f.init_timeout", "30000"},
+                                        {0}});
     struct look_up l = {.inv = {.event = S("{\"do\":\"pretty\"}"),
                                 .arn = S(ARN),
                                 .answered = look_up_answered,

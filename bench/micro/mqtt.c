@@ -554,6 +554,7 @@ int main(int argc, char **argv)
         {"native, 200-byte rule, QoS 0", "native", RULE, 0, 1000, 1, {{0}}},
         {"native, 200-byte rule, QoS 1, ack: settled", "native", RULE, 1, 20000, 1, {{0}}},
         {"libmosquitto, 200-byte rule, QoS 1", "libmosquitto", RULE, 1, 20000, 8, {{0}}},
+        {"native, all kept, ack: durable, window 100", "native", DURABLE, 1, 100, 4, {{0}}},
         {"native, all kept, ack: durable, window 1000", "native", DURABLE, 1, 1000, 2, {{0}}},
         {"native, all kept, ack: durable, window 10000", "native", DURABLE, 1, 10000, 2, {{0}}},
         {"publisher, native, QoS 0", "native", PUBLISHER, 0, 0, 1, {{0}}},

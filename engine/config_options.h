@@ -158,7 +158,8 @@
     X(lookups_timeout_ms, "lookups.timeout", DURATION, LIVE, "2000ms", "1ms..30s", "ms",           \
       "How long the other look-up functions wait for an answer.")                                  \
     X(lookups_max, "lookups.max", INT, LIVE, "500", "1..100000", "",                               \
-      "Look-ups waiting at once, from which on no more messages are read.")                        \
+      "Look-ups waiting at once, from which on no more messages are read. What workers have by "   \
+      "then comes on top.")                                                                        \
     X(lookups_mode, "lookups.mode", CHOICE, RESTART, "auto", "auto|local|aws", "",                 \
       "Who answers look-ups: local forms, AWS's services; auto: AWS with mode: aws, else local.")  \
     X(lookups_lambda_mode, "lookups.lambda_mode", CHOICE, RESTART, "auto", "auto|local|aws", "",   \

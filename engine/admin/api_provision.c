@@ -10,8 +10,7 @@
 
 #define TEMPLATE_MAX 10240 // characters (API model)
 
-struct template
-{
+struct provisioning {
     struct wr_api_call *c;
     struct wr_db *db;
     json_t *body;
@@ -22,7 +21,7 @@ struct template
     json_t *arns; // by logical name
 };
 
-static void fail(struct template *t, const char *where, const char *what)
+static void fail(struct provisioning *t, const char *where, const char *what)
 {
     wr_api_fail(t->c, WR_API_INVALID_REQUEST, "templateBody: %.100s: %s", where, what);
 }
@@ -30,7 +29,7 @@ static void fail(struct template *t, const char *where, const char *what)
 // ---- values
 
 // What a {"Ref": …} stands for; NULL: the call has failed.
-static const char *parameter(struct template *t, const char *name)
+static const char *parameter(struct provisioning *t, const char *name)
 {
     const json_t *declared = json_object_get(json_object_get(t->body, "Parameters"), name);
     const json_t *given = json_object_get(wr_api_json(t->c, "parameters"), name);
@@ -44,7 +43,7 @@ static const char *parameter(struct template *t, const char *name)
 }
 
 // A value with all its references; give. NULL: the call has failed.
-static json_t *expand(struct template *t, const char *where, const json_t *value)
+static json_t *expand(struct provisioning *t, const char *where, const json_t *value)
 {
     if (json_is_string(value)) {
         return json_string(json_string_value(value));
@@ -72,7 +71,7 @@ static json_t *expand(struct template *t, const char *where, const json_t *value
 }
 
 // The properties of a resource, expanded; give. NULL: the call has failed.
-static json_t *properties(struct template *t, const char *name, const json_t *resource)
+static json_t *properties(struct provisioning *t, const char *name, const json_t *resource)
 {
     const json_t *of = json_object_get(resource, "Properties");
     json_t *out = json_object();
@@ -113,7 +112,7 @@ static const char *text_of(const json_t *properties, const char *name)
 }
 
 // "DO_NOTHING", "REPLACE", "MERGE", "FAIL"; NULL: nothing is said.
-static const char * override(const json_t *resource, const char *name)
+static const char *setting_of(const json_t *resource, const char *name)
 {
     return text_of(json_object_get(resource, "OverrideSettings"), name);
 }
@@ -125,7 +124,7 @@ static bool is(const char *setting, const char *value)
 
 // ---- the operations. NULL: the call has failed
 
-static json_t *call(struct template *t, const char *operation, json_t *in)
+static json_t *call(struct provisioning *t, const char *operation, json_t *in)
 {
     json_t *out = wr_api_nested(t->c, t->db, operation, in);
     // As RegisterThing's own errors have it.
@@ -138,23 +137,23 @@ static json_t *call(struct template *t, const char *operation, json_t *in)
     return out;
 }
 
-static void done(struct template *t, const char *operation, json_t *in)
+static void done(struct provisioning *t, const char *operation, json_t *in)
 {
     json_decref(call(t, operation, in));
 }
 
 // ---- the thing
 
-static bool thing_exists(const struct template *t)
+static bool thing_exists(const struct provisioning *t)
 {
     return wr_db_one(t->db, 0, "SELECT 1 FROM things WHERE realm=? AND name=?", "iz", t->c->realm,
                      t->thing_name) == 1;
 }
 
-static void update_thing(struct template *t)
+static void update_thing(struct provisioning *t)
 {
-    const char *attributes = override(t->thing, "AttributePayload");
-    const char *type = override(t->thing, "ThingTypeName");
+    const char *attributes = setting_of(t->thing, "AttributePayload");
+    const char *type = setting_of(t->thing, "ThingTypeName");
     json_t *payload = json_object_get(t->thing_properties, "AttributePayload");
     json_t *in = json_pack("{s:s}", "thingName", t->thing_name);
     if (payload && (is(attributes, "MERGE") || is(attributes, "REPLACE"))) {
@@ -172,7 +171,7 @@ static void update_thing(struct template *t)
     }
 }
 
-static void create_thing(struct template *t)
+static void create_thing(struct provisioning *t)
 {
     json_t *payload = json_object_get(t->thing_properties, "AttributePayload");
     json_t *in = json_pack("{s:s}", "thingName", t->thing_name);
@@ -190,7 +189,7 @@ static void create_thing(struct template *t)
     done(t, "CreateThing", in);
 }
 
-static void add_groups(struct template *t)
+static void add_groups(struct provisioning *t)
 {
     const json_t *groups = json_object_get(t->thing_properties, "ThingGroups");
     size_t i;
@@ -207,7 +206,7 @@ static void add_groups(struct template *t)
     }
 }
 
-static void make_thing(struct template *t, const char *logical)
+static void make_thing(struct provisioning *t, const char *logical)
 {
     char arn[512];
     t->thing_properties = properties(t, logical, t->thing);
@@ -226,7 +225,7 @@ static void make_thing(struct template *t, const char *logical)
     } else {
         create_thing(t);
     }
-    if (!t->c->error && !(was_there && is(override(t->thing, "ThingGroups"), "DO_NOTHING"))) {
+    if (!t->c->error && !(was_there && is(setting_of(t->thing, "ThingGroups"), "DO_NOTHING"))) {
         add_groups(t);
     }
     json_object_set_new(t->arns, logical,
@@ -235,10 +234,10 @@ static void make_thing(struct template *t, const char *logical)
 
 // ---- the certificate
 
-static json_t *by_id(struct template *t, const json_t *of, const char *status)
+static json_t *by_id(struct provisioning *t, const json_t *of, const char *status)
 {
     json_t *id = json_object_get(of, "CertificateId");
-    if (!is(override(t->certificate, "Status"), "DO_NOTHING")) {
+    if (!is(setting_of(t->certificate, "Status"), "DO_NOTHING")) {
         done(t, "UpdateCertificate",
              json_pack("{s:O, s:s}", "certificateId", id, "newStatus", status));
     }
@@ -250,7 +249,7 @@ static json_t *by_id(struct template *t, const json_t *of, const char *status)
     return description;
 }
 
-static void make_certificate(struct template *t, const char *logical)
+static void make_certificate(struct provisioning *t, const char *logical)
 {
     json_t *of = properties(t, logical, t->certificate);
     const char *status = text_of(of, "Status"), *kind = text_of(of, "ThingPrincipalType");
@@ -292,29 +291,21 @@ static void make_certificate(struct template *t, const char *logical)
 
 // ---- policies
 
-// Without a name it is the document's digest.
-static void digest(const char *document, char name[65])
-{
-    unsigned char hash[EVP_MAX_MD_SIZE];
-    wr_assert(EVP_Digest(document, strlen(document), hash, NULL, EVP_sha256(), NULL) == 1);
-    for (size_t i = 0; i < 32; i++) {
-        name[2 * i] = "0123456789abcdef"[hash[i] >> 4];
-        name[2 * i + 1] = "0123456789abcdef"[hash[i] & 15];
-    }
-    name[64] = '\0';
-}
-
-static void make_policy(struct template *t, const char *logical, const json_t *resource)
+static void make_policy(struct provisioning *t, const char *logical, const json_t *resource)
 {
     json_t *of = properties(t, logical, resource);
     const char *name = text_of(of, "PolicyName"), *document = text_of(of, "PolicyDocument");
-    char made[65], arn[512];
+    struct wr_buf made = {0};
+    char arn[512];
     if (of && !name == !document) {
         fail(t, logical, "expected either PolicyName or PolicyDocument");
     }
     if (!t->c->error && document) {
-        digest(document, made);
-        name = made;
+        unsigned char digest[EVP_MAX_MD_SIZE]; // which is its name, without another
+        unsigned int len = 0;
+        wr_assert(EVP_Digest(document, strlen(document), digest, &len, EVP_sha256(), NULL) == 1);
+        wr_buf_add_hex(&made, digest, len);
+        name = wr_buf_terminated(&made);
         if (wr_db_one(t->db, 0, "SELECT 1 FROM policies WHERE realm=? AND name=?", "iz",
                       t->c->realm, name) != 1) {
             done(t, "CreatePolicy",
@@ -329,13 +320,14 @@ static void make_policy(struct template *t, const char *logical, const json_t *r
         json_object_set_new(t->arns, logical,
                             json_string(wr_api_arn(t->c, arn, "policy/%s", name)));
     }
+    wr_buf_release(&made);
     json_decref(of);
 }
 
 // ---- the template
 
 // The resources of one type, in the order that they need each other: `make` gets each.
-static void make_all(struct template *t, const char *type)
+static void make_all(struct provisioning *t, const char *type)
 {
     const char *logical;
     json_t *one;
@@ -361,7 +353,7 @@ static void make_all(struct template *t, const char *type)
     }
 }
 
-static bool check_template(struct template *t)
+static bool check_template(struct provisioning *t)
 {
     const json_t *resources = json_object_get(t->body, "Resources");
     const char *name;
@@ -384,7 +376,7 @@ static bool check_template(struct template *t)
 static void register_thing(struct wr_api_call *c, struct wr_db *db)
 {
     json_error_t error;
-    struct template t = {.c = c, .db = db, .arns = json_object()};
+    struct provisioning t = {.c = c, .db = db, .arns = json_object()};
     t.body = json_loads(wr_api_text(c, "templateBody"), JSON_REJECT_DUPLICATES, &error);
     if (!json_is_object(t.body)) {
         wr_api_fail(c, WR_API_INVALID_REQUEST,

@@ -632,51 +632,6 @@ const flows = {
     return {};
   },
 
-  // How long until the first table is painted, with an empty cache and a warm one; for bench/e2e/console.py.
-  async first_view() {
-    await login();
-    const session = await context.storageState(), out = { floor: [] };
-    // Of this process's children, which are the browser, and of weir: milliseconds of CPU until now. Other work on the machine hardly
-    // changes it; what they do at the same time counts twice, so on a machine that is idle a view takes less.
-    const cpu = () => {
-      const all = new Map(fs.readdirSync("/proc").filter((p) => /^\d+$/.test(p)).map((p) => {
-        try { const f = fs.readFileSync(`/proc/${p}/stat`, "utf8").replace(/^.*\) /, "").split(" "); return [Number(p), { parent: Number(f[1]), ticks: Number(f[11]) + Number(f[12]) }]; } catch { return [Number(p), { parent: 0, ticks: 0 }]; }
-      }));
-      const mine = (p) => p === given.weir || (p !== process.pid && all.has(p) && (all.get(p).parent === process.pid || mine(all.get(p).parent)));
-      return [...all.keys()].filter(mine).reduce((a, p) => a + all.get(p).ticks * 10, 0);
-    };
-    for (let round = 0; round <= given.rounds; round++) {
-      for (const [name, where, row] of [["dashboard", "dashboard", "main .stat"], ["things", "iot/things", "main tbody td a"]]) {
-        const own = await browser.newContext({ viewport: { width: 1280, height: 850 }, storageState: session });
-        // The frame after the one in which it has come.
-        await own.addInitScript((wanted) => {
-          const look = new MutationObserver(() => {
-            if (!document.querySelector(wanted)) return;
-            look.disconnect();
-            requestAnimationFrame(() => setTimeout(() => { window.painted = performance.now(); }));
-          });
-          look.observe(document, { childList: true, subtree: true });
-        }, row);
-        const tab = await own.newPage();
-        await tab.goto(`${base}/console/icon.svg`);
-        const floor = await tab.evaluate(() => performance.getEntriesByType("navigation")[0].loadEventEnd);
-        for (const cache of ["empty cache", "warm cache"]) {
-          await tab.goto(`about:blank`);
-          const before = cpu();
-          await tab.goto(`${base}/console/#${where}`);
-          await tab.waitForFunction(() => window.painted);
-          const used = cpu() - before;
-          if (!round) continue; // the first is for the browser itself
-          (out[`${name}, ${cache}`] ??= []).push(await tab.evaluate(() => window.painted));
-          (out[`${name}, ${cache}: CPU of browser and weir`] ??= []).push(used);
-        }
-        if (round) out.floor.push(floor);
-        await own.close();
-      }
-    }
-    return out;
-  },
-
   // What others have written is text, wherever it is shown: first what weir really holds, then with every text of every answer
   // made hostile, as if no name were checked.
   async hostile() {

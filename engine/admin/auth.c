@@ -190,13 +190,12 @@ static bool check_token(struct wr_auth *a, struct wr_admin_call *call, wr_str to
 
 // ---- sessions of the console
 
-// The access key that began it is there still, as it was.
-static bool key_stands(const struct wr_auth *a, const struct wr_session *s, int64_t now_ms)
+bool wr_auth_key_stands(struct wr_tenants *tenants, const struct wr_session *s, int64_t now_ms)
 {
     if (!s->key_id[0]) {
         return true;
     }
-    const struct wr_access_key *key = wr_tenants_key(a->tenants, wr_str_of(s->key_id));
+    const struct wr_access_key *key = wr_tenants_key(tenants, wr_str_of(s->key_id));
     return key && key->role == s->role && (!key->expires_ms || key->expires_ms > now_ms);
 }
 
@@ -205,7 +204,7 @@ static bool check_session(struct wr_auth *a, struct wr_admin_call *call, struct 
     wr_str method = call->req->head->method;
     wr_str word = wr_http1_header(call->req->head, WR_STR("X-Weir-Csrf"));
     bool reads = wr_str_eq(method, WR_STR("GET")) || wr_str_eq(method, WR_STR("HEAD"));
-    if (!key_stands(a, &s, wr_wall_ms())) {
+    if (!wr_auth_key_stands(a->tenants, &s, wr_wall_ms())) {
         return refuse(call, "UnrecognizedClientException", "the access key is no more");
     }
     if (!reads && !wr_secret_eq(word, wr_str_of(s.csrf))) {
@@ -365,5 +364,5 @@ bool wr_auth_stands(struct wr_auth *a, const struct wr_httpd_request *req)
     }
     int64_t now_ms = wr_wall_ms();
     const struct wr_session *s = wr_sessions_find(a->sessions, req->head, now_ms);
-    return s && key_stands(a, s, now_ms);
+    return s && wr_auth_key_stands(a->tenants, s, now_ms);
 }

@@ -15,6 +15,7 @@
 #include "engine/admin/api.h"
 
 struct wr_auth;
+struct wr_session;
 struct wr_sessions;
 
 // Lent until free: all of them. The registry gets notes of when a key was used last.
@@ -32,5 +33,8 @@ bool wr_auth_check(struct wr_auth *a, struct wr_admin_call *call);
 // For requests that stay open: the token or the session it came with (call->by_token) is good
 // still. Counts as a call of the session.
 bool wr_auth_stands(struct wr_auth *a, const struct wr_httpd_request *req);
+
+// The access key that began a session is there still, as it was; so is a link.
+bool wr_auth_key_stands(struct wr_tenants *tenants, const struct wr_session *s, int64_t now_ms);
 
 #endif

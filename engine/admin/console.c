@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "engine/admin/admin.h"
+#include "engine/admin/auth.h"
 #include "engine/admin/sessions.h"
 #include "engine/admin/tenants.h"
 #include "engine/config.h"
@@ -13,49 +14,120 @@
 
 #include "sql/base/banned.h"
 
-// Nothing from elsewhere, nothing inline, no page that frames this one.
-#define POLICY                                                                        \
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " \
+// Nothing from elsewhere, no style but the page's own (%s), no inline script, no page that frames
+// this one.
+#define POLICY                                                                    \
+    "default-src 'none'; script-src 'self'; style-src %s; img-src 'self' data:; " \
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-#define BAD_LOGINS_MAX 20 // in BAD_LOGINS_MS, of all clients together: then all wait
+#define SESSION_MAX    4096 // bytes of what a page is told of its session; more only costs a copy
+#define BAD_LOGINS_MAX 20   // in BAD_LOGINS_MS, of all clients together: then all wait
 #define BAD_LOGINS_MS  60000
 
 struct wr_console {
     struct wr_console_options options;
     int64_t bad_since_ms;
     unsigned bad_logins;
+    char policy[320];
 };
+
+// ---- what a page may know of its session
+
+// As text of JSON; freed by the caller.
+static char *session_text(const struct wr_console *c, const struct wr_session *s)
+{
+    const struct wr_tenant *tenant = wr_tenants_by_id(c->options.tenants, s->tenant);
+    json_t *o = json_pack(
+        "{s:s, s:s, s:s, s:b, s:b, s:s, s:s, s:s, s:b, s:b}", "tenant", tenant ? tenant->name : "",
+        "account", tenant ? tenant->account : "", "role", wr_role_text(s->role), "allTenants",
+        s->all, "mayPackage", s->may_package, "csrf", s->csrf, "region", c->options.config->region,
+        "version", WR_VERSION, "openMode", !strcmp(c->options.config->admin_mode, "open"),
+        "keepsKeys", c->options.config->admin_escrow_key[0] != '\0');
+    char *text = json_dumps(o, JSON_COMPACT);
+    json_decref(o);
+    return text;
+}
+
+// NULL: none that could do anything.
+static const struct wr_session *session_of(const struct wr_console *c, struct wr_admin_call *call)
+{
+    int64_t now_ms = wr_wall_ms();
+    const struct wr_session *s = wr_sessions_find(c->options.sessions, call->req->head, now_ms);
+    return s && wr_auth_key_stands(c->options.tenants, s, now_ms) ? s : NULL;
+}
+
+void wr_console_add_inert(struct wr_buf *to, const char *json)
+{
+    for (size_t n; *json; json += n) {
+        n = strcspn(json, "<");
+        wr_buf_add(to, (wr_str){json, n});
+        if (json[n] == '<') {
+            wr_buf_add(to, WR_STR("\\u003c"));
+            n++;
+        }
+    }
+}
 
 // ---- files
 
-static void reply_file(struct wr_admin_call *call, const struct wr_console_file *f)
+// `cache`: who may keep it; `etag`: NULL for what may not be kept.
+static void reply_with(const struct wr_console *c, struct wr_admin_call *call, const char *type,
+                       const char *cache, const char *etag, wr_str body)
 {
-    wr_str seen = wr_http1_header(call->req->head, WR_STR("If-None-Match"));
-    bool same = wr_str_eq(seen, wr_str_of(f->etag));
+    bool same = etag && wr_str_eq(wr_http1_header(call->req->head, WR_STR("If-None-Match")),
+                                  wr_str_of(etag));
     const struct wr_http1_header headers[] = {
         {WR_STR("Server"), WR_STR("weir/" WR_VERSION)},
-        {WR_STR("Content-Security-Policy"), WR_STR(POLICY)},
+        {WR_STR("Content-Security-Policy"), wr_str_of(c->policy)},
         {WR_STR("X-Content-Type-Options"), WR_STR("nosniff")},
         {WR_STR("X-Frame-Options"), WR_STR("DENY")},
         {WR_STR("Referrer-Policy"), WR_STR("no-referrer")},
         {WR_STR("Cross-Origin-Opener-Policy"), WR_STR("same-origin")},
-        {WR_STR("Cache-Control"), WR_STR("no-cache")},
-        {WR_STR("ETag"), wr_str_of(f->etag)},
+        {WR_STR("Cache-Control"), wr_str_of(cache)},
+        {WR_STR("ETag"), wr_str_of(etag ? etag : "")},
     };
     wr_httpd_reply(call->req, &(struct wr_httpd_reply){.status = same ? 304 : 200,
-                                                       .type = wr_str_of(f->type),
+                                                       .type = wr_str_of(type),
                                                        .headers = headers,
-                                                       .header_count = WR_COUNT(headers),
-                                                       .body = {f->bytes, same ? 0 : f->len}});
+                                                       .header_count = WR_COUNT(headers) - !etag,
+                                                       .body = same ? WR_STR("") : body});
 }
 
-// Pages are one file: what follows in the path is the page's own business, in its fragment.
+// With its session in it, so that it need not ask for that first: for who shows the cookie, as with
+// GET /console/session, and kept by nobody. What follows in the path is the page's own business, in
+// its fragment.
+static void get_page(struct wr_admin_call *call)
+{
+    struct wr_console *c = call->user;
+    const struct wr_session *s = session_of(c, call);
+    struct wr_buf page = {0};
+    char *room =
+        wr_buf_reserve(&page, wr_console_page.before.len + wr_console_page.after.len + SESSION_MAX);
+    wr_assert(room); // it has no limit
+    wr_buf_add(&page, wr_console_page.before);
+    if (s) {
+        char *text = session_text(c, s);
+        wr_buf_add(&page, WR_STR("<script type=\"application/json\" id=\"session\">"));
+        wr_console_add_inert(&page, text);
+        wr_buf_add(&page, WR_STR("</script>\n"));
+        free(text);
+    }
+    wr_buf_add(&page, wr_console_page.after);
+    reply_with(c, call, "text/html; charset=utf-8", "no-store", NULL, wr_buf_str(&page));
+    wr_secret_release(&page);
+}
+
+// With its version it is kept for ever; without, or with another's, it is asked for again.
 static void get_file(struct wr_admin_call *call)
 {
-    wr_str name = call->labels[0].len ? call->labels[0] : WR_STR("index.html");
     for (size_t i = 0; i < wr_console_file_count; i++) {
-        if (wr_str_eq(name, wr_str_of(wr_console_files[i].name))) {
-            reply_file(call, &wr_console_files[i]);
+        const struct wr_console_file *f = &wr_console_files[i];
+        if (wr_str_eq(call->labels[0], wr_str_of(f->name))) {
+            wr_str version = {0};
+            bool fixed = wr_admin_query(call, WR_STR("v"), &version) &&
+                         wr_str_eq(version, wr_str_of(f->version));
+            reply_with(call->user, call, f->type,
+                       fixed ? "max-age=31536000, immutable" : "no-cache", f->etag,
+                       (wr_str){f->bytes, f->len});
             return;
         }
     }
@@ -86,14 +158,7 @@ static json_t *read_body(struct wr_admin_call *call)
 static void reply_session(struct wr_console *c, struct wr_admin_call *call,
                           const struct wr_session *s, const char *cookie)
 {
-    const struct wr_tenant *tenant = wr_tenants_by_id(c->options.tenants, s->tenant);
-    json_t *o = json_pack(
-        "{s:s, s:s, s:s, s:b, s:b, s:s, s:s, s:s, s:b, s:b}", "tenant", tenant ? tenant->name : "",
-        "account", tenant ? tenant->account : "", "role", wr_role_text(s->role), "allTenants",
-        s->all, "mayPackage", s->may_package, "csrf", s->csrf, "region", c->options.config->region,
-        "version", WR_VERSION, "openMode", !strcmp(c->options.config->admin_mode, "open"),
-        "keepsKeys", c->options.config->admin_escrow_key[0] != '\0');
-    char *text = json_dumps(o, JSON_COMPACT);
+    char *text = session_text(c, s);
     char line[160];
     snprintf(line, sizeof line, WR_SESSION_COOKIE "=%s; Path=/; HttpOnly; SameSite=Strict",
              cookie ? cookie : "");
@@ -111,7 +176,6 @@ static void reply_session(struct wr_console *c, struct wr_admin_call *call,
                                                        .body = wr_str_of(text)});
     wr_secret_wipe(line, sizeof line);
     free(text);
-    json_decref(o);
 }
 
 // The same answer, and the same time, for an unknown key and a wrong secret.
@@ -205,8 +269,7 @@ static void post_login(struct wr_admin_call *call)
 static void get_session(struct wr_admin_call *call)
 {
     struct wr_console *c = call->user;
-    const struct wr_session *s =
-        wr_sessions_find(c->options.sessions, call->req->head, wr_wall_ms());
+    const struct wr_session *s = session_of(c, call);
     if (s) {
         reply_session(c, call, s, NULL);
     } else {
@@ -258,7 +321,7 @@ static void post_link(struct wr_admin_call *call)
 static const struct wr_admin_route routes[] = {
     {"GET", "/", WR_ROLE_NONE, WR_ON_API, go_there},
     {"GET", "/console", WR_ROLE_NONE, WR_ON_API, go_there},
-    {"GET", "/console/", WR_ROLE_NONE, WR_ON_API, get_file},
+    {"GET", "/console/", WR_ROLE_NONE, WR_ON_API, get_page},
     {"GET", "/console/{file+}", WR_ROLE_NONE, WR_ON_API, get_file},
     {"POST", "/console/login", WR_ROLE_NONE, WR_ON_API, post_login},
     {"GET", "/console/session", WR_ROLE_NONE, WR_ON_API, get_session},
@@ -270,6 +333,7 @@ struct wr_console *wr_console_new(const struct wr_console_options *options)
 {
     struct wr_console *c = wr_zalloc(sizeof *c);
     c->options = *options;
+    snprintf(c->policy, sizeof c->policy, POLICY, wr_console_page.style);
     wr_admin_add(options->admin, routes, WR_COUNT(routes), c);
     return c;
 }

@@ -1,11 +1,12 @@
 // The console's server side: its files, which are inside the binary (engine/console/), and the
 // beginning and end of sessions. What its pages show they ask of the API, like anybody.
 //
-//   GET  /console/, /console/FILE   the pages; nothing secret is in them
-//   POST /console/login             {"accessKeyId", "secretAccessKey"} or {"link"}: a cookie
-//   GET  /console/session           who I am, and the word for X-Weir-Csrf
-//   POST /console/logout
-//   POST /weir/v1/console-links     on admin.sock: a link for a browser (`weir console`)
+//   GET  /console/                  the page; with a session's cookie, also what GET
+//   /console/session says GET  /console/FILE              its script and its icon; nothing secret
+//   is in them POST /console/login             {"accessKeyId", "secretAccessKey"} or {"link"}: a
+//   cookie GET  /console/session           who I am, and the word for X-Weir-Csrf POST
+//   /console/logout POST /weir/v1/console-links     on admin.sock: a link for a browser (`weir
+//   console`)
 //
 // Thread: loop.
 #ifndef WR_ENGINE_ADMIN_CONSOLE_H
@@ -26,15 +27,27 @@ struct wr_console_options {
 struct wr_console *wr_console_new(const struct wr_console_options *options);
 void wr_console_free(struct wr_console *c);
 
-// A file of the console as the build made it (console_files.c).
+// JSON into an element of HTML: each "<" becomes an escape of JSON, so that no text in it can end
+// the element or begin another, and what is read from it is the same.
+void wr_console_add_inert(struct wr_buf *to, const char *json);
+
+// What the build made of engine/console/ (embed.py; console_files.c).
 struct wr_console_file {
-    const char *name; // "app.js"
-    const char *type; // "text/javascript; charset=utf-8"
-    const char *etag; // quoted, of its content
+    const char *name;    // "app.js"
+    const char *type;    // "text/javascript; charset=utf-8"
+    const char *version; // of its content: asked for as "app.js?v=VERSION" it never changes
+    const char *etag;    // the same, quoted
     const char *bytes;
     size_t len;
 };
 extern const struct wr_console_file wr_console_files[];
 extern const size_t wr_console_file_count;
+
+// The page in two pieces: between them, in its head, is the place for the session.
+struct wr_console_page {
+    const char *style; // "'sha256-…'": of the style in it, for the Content-Security-Policy
+    wr_str before, after;
+};
+extern const struct wr_console_page wr_console_page;
 
 #endif

@@ -181,6 +181,14 @@ document.addEventListener("weir-login", () => { if (session.current) { session.c
 document.addEventListener("weir-again", show);
 addEventListener("hashchange", () => { if (location.hash.startsWith("#login/")) start(); else show(); });
 
+// The session is in the page when weir saw its cookie. It does not see it when the way here was a link of another site (SameSite): then
+// the page asks.
+function told() {
+  const block = document.getElementById("session");
+  block?.remove(); // it is true once
+  return block && JSON.parse(block.textContent);
+}
+
 async function start() {
   try {
     if (location.hash.startsWith("#login/")) {
@@ -189,7 +197,7 @@ async function start() {
       await begin(await ask("POST", "/console/login", { body: { link } }));
       return;
     }
-    const s = await get("/console/session");
+    const s = told() || (await get("/console/session"));
     if (s.csrf) await begin(s);
     else if (s.openMode) await begin(await ask("POST", "/console/login", { body: {} }));
     else login();

@@ -4,6 +4,8 @@
 usage: test_console.py BUILD/weir [test_NAME]...
 Screenshots go to BUILD/console-shots.
 """
+import base64
+import hashlib
 import http.client
 import json
 import os
@@ -140,24 +142,59 @@ def test_events():
 
 
 def test_files():
-    """Under 300 KB, a strict policy, nothing inline, ETags, and no other file"""
+    """Under 300 KB, a strict policy that knows the page's style by its digest, nothing inline, what may be kept and how long"""
     with alone() as weir:
-        at, total = port(weir), 0
+        at = port(weir)
         page = get(at, "/console/")
-        for name in ["", "app.css", "app.js", "api.js", "ui.js", "things.js", "certificates.js", "policies.js", "rules.js",
-                     "editor.js", "live.js", "tail.js", "tenants.js", "icon.svg"]:
+        script = re.search(r'<script defer src="(app\.js\?v=[0-9a-f]{16})"></script>', page.text)[1]
+        style = re.findall(r"<style>(.*?)</style>", page.text, re.S)
+        tap.equal(len(style), 1, "one style")
+        digest = base64.b64encode(hashlib.sha256(style[0].encode()).digest()).decode()
+        total = len(page.text.encode())
+        tap.equal((page.headers["cache-control"], "etag" in page.headers), ("no-store", False), "the page is not kept")
+        for name in (script, "app.js", "app.js?v=0123456789abcdef", "icon.svg"):
             answer = get(at, "/console/" + name)
             tap.equal(answer.status, 200, name)
-            total += len(answer.text)
-            tap.check(not name.endswith(".js") or f'"{name}"' in page.text, f"{name} is asked for at once")
-            policy = answer.headers["content-security-policy"]
-            tap.check("default-src 'none'" in policy and "unsafe" not in policy, policy)
+            total += len(answer.text.encode()) if name in (script, "icon.svg") else 0
+            tap.equal(answer.headers["cache-control"], "max-age=31536000, immutable" if name == script else "no-cache", f"how long {name} is kept")
             again = get(at, "/console/" + name, headers={"If-None-Match": answer.headers["etag"]})
             tap.equal((again.status, again.text), (304, ""), "not modified")
-        tap.check(total < 300 * 1024, f"{total} bytes")
-        tap.check("<script>" not in page.text and "onclick" not in page.text and "style=" not in page.text, "inline")
-        tap.equal(get(at, "/console/..%2fweir").status, 404, "no other file")
+            again = get(at, "/console/" + name, headers={"If-None-Match": '"another"'})
+            tap.equal((again.status, again.text), (200, answer.text), "modified")
+        for answer in (page, get(at, "/console/" + script)):
+            policy = answer.headers["content-security-policy"]
+            tap.equal(policy, f"default-src 'none'; script-src 'self'; style-src 'sha256-{digest}'; img-src 'self' data:; connect-src 'self'; "
+                              "form-action 'self'; base-uri 'none'; frame-ancestors 'none'", "the policy")
+            tap.equal((answer.headers["x-frame-options"], answer.headers["x-content-type-options"]), ("DENY", "nosniff"), "no frames, no guessing")
+        tap.check(50 * 1024 < total < 300 * 1024, f"{total} bytes")
+        tap.equal((re.findall("<script[^>]*>", page.text), "onclick" in page.text, "style=" in page.text, re.findall(r'(?:src|href)="(?!#|data:)([^"]*)"', page.text)),
+                  ([f'<script defer src="{script}">'], False, False, [script]), "nothing inline, nothing else is asked for")
+        for name in ("..%2fweir", "api.js", "app.css", "index.html"):
+            tap.equal(get(at, "/console/" + name).status, 404, f"no other file: {name}")
         tap.equal(get(at, "/").headers["location"], "/console/", "where it is")
+
+
+def test_page_session():
+    """The page has its session in it for who shows the cookie: what GET /console/session says, as data; for others it has none"""
+    with alone() as weir:
+        at, key = port(weir), access_key(weir, role="viewer")
+
+        def told(cookie):
+            page = get(at, "/console/", headers=cookie)
+            blocks = re.findall(r'<script type="application/json" id="session">(.*?)</script>', page.text, re.S)
+            tap.equal((page.headers["cache-control"], len(re.findall("<script", page.text))), ("no-store", 1 + len(blocks)), "the page")
+            return [json.loads(b) for b in blocks], page.text
+
+        answer = ask(at, "POST", "/console/login", body=json.dumps({"accessKeyId": key[0], "secretAccessKey": key[1]}))
+        cookie = {"Cookie": answer.headers["set-cookie"].split(";")[0]}
+        found, with_it = told(cookie)
+        tap.equal(found, [get(at, "/console/session", headers=cookie).json], "the session")
+        tap.equal(found[0]["csrf"], answer.json["csrf"], "its word")
+        without = get(at, "/console/").text
+        tap.equal((told({})[0], told({"Cookie": "weir_session=" + "A" * 43})[0], answer.json["csrf"] in without), ([], [], False), "others")
+        tap.check(with_it.index('id="session"') < with_it.index("</head>"), "in the head")
+        own(weir, "DELETE", f"/weir/v1/tenants/default/access-keys/{key[0]}")
+        tap.equal(told(cookie)[0], [], "it is over with its key")
 
 
 def test_sessions():

@@ -1,6 +1,6 @@
 // The frame: who is there, for which tenant, and which page.
 import { ask, choose, get, session } from "./api.js";
-import { h, note, field, fill, values, showError, clearErrors } from "./ui.js";
+import { h, note, field, fill, painted, values, showError, clearErrors } from "./ui.js";
 import * as things from "./things.js";
 import * as certificates from "./certificates.js";
 import * as policies from "./policies.js";
@@ -72,7 +72,7 @@ function top() {
     choose(session.tenant, e.target.value);
     show();
   } });
-  return [h("header", { class: "top" }, h("a", { class: "brand", href: "#" + home() }, h("img", { src: "icon.svg", alt: "" }), "weir"),
+  return [h("header", { class: "top" }, h("a", { class: "brand", href: "#" + home() }, h("img", { src: document.querySelector("link[rel=icon]").href, alt: "" }), "weir"),
     h("label", { class: "row" }, "Tenant", box), h("label", { class: "row" }, "Region", region), search(),
     h("span", { class: "push row small muted" }, h("span", {}, `${s.role}, weir ${s.version}`), h("button", { type: "button", onclick: logout }, "Log out"))), box, region];
 }
@@ -141,19 +141,23 @@ async function show() {
   if (moved) closeDialogs();
   const path = location.hash.slice(1) || home();
   const found = PAGES.map(([re, page]) => [path.match(re), page]).find(([m]) => m);
+  // Asked before the frame is made: weir answers meanwhile.
+  const coming = (async () => {
+    if (!found) throw new Error(`There is no page ${path}.`);
+    return found[1](...found[0].slice(1).map((x) => (x === undefined ? x : decodeURIComponent(x))));
+  })();
   const { nav, main, box, attach } = begun(), back = focused(main);
   shown = location.hash;
   fill(nav, side(path));
-  box.tell();
   main.setAttribute("aria-busy", "true");
+  const seen = () => { attach(); painted().then(() => { if (mine === turn && session.current) box.tell(); }); };
   const slow = setTimeout(() => {
     if (mine !== turn) return;
     if (moved || !main.firstChild) fill(main, h("p", { class: "loading", role: "status" }, "Loading …"));
-    attach();
+    seen();
   }, 300);
   try {
-    if (!found) throw new Error(`There is no page ${path}.`);
-    const page = await found[1](...found[0].slice(1).map((x) => (x === undefined ? x : decodeURIComponent(x))));
+    const page = await coming;
     if (mine !== turn) { page.end?.(); return; }
     running = page.end || null;
     document.title = `${page.title} – weir`;
@@ -169,7 +173,7 @@ async function show() {
     clearTimeout(slow);
     if (mine === turn && session.current) {
       main.removeAttribute("aria-busy");
-      attach();
+      seen();
     }
   }
   nav.querySelector("[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });

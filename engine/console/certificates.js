@@ -51,11 +51,11 @@ const menuOf = (c, aws) => [["Edit", guard(() => update(c.certificateId, c.statu
   ["Delete", guard(() => remove(c.certificateId)), { danger: true, why: c.status === "ACTIVE" ? "it is active: set it to INACTIVE first" : null }]];
 
 export async function list() {
-  const [found, aws] = await Promise.all([begin("/certificates", "certificates", true), atAws()]);
+  const found = await begin("/certificates", "certificates", true), aws = atAws();
   return { title: "Certificates", crumbs: [["DevOps"], ["IoT"], ["Certificates"]], body: h("div", {}, iotTabs("certificates"), h("h1", {}, "Certificates"), table({ caption: "Certificates", ...found, columns: [
     { title: "ID", value: (r) => r.certificateId, cell: (r) => h("a", { class: "mono", href: `#iot/certificates/${r.certificateId}` }, r.certificateId) },
     { title: "Status", value: (r) => r.status, cell: (r) => badge(r.status) },
-    { title: "Created", value: (r) => r.creationDate, cell: (r) => time(r.creationDate) }], actions: (r) => menuOf(r, aws),
+    { title: "Created", value: (r) => r.creationDate, cell: (r) => time(r.creationDate) }], actions: async (r) => menuOf(r, await aws),
   tools: h("button", { class: "primary", type: "button", onclick: guard(create) }, "Add") })) };
 }
 
@@ -84,7 +84,7 @@ async function attachPolicy(arn) {
 }
 
 export async function details(id, tab) {
-  const [c, aws] = await Promise.all([get(`/certificates/${id}`).then((r) => r.certificateDescription), atAws()]);
+  const c = (await get(`/certificates/${id}`)).certificateDescription, aws = atAws();
   const row = tabs("Certificate", [["", "Details"], ["/policies", "Policies"], ["/things", "Things"]].map(([to, text]) => [text, `iot/certificates/${id}${to}`, (tab ? `/${tab}` : "") === to]));
   let body;
   if (tab === "policies") {
@@ -115,5 +115,5 @@ export async function details(id, tab) {
     h("h3", {}, "Certificate"), h("pre", {}, c.certificatePem));
   }
   return { title: `Certificate ${id.slice(0, 12)}`, crumbs: [["DevOps"], ["IoT", "iot/things"], ["Certificates", "iot/certificates"], [id.slice(0, 16) + "…"]], body: h("div", {}, h("div", { class: "head" }, h("h1", { class: "mono" }, id), badge(c.status),
-    h("span", { class: "push" }, menu("Actions", menuOf(c, aws)))), h("p", { class: "muted mono" }, c.certificateArn), row, body) };
+    h("span", { class: "push" }, menu("Actions", async () => menuOf(c, await aws)))), h("p", { class: "muted mono" }, c.certificateArn), row, body) };
 }

@@ -35,7 +35,7 @@ export async function dashboard() {
     else rules.replaceChildren(tableBox = table({ caption: "Rules", rows, empty: "No rule has been asked for a message yet.", columns: [{ title: "Rule", value: (r) => r.name, cell: (r) => ruleLink(r.name) },
         ...[["Tried", (r) => r.topicMatch], ["Matched", (r) => r.matched], ["Failed", (r) => sum(r.failed) + r.broken], ["Delivered", (r) => r.delivered], ["Under way", (r) => sum(r.inFlight) + r.waiting + r.fetching], ["Dead letters", (r) => r.dead]].map(([title, value]) => ({ title, value, cell: (r) => number(value(r)), num: true })),
         { title: "Cost", value: (r) => cost(r) || 0, cell: (r) => costText(r), num: true }] }));
-    facts.replaceChildren(s.mqtt?.connected === false ? badge("broker not connected", "bad") : badge("broker connected", "good"), ` weir ${s.version}, pid ${s.pid}, up ${Math.round(s.uptimeMs / 1000).toLocaleString("en")} s, ${number(s.messages)} messages, ${number(s.rulesLoaded)} rules, sums ${s.sums}`);
+    facts.replaceChildren(s.mqtt?.connected === false ? badge("broker not connected", "bad") : badge("broker connected", "good"), ` weir ${s.version}, pid ${s.pid}, up ${number(Math.round(s.uptimeMs / 1000))} s, ${number(s.messages)} messages, ${number(s.rulesLoaded)} rules, sums ${s.sums}`);
   }
   await look();
   const timer = setInterval(() => look().catch((e) => { facts.textContent = e.message; }), 2000);

@@ -49,7 +49,7 @@ export async function details(name) {
       submit: (v) => ask("POST", `/policies/${enc(name)}/version`, { query: { setAsDefault: true }, body: { policyDocument: checked(v.policyDocument) } }) })) again();
   };
   return { title: name, crumbs: [["DevOps"], ["IoT", "iot/things"], ["Policies", "iot/policies"], [name]], body: h("div", {}, h("div", { class: "head" }, h("h1", {}, name), h("span", { class: "push" },
-    menu("Actions", [["Edit (new version)", guard(edit)], ["Delete", guard(() => remove(name)), { danger: true }]]))), h("p", { class: "muted mono" }, p.policyArn),
+    menu("Actions", () => [["Edit (new version)", guard(edit)], ["Delete", guard(() => remove(name)), { danger: true }]]))), h("p", { class: "muted mono" }, p.policyArn),
   h("div", { class: "two" }, h("section", { class: "panel" }, h("h2", {}, `Document (version ${p.defaultVersionId})`), h("pre", {}, pretty(p.policyDocument))),
     h("section", { class: "panel" }, h("h2", {}, "Versions"), table({ caption: "Versions", rows: versions, size: 10, columns: [{ title: "Version", value: (r) => Number(r.versionId), num: true }, { title: "Created", value: (r) => r.createDate, cell: (r) => time(r.createDate) }, { title: "Default", value: (r) => (r.isDefaultVersion ? "default" : ""), cell: (r) => (r.isDefaultVersion ? badge("default", "good") : "") }],
       actions: (r) => [["Show", guard(async () => { const v = await get(`/policies/${enc(name)}/version/${r.versionId}`); await pane({ title: `Version ${r.versionId}`, wide: true, body: h("pre", {}, pretty(v.policyDocument)) }); })],

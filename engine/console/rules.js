@@ -26,16 +26,16 @@ const menuOf = (name, disabled, aws) => [["Edit", () => { location.hash = `iot/r
   ["Console", () => { location.hash = `iot/rules/${enc(name)}${session.current.allTenants ? "/live" : ""}`; }], aws && ["Open at AWS", null, { href: aws(`rule/${enc(name)}`) }], ["Delete", () => remove(name), { danger: true }]];
 
 export async function list() {
-  const [found, aws] = await Promise.all([begin("/rules", "rules"), atAws()]);
+  const found = await begin("/rules", "rules"), aws = atAws();
   return { title: "Topic Rules", crumbs: [["DevOps"], ["IoT"], ["Topic Rules"]], body: h("div", {}, iotTabs("rules"), h("h1", {}, "Topic Rules"), table({ caption: "Topic rules", ...found, columns: [
     { title: "Name", value: (r) => r.ruleName, cell: (r) => h("a", { href: `#iot/rules/${enc(r.ruleName)}` }, r.ruleName) },
     { title: "Enabled", value: (r) => (r.ruleDisabled ? "No" : "Yes"), cell: (r) => badge(r.ruleDisabled ? "No" : "Yes") },
     { title: "Topic Pattern", value: (r) => r.topicPattern || "", cell: (r) => h("code", {}, r.topicPattern || "–") }, { title: "Created At", value: (r) => r.createdAt, cell: (r) => time(r.createdAt) }],
-  actions: (r) => menuOf(r.ruleName, r.ruleDisabled, aws), tools: h("a", { class: "button primary", href: "#iot/rules/new" }, "Add") })) };
+  actions: async (r) => menuOf(r.ruleName, r.ruleDisabled, await aws), tools: h("a", { class: "button primary", href: "#iot/rules/new" }, "Add") })) };
 }
 
 export async function details(name, tab) {
-  const [answer, aws] = await Promise.all([get(`/rules/${enc(name)}`), atAws()]), rule = answer.rule;
+  const answer = await get(`/rules/${enc(name)}`), rule = answer.rule, aws = atAws();
   const row = tabs("Rule", [["", "Details"], ["/actions", "Actions"], session.current.allTenants && ["/live", "Live"]].filter(Boolean).map(([to, text]) => [text, `iot/rules/${enc(name)}${to}`, (tab ? `/${tab}` : "") === to]));
   let body, end;
   if (tab === "actions") {
@@ -48,7 +48,7 @@ export async function details(name, tab) {
     body = h("div", { class: "panel" }, facts([["Description", rule.description || "–"], ["Created", time(rule.createdAt)]]), h("h3", {}, ""), sql);
   }
   return { title: name, end, crumbs: [["DevOps"], ["IoT", "iot/things"], ["Topic Rules", "iot/rules"], [name]], body: h("div", {}, h("div", { class: "head" }, h("h1", {}, name), badge(rule.ruleDisabled ? "Disabled" : "Enabled", rule.ruleDisabled ? "bad" : "good"), badge(rule.awsIotSqlVersion || "2015-10-08"),
-    h("span", { class: "push" }, menu("Actions", menuOf(name, rule.ruleDisabled, aws)))), h("p", { class: "muted mono" }, answer.ruleArn), row, body) };
+    h("span", { class: "push" }, menu("Actions", async () => menuOf(name, rule.ruleDisabled, await aws)))), h("p", { class: "muted mono" }, answer.ruleArn), row, body) };
 }
 
 // ---- live: funnel, and what the rule does with messages

@@ -92,7 +92,7 @@ export async function details(name, tab) {
   const t = await get(`/weir/v1/tenants/${enc(name)}`);
   const row = tabs("Tenant", [["", "Settings"], ["/access-keys", "Access keys"], ["/tokens", "Tokens"]].map(([to, text]) => [text, `tenants/${enc(name)}${to}`, (tab ? `/${tab}` : "") === to]));
   const remove = async () => { if (await confirm("Delete the tenant?", [`${name} and everything in it. Its account id ${t.account} is never used again.`], "Delete", () => ask("DELETE", `/weir/v1/tenants/${enc(name)}`))) { note(`The tenant ${name} has been deleted.`); location.hash = "tenants"; } };
-  const actions = name === "default" ? null : menu("Actions", [["Delete", remove, { danger: true, why: t.state === "DISABLED" ? null : "AWS IoT must be disabled first" }]]);
+  const actions = name === "default" ? null : menu("Actions", () => [["Delete", remove, { danger: true, why: t.state === "DISABLED" ? null : "AWS IoT must be disabled first" }]]);
   const body = tab ? await credentials(name, tab) : h("div", {}, h("section", { class: "panel" }, facts([["Account", h("code", {}, t.account)], ["Created", time(t.created)], t.certificateAuthority ? ["CA valid until", time(t.certificateAuthority.notAfter)] : null])), settings(name, t));
   return { title: name, crumbs: [["Administrator"], ["Tenants", "tenants"], [name]], body: h("div", {}, h("div", { class: "head" }, h("h1", {}, name), badge(t.state), h("span", { class: "push" }, actions)), row, body) };
 }

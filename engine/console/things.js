@@ -1,11 +1,13 @@
 // DevOps → IoT → Things.
 import { all, ask, begin, enc, get, session } from "./api.js";
-import { badge, confirm, facts, field, guard, h, json, menu, note, pane, table, tabs } from "./ui.js";
+import { badge, confirm, facts, field, guard, h, json, menu, note, painted, pane, table, tabs } from "./ui.js";
 
 export const again = () => document.dispatchEvent(new CustomEvent("weir-again"));
 export const iotTabs = (at) => tabs("IoT", [["things", "Things"], ["certificates", "Certificates"], ["rules", "Topic Rules"], ["policies", "Policies"]].map(([to, text]) => [text, `iot/${to}`, at === to]));
-// For a tenant that has an account at AWS: the address of a page of its console there; else null.
+// For a tenant that has an account at AWS: the address of a page of its console there; else null. Asked when the page has been painted:
+// menus wait for it when they are opened.
 export async function atAws() {
+  await painted();
   const account = (await features())["iot.aws_account"], region = session.region;
   return account ? (page) => `https://${region}.console.aws.amazon.com/iot/home?region=${enc(region)}#/${page}` : null;
 }
@@ -119,16 +121,16 @@ async function download(name) {
 const menuOf = (name, aws) => [["Edit", () => edit(name)], ["Attach IoT Certificate", () => attachPane(name)], ["Download Device Package", () => download(name)], aws && ["Open at AWS", null, { href: aws(`thing/${enc(name)}`) }], ["Delete", () => remove(name), { danger: true }]];
 
 export async function list() {
-  const [found, aws] = await Promise.all([begin("/things", "things"), atAws()]);
+  const found = await begin("/things", "things"), aws = atAws();
   return { title: "Things", crumbs: [["DevOps"], ["IoT"], ["Things"]], body: h("div", {}, iotTabs("things"), h("h1", {}, "Things"), table({ caption: "Things", ...found, columns: [
     { title: "Name", value: (r) => r.thingName, cell: (r) => h("a", { href: `#iot/things/${enc(r.thingName)}` }, r.thingName) },
     { title: "Type", value: (r) => r.thingTypeName || "" },
     { title: "Attributes", value: (r) => Object.entries(r.attributes || {}).map(([k, v]) => `${k}=${v}`).join(", ") }],
-  actions: (r) => menuOf(r.thingName, aws), tools: h("button", { class: "primary", type: "button", onclick: guard(create) }, "Add") })) };
+  actions: async (r) => menuOf(r.thingName, await aws), tools: h("button", { class: "primary", type: "button", onclick: guard(create) }, "Add") })) };
 }
 
 export async function details(name, tab) {
-  const [thing, aws] = await Promise.all([get(`/things/${enc(name)}`), atAws()]);
+  const thing = await get(`/things/${enc(name)}`), aws = atAws();
   const row = tabs("Thing", [["", "Details"], ["/principals", "IoT Principals"]].map(([to, text]) => [text, `iot/things/${enc(name)}${to}`, (tab ? "/principals" : "") === to]));
   let body;
   if (tab) {
@@ -140,5 +142,5 @@ export async function details(name, tab) {
     body = h("div", { class: "panel" }, facts([["Version", thing.version], ["Default client id", thing.defaultClientId], ["Thing id", h("code", {}, thing.thingId)]]), h("h3", {}, "Attributes"), h("pre", {}, json(thing.attributes || {})));
   }
   return { title: name, crumbs: [["DevOps"], ["IoT", "iot/things"], ["Things", "iot/things"], [name]], body: h("div", {}, h("div", { class: "head" }, h("h1", {}, name), thing.thingTypeName ? badge(thing.thingTypeName) : null,
-    h("span", { class: "push" }, menu("Actions", menuOf(name, aws)))), h("p", { class: "muted mono" }, thing.thingArn), row, body) };
+    h("span", { class: "push" }, menu("Actions", async () => menuOf(name, await aws)))), h("p", { class: "muted mono" }, thing.thingArn), row, body) };
 }

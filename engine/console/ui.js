@@ -24,6 +24,9 @@ export function fill(e, ...children) {
   return add(e, children);
 }
 
+// When what is in the document now has been painted: for all that is not seen in the first picture. At once where nobody looks.
+export const painted = () => new Promise((done) => { if (document.hidden) setTimeout(done); else requestAnimationFrame(() => setTimeout(done)); });
+
 let serial = 0;
 export const id = (word) => `${word}-${++serial}`;
 
@@ -36,7 +39,14 @@ export function note(text, bad = false) {
 }
 
 export const time = (s) => (s ? new Date(s * 1000).toISOString().replace("T", " ").slice(0, 19) + " UTC" : "–");
-export const number = (n) => (n === undefined || n === null ? "–" : Number(n).toLocaleString("en"));
+// 12,345.678: as toLocaleString("en"), which has to wake the browser's tables of languages.
+export function number(n) {
+  if (n === undefined || n === null) return "–";
+  const [whole, part] = String(Number.isInteger(Number(n)) ? Number(n) : Math.round(n * 1000) / 1000).split(".");
+  return whole.replace(/\B(?=(\d{3})+$)/g, ",") + (part ? `.${part}` : "");
+}
+let collate = null; // made when something is sorted
+const byText = (a, b) => (collate ??= new Intl.Collator("en", { numeric: true }).compare)(a, b);
 export const json = (v) => JSON.stringify(v, null, 2);
 // JSON.parse for what is only shown again: numbers stay as they were written (1.0, 12345678901234567890), where the browser can.
 export const exact = (text) => JSON.parse(text, JSON.rawJSON && ((k, v, c) => (typeof v === "number" && c?.source && String(v) !== c.source ? JSON.rawJSON(c.source) : v)));
@@ -152,31 +162,39 @@ export function pane({ title, body, action, submit, wide, map, danger, why }) {
 export const confirm = (title, lines, action, submit) =>
   pane({ title, body: [lines].flat().map((x) => (x instanceof Node ? x : h("p", {}, x))), action, danger: true, submit });
 
-// A button with a menu: arrow keys, Home and End within, Escape and Tab leave. items: [[text, run, {danger, why, href}]]; `why` says why
-// one cannot be chosen now.
+// A button with a menu: arrow keys, Home and End within, Escape and Tab leave. items() gives, now or later, [[text, run, {danger, why,
+// href}]]; `why` says why one cannot be chosen now. It is asked when the menu is opened first: a table has one in every row.
 export function menu(label, items) {
-  const at = id("menu");
-  const choices = items.filter(Boolean).map(([text, run, more]) => {
+  let made = null, pop, choices;
+  const button = h("button", { type: "button", class: "opens", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": label === "⋯" ? "Actions" : null, onclick: () => open(0) }, label, label === "⋯" ? null : h("span", { "aria-hidden": "true" }, " ▾"));
+  const box = h("span", { class: "menubox" }, button);
+  const choice = ([text, run, more]) => {
     const common = { role: "menuitem", tabindex: "-1", class: more?.danger ? "danger" : null, "aria-disabled": more?.why ? "true" : null };
     const words = [text, more?.why ? h("span", { class: "hint" }, more.why) : null];
     return more?.href ? h("a", { ...common, href: more.href, target: "_blank", rel: "noopener noreferrer" }, words)
       : h("button", { ...common, type: "button", onclick: () => { if (more?.why) return; pop.hidePopover(); button.focus(); guard(run)(); } }, words);
-  });
-  const button = h("button", { type: "button", class: "opens", "aria-haspopup": "menu", "aria-expanded": "false", "aria-controls": at, "aria-label": label === "⋯" ? "Actions" : null, onclick: () => open() }, label, label === "⋯" ? null : h("span", { "aria-hidden": "true" }, " ▾"));
-  const pop = h("div", { id: at, class: "menu", role: "menu", popover: "auto", "aria-label": "Actions" }, choices);
-  function open() {
+  };
+  async function make() {
+    choices = (await items()).filter(Boolean).map(choice);
+    pop = h("div", { id: id("menu"), class: "menu", role: "menu", popover: "auto", "aria-label": "Actions" }, choices);
+    pop.addEventListener("toggle", (e) => button.setAttribute("aria-expanded", String(e.newState === "open")));
+    pop.addEventListener("keydown", (e) => {
+      if (e.key === "Tab") { pop.hidePopover(); button.focus(); } else roam(e, choices, "ArrowUp", "ArrowDown");
+    });
+    button.setAttribute("aria-controls", pop.id);
+    box.append(pop);
+  }
+  async function open(which) {
+    await (made ??= make());
+    if (!box.isConnected) return; // the page was made anew meanwhile
     if (!pop.matches(":popover-open")) pop.showPopover();
     const b = button.getBoundingClientRect(), p = pop.getBoundingClientRect();
     pop.style.left = `${Math.max(8, Math.min(b.right - p.width, innerWidth - p.width - 8))}px`;
     pop.style.top = `${b.bottom + p.height + 4 > innerHeight && b.top > p.height + 4 ? b.top - p.height - 4 : b.bottom + 4}px`;
-    choices[0]?.focus();
+    choices.at(which)?.focus();
   }
-  pop.addEventListener("toggle", (e) => button.setAttribute("aria-expanded", String(e.newState === "open")));
-  button.addEventListener("keydown", (e) => { if (e.key === "ArrowDown" || e.key === "ArrowUp") { e.preventDefault(); open(); if (e.key === "ArrowUp") choices.at(-1)?.focus(); } });
-  pop.addEventListener("keydown", (e) => {
-    if (e.key === "Tab") { pop.hidePopover(); button.focus(); } else roam(e, choices, "ArrowUp", "ArrowDown");
-  });
-  return h("span", { class: "menubox" }, button, pop);
+  button.addEventListener("keydown", (e) => { if (e.key === "ArrowDown" || e.key === "ArrowUp") { e.preventDefault(); open(e.key === "ArrowUp" ? -1 : 0); } });
+  return box;
 }
 
 // Focus along a list by keys.
@@ -217,7 +235,7 @@ export function table({ caption, columns, rows, more, actions, empty, tools, siz
     const list = needle ? rows.filter((r) => columns.some((c) => text(c, r).toLowerCase().includes(needle))) : [...rows];
     if (sort >= 0) {
       const c = columns[sort];
-      list.sort((a, b) => { const x = c.value(a), y = c.value(b); return typeof x === "number" && typeof y === "number" ? x - y : text(c, a).localeCompare(text(c, b), "en", { numeric: true }); });
+      list.sort((a, b) => { const x = c.value(a), y = c.value(b); return typeof x === "number" && typeof y === "number" ? x - y : byText(text(c, a), text(c, b)); });
       if (down) list.reverse();
     }
     return list;
@@ -243,7 +261,7 @@ export function table({ caption, columns, rows, more, actions, empty, tools, siz
     heads.forEach((th, i) => { if (i === sort) th.setAttribute("aria-sort", down ? "descending" : "ascending"); else th.removeAttribute("aria-sort"); });
     const back = held();
     body.replaceChildren(...list.slice(page * per, (page + 1) * per).map((r) => h("tr", {}, columns.map((c) =>
-      h("td", { class: c.num ? "num" : TIMES.test(c.title) ? "keep" : null }, c.cell ? c.cell(r) : text(c, r))), actions ? h("td", { class: "actions" }, menu("⋯", actions(r))) : null)));
+      h("td", { class: c.num ? "num" : TIMES.test(c.title) ? "keep" : null }, c.cell ? c.cell(r) : text(c, r))), actions ? h("td", { class: "actions" }, menu("⋯", () => actions(r))) : null)));
     if (!list.length) body.append(h("tr", {}, h("td", { colspan: columns.length + (actions ? 1 : 0), class: "empty" }, rows.length ? "Nothing matches the search." : empty || "No data to display")));
     back();
     total.textContent = `Total ${number(list.length)}${more ? ", more are coming …" : rows.length >= LISTED_MAX ? `: the first ${number(LISTED_MAX)}` : ""}`;
@@ -268,7 +286,7 @@ export function table({ caption, columns, rows, more, actions, empty, tools, siz
     more = null;
     draw();
   }
-  if (more) setTimeout(() => rest().catch((e) => { more = null; draw(); note(e.message, true); }));
+  if (more) painted().then(() => rest().catch((e) => { more = null; draw(); note(e.message, true); }));
   return box;
 }
 

@@ -197,6 +197,13 @@ def test_page_session():
         tap.equal(told(cookie)[0], [], "it is over with its key")
 
 
+def test_first():
+    """A first view asks for nothing that it has: one script, kept; no call for the session, but by a link from another site; one style, one script may be"""
+    with alone() as weir:
+        tap.equal(own(weir, "POST", "/things/lamp").status, 200, "a thing")
+        browse(weir, "first")
+
+
 def test_sessions():
     """A session reads; it writes only with its word; it ends with its key, and with the logout"""
     with alone() as weir:

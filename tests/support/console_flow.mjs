@@ -613,6 +613,49 @@ const flows = {
     return {};
   },
 
+  // What a first view asks for; and that the page's policy refuses what is not its own.
+  async first() {
+    await login();
+    const cookies = await context.storageState();
+    const asked = async (tab) => tab.evaluate(() => performance.getEntriesByType("resource").filter((r) => !/^data:/.test(r.name)).map((r) => [new URL(r.name).pathname, r.deliveryType === "cache" || r.transferSize === 0]));
+    const names = (list) => list.map(([n]) => n);
+    const tab = await (await browser.newContext({ storageState: cookies })).newPage();
+    const table = () => tab.getByRole("link", { name: "lamp" }).waitFor();
+    for (const kept of [false, true]) {
+      await tab.goto("about:blank");
+      await tab.goto(`${base}/console/#iot/things`);
+      await table();
+      const list = await asked(tab);
+      same(names(list).slice(0, 2), ["/console/app.js", "/things"], "first the script, then what is shown");
+      same(list[0][1], kept, "the script is kept");
+      same(names(list).filter((n) => n.startsWith("/console/")), ["/console/app.js"], "of the console itself nothing else");
+      await until("what is not seen at first", async () => names(await asked(tab)).includes("/weir/v1/tenants") && names(await asked(tab)).includes("/weir/v1/tenants/default"));
+      same(await tab.evaluate(() => document.getElementById("session")), null, "the session's data are not left in the page");
+      same(await tab.evaluate(() => [getComputedStyle(document.querySelector(".skip")).position, document.querySelector(".brand img").naturalWidth > 0]), ["absolute", true], "style and icon are there");
+    }
+    // A link of another site: the browser keeps the cookie back (SameSite), and the page asks.
+    await tab.route("http://elsewhere.example/", (r) => r.fulfill({ contentType: "text/html", body: `<a href="${base}/console/#iot/things">go</a>` }));
+    await tab.goto("http://elsewhere.example/");
+    await tab.getByText("go").click();
+    await table();
+    check(names(await asked(tab)).includes("/console/session"), "the page asks for its session");
+    // The same page with more in it than weir has put there, and with its own style changed.
+    const refused = [];
+    tab.on("console", (m) => { if (/Content Security Policy|Refused/.test(m.text())) refused.push(m.text()); });
+    await tab.route(`${base}/console/`, async (route) => {
+      const response = await route.fetch(), text = await response.text();
+      check(text.includes("</body>") && text.includes("<style>"), "the page is as this test knows it");
+      await route.fulfill({ response, body: text.replace("<style>", "<style>/**/").replace("</body>", '<script>window.ran = 1;</script><p id="x" style="color: red" onclick="window.ran = 2">x</p></body>') });
+    });
+    await tab.goto("about:blank");
+    await tab.goto(`${base}/console/#iot/things`);
+    await table();
+    await tab.locator("#x").click();
+    same(await tab.evaluate(() => [window.ran, getComputedStyle(document.querySelector(".skip")).position, document.getElementById("x").style.color]), [undefined, "static", ""], "what the policy lets through");
+    check(refused.length >= 3, `refused: ${refused.join("; ")}`);
+    return {};
+  },
+
   // The demo's things, rules and traffic.
   async demo() {
     await login();

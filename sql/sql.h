@@ -118,7 +118,10 @@ struct wr_sql_message {
     int64_t timestamp_ms; // when the engine saw it
     bool basic_ingest;    // topic() drops the first three levels
     bool over_mqtt;       // false: clientid() is n/a, traceid() is Undefined
-    wr_str client_id, principal, source_ip, trace_id;
+    wr_str client_id, principal, source_ip;
+    wr_str trace_id; // or made when somebody asks: read it by wr_sql_trace_id()
+    uint64_t trace_seed[2];
+    char *trace_room; // WR_SQL_TRACE_LEN bytes for it; NULL: it has none
     wr_str content_type, response_topic;
     wr_str correlation_data; // the bytes, not base64
     int8_t format_indicator; // -1: absent; 0: bytes; 1: UTF-8
@@ -133,6 +136,10 @@ struct wr_sql_message {
     bool json;           // false: Raw
     size_t malformed_at; // where the payload stops being JSON, when it is not
 };
+
+// UUID version 4, lower case: given, or made of the seed. As long as the message.
+#define WR_SQL_TRACE_LEN 36
+wr_str wr_sql_trace_id(const struct wr_sql_message *m);
 
 // Parse the payload once for all programs of `plan`. WR_ERR_LIMIT when the arena's limit is met.
 wr_err wr_sql_message_read(struct wr_sql_message *m, const struct wr_plan *plan,

@@ -13,6 +13,7 @@
 #define STEPS_ROW    10
 #define STEPS_CALL   10
 #define OUTPUT_USUAL 250   // bytes of a result; most are shorter
+#define REGS_STEP    4     // registers are made by so many
 #define STEPS_LOOKUP 10000 // so that an evaluation makes a bounded number of them
 
 // A register with this flag holds work in progress: to all instructions but those of its kind it is
@@ -903,13 +904,18 @@ void wr_eval_begin(struct wr_eval *e, const struct wr_program *program, const ui
     e->dynamodb_calls_ = 0;
     e->regex_limits = 0;
     enter(e, 0, e->program->body_len);
-    memset(e->vars_, 0, e->program->statement.assign_count * sizeof e->vars_[0]);
-    if (e->regs_cap_ < e->program->reg_count) {
-        e->regs_ = wr_arena_alloc(m->arena, e->program->reg_count * sizeof *e->regs_);
-        e->regs_cap_ = e->regs_ ? e->program->reg_count : 0;
+    if (WR_UNLIKELY(e->program->statement.assign_count)) {
+        memset(e->vars_, 0, e->program->statement.assign_count * sizeof e->vars_[0]);
+    }
+    uint32_t regs = (e->program->reg_count + (REGS_STEP - 1)) & ~(REGS_STEP - 1u);
+    if (e->regs_cap_ < regs) {
+        e->regs_ = wr_arena_alloc(m->arena, regs * sizeof *e->regs_);
+        e->regs_cap_ = e->regs_ ? regs : 0;
     }
     if (e->regs_) {
-        memset(e->regs_, 0, e->program->reg_count * sizeof *e->regs_);
+        for (uint32_t i = 0; i < regs; i += REGS_STEP) { // most have few: no call
+            memset(e->regs_ + i, 0, REGS_STEP * sizeof *e->regs_);
+        }
     }
 }
 

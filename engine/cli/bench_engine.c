@@ -156,7 +156,7 @@ void wr_bench_engine_feed(struct wr_bench_engine *e, uint64_t from, uint64_t cou
         struct wr_message *first = NULL, **end = &first;
         for (size_t i = 0; i < batch; i++) {
             struct wr_message *m = wr_message_new(e->pool);
-            m->sql = set->messages[at];
+            wr_copy_small(&m->sql, &set->messages[at], offsetof(struct wr_sql_message, arena));
             m->qos = 1;
             m->source = &e->source;
             *end = m;

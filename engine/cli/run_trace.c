@@ -114,7 +114,7 @@ static void write_line(struct trace *t, const struct wr_trace_event *e)
     const struct wr_sql_message *m = &e->message->sql;
     wr_buf_addf(b, "%s{\"time\":%lld", t->events ? "data: " : "", (long long)wr_wall_ms());
     add_text(b, "topic", m->topic);
-    add_text(b, "traceId", m->trace_id);
+    add_text(b, "traceId", wr_sql_trace_id(m));
     wr_buf_addf(b, ",\"outcome\":\"%s\"", wr_trace_word(e->what));
     if (e->what == WR_TRACE_NO_MATCH) {
         wr_buf_addf(b, ",\"reason\":\"%s\"", e->undefined ? "undefined" : "false");

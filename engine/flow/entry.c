@@ -116,7 +116,7 @@ void wr_entry_write(struct wr_buf *b, const struct wr_entry *e)
     put_str(b, m->client_id);
     put_str(b, m->principal);
     put_str(b, m->source_ip);
-    put_str(b, m->trace_id);
+    put_str(b, wr_sql_trace_id(m));
     put_str(b, m->content_type);
     put_str(b, m->response_topic);
     put_str(b, m->correlation_data);

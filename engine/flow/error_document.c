@@ -120,7 +120,7 @@ static void add_member(struct wr_buf *doc, const char *name, wr_str value, struc
 // Who sent what, and its trace; each after a comma.
 static void add_message(struct wr_buf *doc, const struct wr_sql_message *m, struct wr_arena *arena)
 {
-    add_member(doc, "cloudwatchTraceId", m->trace_id, arena);
+    add_member(doc, "cloudwatchTraceId", wr_sql_trace_id(m), arena);
     add_member(doc, "clientId", m->client_id.at ? m->client_id : WR_STR("N/A"), arena);
     if (m->source_ip.at) {
         add_member(doc, "sourceIp", m->source_ip, arena);

@@ -11,10 +11,6 @@
 #include "engine/rules/topic_cache.h"
 #include "sql/topic.h"
 
-#ifdef __SSE2__
-#    include <emmintrin.h>
-#endif
-
 #include "sql/base/banned.h"
 
 #define TOPIC_SETS_MIN   2048  // of the topic cache: 4,096 topics, about 1.2 MB once all are used
@@ -39,44 +35,14 @@ void wr_flow_release(struct wr_flow *f, struct wr_message *m)
     wr_message_unlock(m);
 }
 
-// Eight bytes as sixteen hex digits.
-static inline void write_hex(char *to, uint64_t n)
+// Seldom asked for, and so not written here: a number of its own, and what is this process's.
+static inline void set_trace_id(struct wr_flow *f, struct wr_message *m)
 {
-#ifdef __SSE2__
-    n = __builtin_bswap64(n);
-    __m128i bytes = _mm_loadl_epi64((const __m128i *)(const void *)&n);
-    __m128i low = _mm_and_si128(bytes, _mm_set1_epi8(15));
-    __m128i high = _mm_and_si128(_mm_srli_epi16(bytes, 4), _mm_set1_epi8(15));
-    __m128i digit = _mm_unpacklo_epi8(high, low);
-    __m128i letter = _mm_cmpgt_epi8(digit, _mm_set1_epi8(9));
-    digit = _mm_add_epi8(digit, _mm_set1_epi8('0'));
-    digit = _mm_add_epi8(digit, _mm_and_si128(letter, _mm_set1_epi8('a' - '0' - 10)));
-    _mm_storeu_si128((__m128i *)(void *)to, digit);
-#else
-    for (int i = 0; i < 16; i++) {
-        to[i] = "0123456789abcdef"[n >> (60 - 4 * i) & 15];
+    if (!m->sql.trace_id.at) { // else its source gave it one
+        m->sql.trace_seed[0] = f->trace_seed[0]++;
+        m->sql.trace_seed[1] = f->trace_seed[1];
+        m->sql.trace_room = m->trace_room;
     }
-#endif
-}
-
-// UUID version 4 from the flow's generator: unique enough to find a message again, no secret.
-static void set_trace_id(struct wr_flow *f, struct wr_message *m)
-{
-    if (m->sql.trace_id.at) {
-        return; // its source gave it one
-    }
-    uint64_t high = (wr_jitter_next(&f->jitter) & ~UINT64_C(0xf000)) | UINT64_C(0x4000);
-    uint64_t low = (wr_jitter_next(&f->jitter) & ~(UINT64_C(3) << 62)) | (UINT64_C(2) << 62);
-    char digits[32], *to = m->trace_id_;
-    write_hex(digits, high);
-    write_hex(digits + 16, low);
-    memcpy(to, digits, 8);
-    memcpy(to + 9, digits + 8, 4);
-    memcpy(to + 14, digits + 12, 4);
-    memcpy(to + 19, digits + 16, 4);
-    memcpy(to + 24, digits + 20, 12);
-    to[8] = to[13] = to[18] = to[23] = '-';
-    m->sql.trace_id = (wr_str){m->trace_id_, sizeof m->trace_id_};
 }
 
 WR_COLD static void drop(struct wr_flow *f, struct wr_message *m, struct wr_rule_set *set,
@@ -390,7 +356,6 @@ static void take(struct wr_flow *f, struct wr_message *m, uint32_t space)
         if (m->sql.timestamp_ms == 0) {
             m->sql.timestamp_ms = wr_wall_ms();
         }
-        set_trace_id(f, m);
         wr_ring_add(f->options.ring, m);
     }
     if (WR_UNLIKELY(f->stopped || !f->rules)) {
@@ -549,6 +514,8 @@ struct wr_flow *wr_flow_new(const struct wr_flow_options *options)
     f->topic_sets = TOPIC_SETS_MIN;
     f->topics = wr_topic_cache_new(f->topic_sets);
     wr_jitter_init(&f->jitter);
+    f->trace_seed[0] = wr_jitter_next(&f->jitter);
+    f->trace_seed[1] = wr_jitter_next(&f->jitter);
     wr_retry_init(&f->retry, options->loop, on_due);
     f->loads = wr_zalloc((wr_sinks_shares(options->sinks) + 1) * sizeof *f->loads);
     wr_circuits_init(&f->circuits, options->loop, &f->jitter);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "engine/flow/source.h"
+#include "sql/base/compiler.h"
 #include "sql/base/err.h"
 
 #include "sql/base/banned.h"
@@ -63,7 +64,8 @@ struct wr_message *wr_message_new(struct wr_message_pool *pool)
         m->pool = pool;
     }
     pool->live++;
-    m->sql = (struct wr_sql_message){.format_indicator = -1};
+    wr_zero_small(&m->sql, sizeof m->sql);
+    m->sql.format_indicator = -1;
     m->qos = 0;
     m->retain = m->dup = false;
     m->mid = 0;

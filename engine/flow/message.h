@@ -32,7 +32,7 @@ struct wr_message {
     struct wr_message *next;      // in the pool, or in a batch
     struct wr_rule_set *rule_set; // locked while programs of it may run
     struct wr_work *work;         // with a worker: what it does (workers.h); not set otherwise
-    char trace_id_[36];
+    char trace_room[WR_SQL_TRACE_LEN];
 };
 
 // `limit` bytes of arena for each message (memory limit of one evaluation). The pool keeps up to

@@ -145,7 +145,9 @@ void wr_run_count(struct wr_run *r, uint64_t failed[WR_WHY_COUNT])
     }
     r->rule->counters->regex_limits += r->eval.regex_limits;
     r->eval.regex_limits = 0;
-    failed[r->eval.why] += r->eval.state == WR_EVAL_FAILED;
+    if (WR_UNLIKELY(r->eval.state == WR_EVAL_FAILED)) {
+        failed[r->eval.why]++;
+    }
 }
 
 WR_COLD static void say_failed(struct wr_run *r, const char *why)
@@ -218,7 +220,7 @@ static void count_no_match(struct wr_run *r)
 }
 
 // True when there is a result; else the run has ended or is suspended.
-static bool evaluate(struct wr_run *r)
+static WR_ALWAYS_INLINE bool evaluate(struct wr_run *r)
 {
     enum wr_eval_state state = wr_eval_run(&r->eval);
     if (state != WR_EVAL_SUSPENDED) {
@@ -243,8 +245,31 @@ static bool evaluate(struct wr_run *r)
         wr_assert(false);
     }
     r->stage = WR_RUN_ENDED;
-    proceed(r);
+    if (WR_UNLIKELY(r->retained)) { // else it holds nothing, and nobody waits for it
+        proceed(r);
+    }
     return false;
+}
+
+// From a result to what is done with it, or to a look-up that is waited for.
+static void expand(struct wr_run *r)
+{
+    for (; r->action < r->rule->action_count; r->action++) {
+        if (!wr_expand(r, &r->records[r->action])) {
+            suspend(r);
+            return;
+        }
+    }
+    r->stage = WR_RUN_READY;
+    proceed(r);
+}
+
+static inline void advance_statement(struct wr_run *r)
+{
+    if (evaluate(r)) {
+        r->stage = WR_RUN_TEMPLATES;
+        expand(r);
+    }
 }
 
 void wr_run_advance(struct wr_run *r)
@@ -263,20 +288,11 @@ void wr_run_advance(struct wr_run *r)
         return;
     }
     if (r->stage == WR_RUN_STATEMENT) {
-        if (!evaluate(r)) {
-            return;
-        }
-        r->stage = WR_RUN_TEMPLATES;
+        advance_statement(r);
+        return;
     }
     wr_assert(r->stage == WR_RUN_TEMPLATES);
-    for (; r->action < r->rule->action_count; r->action++) {
-        if (!wr_expand(r, &r->records[r->action])) {
-            suspend(r);
-            return;
-        }
-    }
-    r->stage = WR_RUN_READY;
-    proceed(r);
+    expand(r);
 }
 
 // A rule that met the message's memory limit must not take it from the rules behind it: what it
@@ -306,7 +322,7 @@ static inline struct wr_run *new_run(struct wr_flow *f, struct wr_message *m,
     size_t rest = vars + sizeof r->eval.vars_;
     memset(r, 0, fault);
     memset((char *)r + behind, 0, vars - behind);
-    memset((char *)r + rest, 0, sizeof *r - rest);
+    wr_zero_small((char *)r + rest, sizeof *r - rest);
     r->flow = f;
     r->message = m;
     r->rule_set = set;
@@ -314,10 +330,9 @@ static inline struct wr_run *new_run(struct wr_flow *f, struct wr_message *m,
     return r;
 }
 
-static inline void begin(struct wr_run *r, struct wr_rule *rule)
+// Before another rule has it.
+static inline void clear(struct wr_run *r)
 {
-    r->rule = rule;
-    r->stage = WR_RUN_STATEMENT;
     r->expanding = r->abandoned = r->has_id = r->document_failed = false;
     r->action = r->template_at = r->outstanding = r->failed = 0;
     r->traced = 0;
@@ -327,6 +342,12 @@ static inline void begin(struct wr_run *r, struct wr_rule *rule)
     r->seq = 0;
     r->spool_share = 0;
     r->backlog = NULL;
+}
+
+static inline void begin(struct wr_run *r, struct wr_rule *rule)
+{
+    r->rule = rule;
+    r->stage = WR_RUN_STATEMENT;
 }
 
 void wr_run_start(struct wr_flow *f, struct wr_message *m, struct wr_rule_set *set,
@@ -349,13 +370,15 @@ void wr_run_start(struct wr_flow *f, struct wr_message *m, struct wr_rule_set *s
             rule->counters->failed[WR_WHY_MEMORY]++;
             return;
         }
+    } else {
+        clear(r);
     }
     begin(r, rule);
     wr_eval_start(&r->eval, &m->sql, index, WR_LIKELY(!rule->host) ? &f->sql : rule->host);
     if (WR_UNLIKELY(f->lanes.count) && wr_lane_join(&f->lanes, r)) {
         wr_run_retain(r);
     }
-    wr_run_advance(r);
+    advance_statement(r);
     // The message is the caller's, so the run's memory is still there even when it has ended.
     bool retained = r->retained;
     *spare = retained ? NULL : r;
@@ -378,6 +401,7 @@ struct wr_run *wr_run_new(struct wr_flow *f, struct wr_message *m, struct wr_rul
 
 void wr_run_begin(struct wr_run *r, struct wr_rule *rule)
 {
+    clear(r);
     begin(r, rule);
 }
 

@@ -124,6 +124,7 @@ struct wr_flow {
     struct wr_twice *twice; // or NULL
     struct wr_lanes lanes;
     struct wr_jitter jitter;
+    uint64_t trace_seed[2];          // of the next message; of this process
     struct wr_run *live;             // runs that are retained
     struct wr_together *together;    // batches that failed and are waited for
     struct wr_run *kept, *kept_last; // by lane_next: waiting to be durable

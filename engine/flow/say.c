@@ -8,7 +8,7 @@
 // The members of every event that is about a message.
 #define OF_MESSAGE(m)                                                                      \
     WR_LOG_TEXT("topicName", (m)->sql.topic), WR_LOG_TEXT("clientId", (m)->sql.client_id), \
-        WR_LOG_TEXT("traceId", (m)->sql.trace_id)
+        WR_LOG_TEXT("traceId", wr_sql_trace_id(&(m)->sql))
 #define EVENT(name)   WR_LOG_TEXT("eventType", WR_STR(name))
 #define STATUS(name)  WR_LOG_TEXT("status", WR_STR(name))
 #define RULE(r)       WR_LOG_TEXT("ruleName", (r)->rule->name)

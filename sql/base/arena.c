@@ -32,8 +32,10 @@ struct wr_arena_block {
     _Alignas(16) char bytes[];
 };
 
+// `size` is a multiple of 16, so that what is free always is.
 static struct wr_arena_block *block_new(size_t size)
 {
+    wr_assert(size % 16 == 0);
     struct wr_arena_block *b = wr_alloc(sizeof *b + size);
     b->next = NULL;
     b->size = size;

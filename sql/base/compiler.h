@@ -2,6 +2,8 @@
 #ifndef WR_BASE_COMPILER_H
 #define WR_BASE_COMPILER_H
 
+#include <stddef.h>
+
 #define WR_MUST_CHECK                   __attribute__((warn_unused_result))
 #define WR_NORETURN                     __attribute__((noreturn))
 #define WR_UNUSED                       __attribute__((unused))
@@ -29,5 +31,28 @@
 #ifndef WR_ASAN
 #    define WR_ASAN 0
 #endif
+
+// Zero and copy a few hundred bytes, a number that is known when this is compiled. Compilers take
+// `rep stos` and `rep movs` for that, which need longer to begin than the moves themselves take.
+static WR_ALWAYS_INLINE void wr_zero_small(void *at, size_t size)
+{
+    char *p = (char *)at;
+#pragma GCC unroll 8
+    for (; size >= 64; size -= 64, p += 64) {
+        __builtin_memset(p, 0, 64);
+    }
+    __builtin_memset(p, 0, size);
+}
+
+static WR_ALWAYS_INLINE void wr_copy_small(void *to, const void *from, size_t size)
+{
+    char *p = (char *)to;
+    const char *q = (const char *)from;
+#pragma GCC unroll 8
+    for (; size >= 64; size -= 64, p += 64, q += 64) {
+        __builtin_memcpy(p, q, 64);
+    }
+    __builtin_memcpy(p, q, size);
+}
 
 #endif

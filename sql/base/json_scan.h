@@ -41,24 +41,24 @@ static inline const char *wr_json_scan(const char *p, const char *end, unsigned 
 
 #ifdef __SSE2__
 // A number of `len` bytes at p, of which `fraction` stand behind the point.
-static WR_ALWAYS_INLINE const char *
-wr_json_scanned_number(const char *p, unsigned len, unsigned fraction, bool canonical, wr_value *v)
+static WR_ALWAYS_INLINE const char *wr_json_scanned_number(const char *p, unsigned len,
+                                                           unsigned fraction, bool odd,
+                                                           unsigned *odds, wr_value *v)
 {
-    if (WR_UNLIKELY((p[len] | 0x20) == 'e')) {
-        return NULL;
-    }
     if (v) {
         unsigned flags = fraction ? WR_V_LAZY | WR_V_DECIMAL : WR_V_LAZY;
-        flags |= canonical ? WR_V_CANON : 0;
+        flags |= odd ? 0 : WR_V_CANON;
+        *odds += odd;
         *v = (wr_value){.type = WR_NUMBER, .flags = (uint8_t)flags, .len = len, .as.text = p};
     }
     return p + len;
 }
 
-// The number at p, of which 16 bytes may be read, if it is one of the many that are short and have
-// no exponent: returns what is behind it. NULL: anything else, malformed numbers too; ask the
-// general scanner. With `v` it is filled, and WR_V_CANON tells how the number is spelt.
-static WR_ALWAYS_INLINE const char *wr_json_scan_number(const char *p, wr_value *v)
+// The number at p, of which 16 bytes may be read, if it is one of the many that are short; an
+// exponent may follow, which the caller must see. Returns what is behind it. NULL: anything else,
+// malformed numbers too; ask the general scanner. With `v` it is filled, WR_V_CANON tells how the
+// number is spelt, and those that are not canonical are added to *odds.
+static WR_ALWAYS_INLINE const char *wr_json_scan_number(const char *p, wr_value *v, unsigned *odds)
 {
     __m128i text = _mm_loadu_si128((const __m128i *)(const void *)p);
     __m128i digit = _mm_sub_epi8(text, _mm_set1_epi8('0'));
@@ -70,14 +70,14 @@ static WR_ALWAYS_INLINE const char *wr_json_scan_number(const char *p, wr_value 
             return NULL;
         }
         if (p[whole] != '.') {
-            return wr_json_scanned_number(p, whole, 0, true, v);
+            return wr_json_scanned_number(p, whole, 0, false, odds, v);
         }
         unsigned fraction = (unsigned)__builtin_ctz(others >> (whole + 1));
         unsigned len = whole + 1 + fraction;
         if (WR_UNLIKELY(fraction == 0 || len >= 16)) {
             return NULL;
         }
-        return wr_json_scanned_number(p, len, fraction, p[len - 1] != '0', v);
+        return wr_json_scanned_number(p, len, fraction, p[len - 1] == '0', odds, v);
     }
     unsigned minus = *p == '-';
     unsigned whole = (unsigned)__builtin_ctz(others >> minus);
@@ -95,8 +95,8 @@ static WR_ALWAYS_INLINE const char *wr_json_scan_number(const char *p, wr_value 
         }
     }
     // -0 is 0; a last 0 is dropped; less than 0.000001 is written with an exponent.
-    bool canonical = fraction ? p[len - 1] != '0' && !(zero && fraction > 6) : !(zero & minus);
-    return wr_json_scanned_number(p, len, fraction, canonical, v);
+    bool odd = fraction ? p[len - 1] == '0' || (zero && fraction > 6) : zero & minus;
+    return wr_json_scanned_number(p, len, fraction, odd, odds, v);
 }
 #endif
 

@@ -39,13 +39,14 @@ struct wr_shapes {
 
 // A payload that ends early is found out at its last op at the latest: `p` passes `end` then, since
 // nothing moves it back. What was read until then is thrown away.
-#define UNTIDY 0x10000u // adds up, as the small ones do: too many of those are untidy too
+#define ROOM   (LITERAL + 16) // what an op looks at: its literal, and the begin of the hole
+#define UNTIDY 0x10000u       // adds up, as the small ones do: too many of those are untidy too
 
 struct reading {
     const struct shape *s;
     const char *end;
     const char *limit; // bytes before it may be read; at or behind `end`
-    uintptr_t whole;   // up to this address 16 bytes may be read
+    uintptr_t whole;   // up to this address ROOM bytes may be read
     wr_value *values;
     const bool *wanted;     // trees, by slot
     wr_value *trees;        // by slot; NULL: none
@@ -134,23 +135,21 @@ static inline const char *read_word(const char *p, wr_value *v)
     return memcmp(p, "null", 4) == 0 ? p + 4 : NULL;
 }
 
+// The scalar at p, where 16 bytes may be read.
 static WR_ALWAYS_INLINE const char *read_hole(struct reading *r, enum op_kind kind, const char *p,
                                               wr_value *v)
 {
 #ifdef __SSE2__
-    if (WR_LIKELY((uintptr_t)p <= r->whole)) {
-        const char *next = NULL;
-        if (kind == OP_STRING) {
-            next = plain_string(p, r->limit, true, v);
-        } else if (kind == OP_NUMBER) {
-            next = wr_json_scan_number(p, v);
-            r->odd += next && !(v->flags & WR_V_CANON);
-        } else {
-            next = read_word(p, v);
-        }
-        if (WR_LIKELY(next)) {
-            return next;
-        }
+    const char *next = NULL;
+    if (kind == OP_STRING) {
+        next = plain_string(p, r->limit, true, v);
+    } else if (kind == OP_NUMBER) {
+        next = wr_json_scan_number(p, v, &r->odd);
+    } else {
+        next = read_word(p, v);
+    }
+    if (WR_LIKELY(next)) {
+        return next;
     }
 #endif
     return read_scalar(r, p, v);
@@ -159,12 +158,10 @@ static WR_ALWAYS_INLINE const char *read_hole(struct reading *r, enum op_kind ki
 static WR_ALWAYS_INLINE const char *skip_hole(struct reading *r, enum op_kind kind, const char *p)
 {
 #ifdef __SSE2__
-    if (WR_LIKELY((uintptr_t)p <= r->whole)) {
-        const char *next = kind == OP_STRING ? plain_string(p, r->limit, false, NULL)
-                                             : wr_json_scan_number(p, NULL);
-        if (WR_LIKELY(next)) {
-            return next;
-        }
+    const char *next = kind == OP_STRING ? plain_string(p, r->limit, false, NULL)
+                                         : wr_json_scan_number(p, NULL, NULL);
+    if (WR_LIKELY(next)) {
+        return next;
     }
 #endif
     wr_value v;
@@ -182,10 +179,36 @@ static inline const char *space(struct reading *r, const char *p)
     return p;
 }
 
+// Behind the element at p and the comma or bracket that follows at once; NULL: anything else.
+static WR_ALWAYS_INLINE const char *quick_element(struct reading *r, const char *p)
+{
+#ifdef __SSE2__
+    if (WR_LIKELY((uintptr_t)p <= r->whole)) {
+        unsigned odd = 0;
+        wr_value v;
+        const char *next =
+            *p == '"' ? plain_string(p, r->limit, false, NULL) : wr_json_scan_number(p, &v, &odd);
+        if (WR_LIKELY(next) && next < r->end && (*next == ',' || *next == ']')) {
+            r->odd += odd;
+            return next + 1;
+        }
+    }
+#endif
+    return NULL;
+}
+
 // The elements from p on, whatever they are, and the closing bracket; NULL when they are malformed.
 static const char *read_elements(struct reading *r, const struct op *array, const char *p)
 {
     for (;;) {
+        const char *next = quick_element(r, p);
+        if (WR_LIKELY(next)) {
+            if (next[-1] == ']') {
+                return next;
+            }
+            p = next;
+            continue;
+        }
         p = space(r, p);
         if (p >= r->end) {
             return NULL;
@@ -195,7 +218,7 @@ static const char *read_elements(struct reading *r, const struct op *array, cons
             p = wr_json_skip_value(p, r->end, array->depth + 1u);
         } else {
             wr_value v;
-            p = read_hole(r, *p == '"' ? OP_STRING : OP_NUMBER, p, &v);
+            p = read_scalar(r, p, &v);
         }
         if (!p) {
             return NULL;
@@ -220,6 +243,24 @@ static const char *read_array(struct reading *r, const struct op *array, const c
     return p < r->end && *p == ']' ? p + 1 : read_elements(r, array, p);
 }
 
+// The same for an array that nobody wants, in line while its elements are plain ones.
+static WR_ALWAYS_INLINE const char *skip_array(struct reading *r, const struct op *array,
+                                               const char *p)
+{
+    if (WR_UNLIKELY(p >= r->end || *p != '[')) {
+        return NULL;
+    }
+    const char *first = p + 1, *next = first;
+    do {
+        p = next;
+        next = quick_element(r, p);
+    } while (next && next[-1] == ',');
+    if (WR_LIKELY(next)) {
+        return next;
+    }
+    return p == first ? read_array(r, array, p - 1) : read_elements(r, array, p);
+}
+
 // ---- the pass
 
 static inline wr_value *place(char *base, const struct op *o)
@@ -227,17 +268,40 @@ static inline wr_value *place(char *base, const struct op *o)
     return (wr_value *)(void *)(base + o->at);
 }
 
-// Whether the literal of `o` stands at p.
-static WR_ALWAYS_INLINE bool match(const struct reading *r, const struct op *o, const char *p)
+// Whether ROOM bytes may be read at p.
+static WR_ALWAYS_INLINE bool roomy(const struct reading *r, const char *p)
 {
 #ifdef __SSE2__
-    if (WR_LIKELY((uintptr_t)p <= r->whole)) {
-        __m128i a = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i b = _mm_loadu_si128((const __m128i *)(const void *)o->literal);
-        return (~(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(a, b)) & o->mask) == 0;
-    }
+    return WR_LIKELY((uintptr_t)p <= r->whole);
+#else
+    return false;
 #endif
-    return r->end - p >= o->len && memcmp(p, o->literal, o->len) == 0;
+}
+
+// Whether the literal of `o` stands at p.
+static WR_ALWAYS_INLINE bool match(const struct op *o, const char *p)
+{
+#ifdef __SSE2__
+    __m128i a = _mm_loadu_si128((const __m128i *)(const void *)p);
+    __m128i b = _mm_loadu_si128((const __m128i *)(const void *)o->literal);
+    return (~(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(a, b)) & o->mask) == 0;
+#else
+    return false;
+#endif
+}
+
+// The number that ends before p has an exponent, which the quick scanner does not look for: the op
+// behind it has not met its literal at p. All of it once more, after the colon; what is behind it,
+// or NULL.
+static WR_NOINLINE const char *read_exponent(struct reading *r, const char *p, wr_value *v)
+{
+    if (p >= r->end || (*p | 0x20) != 'e') {
+        return NULL;
+    }
+    while ((unsigned char)(p[-1] - '0') < 10 || p[-1] == '.' || p[-1] == '-') {
+        p--;
+    }
+    return p[-1] == ':' || (unsigned char)p[-1] <= ' ' ? read_scalar(r, p, v) : NULL;
 }
 
 static inline wr_value container(const struct reading *r, enum wr_type type, const char *start,
@@ -382,10 +446,24 @@ static const char *run(struct reading *r, const char *p)
     char *base = (char *)r->values;             // of what a hole's place is counted from
     wr_value v;
     for (;; o++) {
-        if (WR_UNLIKELY(!match(r, o, p))) {
-            goto misfit;
+        if (roomy(r, p)) {
+            if (WR_UNLIKELY(!match(o, p))) {
+                goto mismatch;
+            }
+            p += o->len;
+        } else {
+            if (r->end - p < o->len || memcmp(p, o->literal, o->len) != 0) {
+                goto misfit;
+            }
+            p += o->len;
+            if (o->kind <= OP_SKIP_NUMBER) {
+                p = read_scalar(r, p, o->kind < OP_SKIP_STRING ? place(base, o) : &v);
+                if (WR_UNLIKELY(!p)) {
+                    goto misfit;
+                }
+                continue;
+            }
         }
-        p += o->len;
         SWITCH(o->kind)
         {
             CASE(OP_STRING) : p = read_hole(r, OP_STRING, p, place(base, o));
@@ -435,6 +513,11 @@ static const char *run(struct reading *r, const char *p)
                 v = container(r, WR_ARRAY, start, p ? p : start, odd);
                 goto filled;
             }
+            CASE(OP_SKIP_ARRAY) : p = skip_array(r, o, p);
+            if (WR_UNLIKELY(!p)) {
+                goto misfit;
+            }
+            continue;
             CASE(OP_TEXT) : continue;
             CASE(OP_OPEN) :
             { // what CLOSE needs is kept where it puts its value
@@ -474,6 +557,15 @@ static const char *run(struct reading *r, const char *p)
         }
         *place(base, o) = v;
         continue;
+    mismatch: // of the literal
+        if (o != r->s->ops && o->len && (o[-1].kind == OP_NUMBER || o[-1].kind == OP_SKIP_NUMBER)) {
+            const struct op *number = o - 1;
+            p = read_exponent(r, p, number->kind == OP_NUMBER ? place(base, number) : &v);
+            if (p) {
+                o = number; // and on to this one again
+                continue;
+            }
+        }
     misfit: // an element may be another object than the first; everything else ends the attempt
         if (!level) {
             return NULL;
@@ -504,8 +596,14 @@ static bool fits(const struct wr_shapes *s, const struct shape *shape, wr_str te
                  wr_value *values, const struct wr_shapes_trees *trees)
 {
     const char *end = text.at + text.len;
-    struct reading r = {.s = shape, .end = end, .limit = end + padding, .values = values};
-    r.whole = text.len + padding < LITERAL ? 0 : (uintptr_t)r.limit - LITERAL;
+    struct reading r;
+    r.s = shape;
+    r.end = end;
+    r.limit = end + padding;
+    r.values = values;
+    r.trees = NULL;
+    r.odd = 0;
+    r.whole = text.len + padding < ROOM ? 0 : (uintptr_t)r.limit - ROOM;
     if (trees && s->trees) {
         r.wanted = s->trees;
         r.trees = trees->at;
@@ -586,8 +684,9 @@ static bool try_shapes(struct wr_shapes *s, wr_str text, size_t padding, wr_valu
                        const struct wr_shapes_trees *trees)
 {
     for (unsigned i = 0; i < s->count; i++) {
-        // A payload that fits sets every slot, but for those below what is no object there.
-        memset(values, 0, s->paths->count * sizeof *values);
+        if (WR_UNLIKELY(!s->at[i]->full)) {
+            memset(values, 0, s->paths->count * sizeof *values);
+        }
         if (trees) {
             memset(trees->at, 0, s->paths->count * sizeof *values);
         }

@@ -126,8 +126,9 @@ static const char *learn_value(struct learner *l, const char *p, const struct wr
         return p;
     }
     if (*p == '[') {
-        emit(l, OP_ARRAY, at, depth);
         const char *first = wr_json_skip_space(p + 1, l->end);
+        bool skip = at == NOWHERE && !l->wanted && *first != '{';
+        emit(l, skip ? OP_SKIP_ARRAY : OP_ARRAY, at, depth);
         if (*first == '{' && !l->failed) {
             push_element(l, first, depth + 1, l->wanted + (at != NOWHERE));
         }
@@ -242,6 +243,24 @@ static void learn_elements(struct learner *l)
     }
 }
 
+// Whether an op outside of elements sets each slot. Not those of keys that the payload has not, nor
+// those below what is no object there.
+static bool sets_all(const struct shape *s, size_t op_count, size_t slots)
+{
+    bool *set = wr_zalloc((slots + 1) * sizeof *set); // the last: what nobody wants
+    size_t count = 0;
+    for (size_t i = 0; i < op_count; i++) {
+        const struct op *o = &s->ops[i];
+        if (o->kind != OP_TEXT && o->kind != OP_END) {
+            size_t slot = o->at / sizeof(wr_value);
+            count += slot < slots && !set[slot];
+            set[slot] = true;
+        }
+    }
+    free(set);
+    return count == slots;
+}
+
 bool wr_shape_learn(const struct wr_paths *paths, struct shape *s, wr_str text)
 {
     struct learner l = {.paths = paths, .s = s, .end = text.at + text.len, .row = NO_ROW};
@@ -258,6 +277,7 @@ bool wr_shape_learn(const struct wr_paths *paths, struct shape *s, wr_str text)
         emit(&l, OP_END, NOWHERE, 0);
     }
     s->tidy = tidy;
+    s->full = !l.failed && sets_all(s, s->op_count, paths->count);
     learn_elements(&l);
     free(l.elements);
     return !l.failed;

@@ -9,18 +9,19 @@
 #include "sql/base/json_paths.h"
 
 // OP(name). Holes are called by what they held when the shape was learned; each takes any scalar.
-#define OP_KINDS(OP)                                                      \
-    OP(OP_STRING)                                                         \
-    OP(OP_NUMBER)                                                         \
-    OP(OP_WORD)                                                           \
-    OP(OP_SKIP_STRING) /* nobody wants them, nor what they are part of */ \
-    OP(OP_SKIP_NUMBER)                                                    \
-    OP(OP_ARRAY)                                                          \
-    OP(OP_TEXT)  /* no hole: more of the literal follows */               \
-    OP(OP_OPEN)  /* an object that is wanted as a whole begins */         \
-    OP(OP_CLOSE) /* and ends */                                           \
-    OP(OP_END)   /* of the payload, or of an array's element */           \
-    OP(OP_HEAD)  /* never met: what is known of the elements whose ops follow */
+#define OP_KINDS(OP)                                                       \
+    OP(OP_STRING)                                                          \
+    OP(OP_NUMBER)                                                          \
+    OP(OP_WORD)                                                            \
+    OP(OP_SKIP_STRING) /* nobody wants them, nor what they are part of */  \
+    OP(OP_SKIP_NUMBER)                                                     \
+    OP(OP_ARRAY)                                                           \
+    OP(OP_SKIP_ARRAY) /* nobody wants it, and it was not one of objects */ \
+    OP(OP_TEXT)       /* no hole: more of the literal follows */           \
+    OP(OP_OPEN)       /* an object that is wanted as a whole begins */     \
+    OP(OP_CLOSE)      /* and ends */                                       \
+    OP(OP_END)        /* of the payload, or of an array's element */       \
+    OP(OP_HEAD)       /* never met: what is known of the elements whose ops follow */
 
 enum op_kind {
 #define OP(name) name,
@@ -55,6 +56,7 @@ struct shape {
     uint32_t key_count, key_cap;
     struct wr_buf key_text;
     bool tidy; // the literals: no blanks
+    bool full; // a payload that fits sets every slot
     uint64_t hits;
 };
 

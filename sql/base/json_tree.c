@@ -233,8 +233,9 @@ static const char *build_number(struct tree *t, const char *p, wr_value *out)
 {
 #ifdef __SSE2__
     if (WR_LIKELY(t->end - p >= 16)) {
-        const char *next = wr_json_scan_number(p, out);
-        if (WR_LIKELY(next)) {
+        unsigned odd = 0;
+        const char *next = wr_json_scan_number(p, out, &odd);
+        if (WR_LIKELY(next && (*next | 0x20) != 'e')) {
             out->flags &= (uint8_t)~WR_V_DECIMAL; // it is known when it is forced
             return next;
         }

@@ -132,13 +132,17 @@ static inline bool wr_value_force_small(wr_value *v, struct wr_arena *arena)
     int64_t coef = 0;
     int16_t scale = 0;
     uint8_t flags = 0;
-    for (p += minus; p < end; p++) {
-        if (WR_UNLIKELY(*p == '.')) {
-            scale = (int16_t)(end - p - 1);
-            flags = WR_V_DECIMAL;
-        } else {
-            coef = coef * 10 + (*p - '0');
-        }
+    p += minus;
+    do { // there is a digit before the point, and one behind it
+        coef = coef * 10 + (*p++ - '0');
+    } while (p < end && *p != '.');
+    if (p < end) {
+        scale = (int16_t)(end - p - 1);
+        flags = WR_V_DECIMAL;
+        p++;
+        do {
+            coef = coef * 10 + (*p++ - '0');
+        } while (p < end);
     }
     *v = (wr_value){
         .type = WR_NUMBER, .flags = flags, .scale = scale, .as.coef = minus ? -coef : coef};

@@ -43,7 +43,7 @@ wr_value wr_mqtt_principal(struct wr_call *c, wr_value *args, uint32_t count, ui
 wr_value wr_mqtt_traceid(struct wr_call *c, wr_value *args, uint32_t count, uint32_t payload_args)
 {
     const struct wr_sql_message *m = c->eval->message;
-    return m->over_mqtt ? wr_call_present(m->trace_id) : wr_undefined();
+    return m->over_mqtt ? wr_call_present(wr_sql_trace_id(m)) : wr_undefined();
 }
 
 wr_value wr_mqtt_sourceip(struct wr_call *c, wr_value *args, uint32_t count, uint32_t payload_args)

@@ -413,6 +413,37 @@ static void about_message(void **state)
     }
 }
 
+// Made when it is asked for, the same each time, and another one for each seed.
+static void trace_id(void **state)
+{
+    char room[2][WR_SQL_TRACE_LEN];
+    struct wr_sql_message a = {.trace_seed = {1, 7}, .trace_room = room[0]}, b = a;
+    b.trace_room = room[1];
+    wr_str first = wr_sql_trace_id(&a);
+    CHECK_INT("length", first.len, 36);
+    for (size_t i = 0; i < 36; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        CHECK("a UUID",
+              dash ? first.at[i] == '-' : memchr("0123456789abcdef", first.at[i], 16) != NULL);
+    }
+    CHECK_INT("version", first.at[14], '4');
+    CHECK("variant", memchr("89ab", first.at[19], 4) != NULL);
+    CHECK_STR("the same seed", wr_sql_trace_id(&b), first);
+    for (size_t i = 0; i < 2; i++) {
+        b.trace_seed[i]++;
+        wr_str other = wr_sql_trace_id(&b);
+        size_t differ = 0;
+        for (size_t at = 0; at < 36; at++) {
+            differ += other.at[at] != first.at[at];
+        }
+        CHECK("another seed", differ > (i ? 20 : 10));
+    }
+    b.trace_id = S("given");
+    CHECK_STR("its source's", wr_sql_trace_id(&b), S("given"));
+    b = (struct wr_sql_message){.topic = S("t")};
+    CHECK("none", !wr_sql_trace_id(&b).at);
+}
+
 static void payload(void **state)
 {
     message_init();
@@ -672,9 +703,9 @@ static void memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(table),         T(math),    T(string),        T(structure),    T(transform_limit),
-        T(about_message), T(payload), T(system_random), T(time_writing), T(time_reading),
-        T(zones),         T(threads), T(memory),
+        T(table),         T(math),     T(string),  T(structure),     T(transform_limit),
+        T(about_message), T(trace_id), T(payload), T(system_random), T(time_writing),
+        T(time_reading),  T(zones),    T(threads), T(memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

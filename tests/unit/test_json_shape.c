@@ -66,11 +66,21 @@ static const char *const scalars[] = {
     "123456789012345678901234567890123456",
     "1e999",
     "1e1000",
+    "-1.5e-7",
+    "2.50E+10",
+    "0e0",
     "00",
     "01",
     "1.",
     ".5",
     "-",
+    "1e5e3",
+    "1.5e3.2",
+    "1.2.3e5",
+    "1-2e5",
+    "12e",
+    "7e+",
+    "e5",
     "true",
     "false",
     "null",
@@ -92,7 +102,7 @@ static const char *const scalars[] = {
     "\"tab\there\"",
     "\"a text of more than thirty-two letters with \xc3\xbc in it\"",
     "\"unclosed"};
-#define GOOD 20 // of the scalars: numbers that are valid
+#define GOOD 23 // of the scalars: numbers that are valid
 
 static void add(struct wr_buf *b, const char *text)
 {
@@ -222,6 +232,7 @@ static void compare(struct wr_shapes *shapes, wr_str text, size_t padding)
     memset(trees, 0x55, sizeof trees);
     const struct wr_shapes_trees made = {&arena, trees};
     wr_value want[VALUES], got[VALUES + 1];
+    memset(got, 0x55, sizeof got); // a slot that is not set shows
     size_t want_at = 0, got_at = 0;
     enum wr_json_kind kind = wr_json_read(paths, text, want, &want_at);
     char name[256];
@@ -301,6 +312,9 @@ static void reads_every_scalar_in_every_place(void **state)
         "{\"list\":[%s,1,%s],\"d\":{\"e\":%s}}",
         "[%s,%s]",
         "{ \"c\" : %s }",
+        "{\"x\":%s,\"y\":{\"z\":%s},\"a\":%s}",
+        "{\"x\":[%s,%s],\"a\":1,\"y\":[ %s ,\"t\"]}",
+        "{\"a\":{\"b\":1,\"x\":%s},\"c\":%s,\"d\":{\"e\":{\"f\":%s}},\"list\":[%s]}",
         "{\"list\":[{\"n\":1,\"v\":%s},{\"n\":2,\"v\":%s}]}",
     };
     trees_made = 0;

@@ -28,7 +28,8 @@ struct wr_readers {
 
 // ---- readers
 
-#define BUCKETS_FIRST 64
+#define BUCKETS_FIRST   64
+#define CONSTANTS_USUAL 128 // bytes of them, with short texts
 
 struct wr_readers *wr_readers_new(void)
 {
@@ -241,7 +242,9 @@ static uint32_t *map_new(struct wr_plan *plan, const struct wr_program *p)
 struct wr_plan *wr_plan_new_in(struct wr_readers *pool, const struct wr_program *const *programs,
                                size_t count)
 {
-    struct wr_plan *plan = wr_zalloc(sizeof *plan);
+    // In one piece: a message meets all of it.
+    struct wr_plan *plan =
+        wr_zalloc(sizeof *plan + count * (sizeof *plan->programs + sizeof *plan->maps));
     bool seen[2] = {false, false};
     for (size_t i = 0; i < count; i++) {
         wr_assert(programs[i]->sealed);
@@ -256,8 +259,8 @@ struct wr_plan *wr_plan_new_in(struct wr_readers *pool, const struct wr_program 
     plan->slot_count = plan->path_count * (plan->mixed ? 2 : 1);
     plan->root_slot = -1;
     plan->program_count = count;
-    plan->programs = wr_alloc((count + 1) * sizeof *plan->programs);
-    plan->maps = wr_alloc((count + 1) * sizeof *plan->maps);
+    plan->programs = (void *)(plan + 1);
+    plan->maps = (void *)(plan->programs + count);
     for (size_t i = 0; i < count; i++) {
         plan->programs[i] = programs[i];
         plan->maps[i] = same_map(programs, i) ? plan->maps[i - 1] : map_new(plan, programs[i]);
@@ -281,10 +284,27 @@ void wr_plan_free(struct wr_plan *plan)
             free(plan->maps[i]);
         }
     }
-    free(plan->maps);
-    free(plan->programs);
     reader_drop(plan->reader);
     free(plan);
+}
+
+void wr_plan_fetch(const struct wr_plan *plan, size_t index, unsigned step)
+{
+    switch (step) {
+    case 0:
+        if (index == 0) { // nothing of it may be there yet
+            wr_fetch(plan, sizeof *plan + sizeof *plan->programs + sizeof *plan->maps);
+        } else {
+            wr_fetch(&plan->programs[index], sizeof *plan->programs);
+            wr_fetch(&plan->maps[index], sizeof *plan->maps);
+        }
+        return;
+    case 1:
+        wr_fetch(plan->programs[index], offsetof(struct wr_program, part));
+        wr_fetch((const char *)plan->programs[index] + WR_PROGRAM_SLIM, CONSTANTS_USUAL);
+        wr_fetch(plan->maps[index], WR_LINE);
+        return;
+    }
 }
 
 wr_err wr_sql_message_read(struct wr_sql_message *m, const struct wr_plan *plan,

@@ -272,6 +272,7 @@ wr_err wr_program_seal(struct wr_program *p, struct wr_fault *fault)
                             at ? at - 1 : 0);
     }
     p->sealed = true;
+    p->var_count = (uint16_t)p->statement.assign_count; // WR_SQL_VARS_MAX at most
     return WR_OK;
 }
 
@@ -280,7 +281,6 @@ void wr_program_free(struct wr_program *p)
     if (p) {
         if (p->part) {
             wr_program_part_drop(p->part);
-            free(p->block);
         } else {
             wr_arena_release(&p->arena);
         }

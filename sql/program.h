@@ -43,17 +43,18 @@ struct wr_template_code {
 
 // A slim program (slim.c) ends behind statement.assign_count.
 struct wr_program {
-    struct wr_program_part
-        *part;   // of a pool, where code, guards and paths of a slim one are; or NULL
-    void *block; // and the rest
-    wr_str version;
+    // What every evaluation looks at comes first.
     uint64_t fuel;
     enum wr_dialect dialect;
-    bool sealed;
     uint32_t reg_count;
-    uint32_t body_len; // instructions of the statement; templates lie behind
+    uint32_t body_len;  // instructions of the statement; templates lie behind
+    uint16_t var_count; // of a sealed one: statement.assign_count
+    bool sealed;
     WR_LIST(struct wr_ins) code;
     WR_LIST(wr_value) consts;
+    struct wr_program_part *part; // of a pool, where code, guards and paths of a slim one are; the
+                                  // rest of it lies behind this. NULL: it is not slim
+    wr_str version;
     WR_LIST(struct wr_path) paths;
     WR_LIST(struct wr_guard) guards;
     WR_LIST(struct wr_template_code) templates;
@@ -64,6 +65,9 @@ struct wr_program {
     WR_LIST(const struct wr_node *) sources; // the expression it comes from; NULL: the clause
     WR_LIST(struct wr_fault) warnings;
 };
+
+// What a slim one has of the struct, and where its constants begin.
+#define WR_PROGRAM_SLIM ((offsetof(struct wr_program, statement.assigns) + 15) & ~(size_t)15)
 
 void wr_program_part_drop(struct wr_program_part *part);
 

@@ -13,6 +13,7 @@
 #include "sql/base/banned.h"
 
 #define BUCKETS_FIRST 64
+#define NEAR_TEXT     16 // bytes of a constant that is copied, not looked up in the statement
 
 struct wr_program_part {
     struct wr_program_part *next;
@@ -234,6 +235,13 @@ static void pack_value(struct packer *k, wr_value *v)
     wr_assert(!wr_value_is_lazy(v));
     if (v->type == WR_NUMBER && (v->flags & WR_V_BIG)) {
         v->as.big = pack(k, v->as.big, sizeof *v->as.big);
+    } else if (v->type == WR_STRING && v->len <= NEAR_TEXT) { // compared, mostly: kept near by
+        char *to = k->at ? k->at + k->used : NULL;
+        k->used += v->len;
+        if (to && v->len) {
+            memcpy(to, v->as.text, v->len);
+        }
+        v->as.text = to;
     } else if (v->type == WR_STRING || v->type == WR_RAW) {
         v->as.text = pack_text(k, v->as.text, v->len);
     } else if (v->type == WR_ARRAY) {
@@ -273,27 +281,34 @@ static void pack_program(struct packer *k, const struct wr_program *p, struct wr
     if (out->statement.filter.at) {
         out->statement.filter.at = pack_text(k, p->statement.filter.at, p->statement.filter.len);
     }
+    wr_str known[] = {WR_STR("2015-10-08"), WR_STR("2016-03-23"), WR_STR("beta")};
+    for (size_t i = 0; i < WR_COUNT(known); i++) {
+        if (wr_str_eq(p->version, known[i])) {
+            out->version = known[i];
+            return;
+        }
+    }
     out->version.at = pack_text(k, p->version.at, p->version.len);
 }
 
 struct wr_program *wr_program_slim(struct wr_program *p, wr_str text, struct wr_program_pool *pool)
 {
     wr_assert(p->sealed && !p->part && wr_str_eq(text, p->statement.text));
-    struct wr_program out = *p;
+    struct wr_program out = *p, *slim;
     struct packer k = {.from = p->statement.text, .to = text};
     pack_program(&k, p, &out);
-    k.at = wr_alloc(k.used);
+    slim = wr_alloc(WR_PROGRAM_SLIM + k.used); // in one piece, constants first
+    k.at = (char *)slim + WR_PROGRAM_SLIM;
     k.used = 0;
     out = *p;
     pack_program(&k, p, &out);
-    out.block = k.at;
     out.statement.text = text;
     out.part = part_take(pool, p);
     out.code.at = (void *)out.part->key;
     out.guards.at = (void *)(out.part->key + p->code.len * sizeof *p->code.at);
     out.paths.at = out.part->paths;
     wr_arena_release(&p->arena);
-    size_t size = offsetof(struct wr_program, statement.assigns);
-    memcpy(p, &out, size);
-    return wr_realloc(p, size);
+    free(p);
+    memcpy(slim, &out, offsetof(struct wr_program, statement.assigns));
+    return slim;
 }

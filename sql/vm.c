@@ -904,8 +904,8 @@ void wr_eval_begin(struct wr_eval *e, const struct wr_program *program, const ui
     e->dynamodb_calls_ = 0;
     e->regex_limits = 0;
     enter(e, 0, e->program->body_len);
-    if (WR_UNLIKELY(e->program->statement.assign_count)) {
-        memset(e->vars_, 0, e->program->statement.assign_count * sizeof e->vars_[0]);
+    if (WR_UNLIKELY(program->var_count)) {
+        memset(e->vars_, 0, program->var_count * sizeof e->vars_[0]);
     }
     uint32_t regs = (e->program->reg_count + (REGS_STEP - 1)) & ~(REGS_STEP - 1u);
     if (e->regs_cap_ < regs) {

@@ -15,6 +15,8 @@
 
 #define TOPIC_SETS_MIN   2048  // of the topic cache: 4,096 topics, about 1.2 MB once all are used
 #define TOPIC_SETS_MAX   32768 // 19 MB
+#define AHEAD            8     // messages that are looked at together
+#define FAR_RULES        2000  // more of them do not stay in the processor's second cache
 #define AWS_TOPIC_LEN    256   // sql.md 14
 #define AWS_TOPIC_LEVELS 8
 
@@ -131,9 +133,17 @@ static inline size_t candidates(struct wr_flow *f, struct wr_message *m,
     }
     size_t count = wr_index_match(group->index, &m->sql, numbers);
     group->indexed++;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++) { // see look_ahead()
+        wr_fetch(&group->rules[(*numbers)[i]], sizeof *group->rules);
+        wr_plan_fetch(group->plan, (*numbers)[i], 0);
         group->nominated[(*numbers)[i]]++;
-        __builtin_prefetch(group->rules[(*numbers)[i]]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        wr_fetch(group->rules[(*numbers)[i]], WR_LINE);
+        wr_plan_fetch(group->plan, (*numbers)[i], 1);
+    }
+    for (size_t i = 0; i < count; i++) {
+        wr_fetch(group->rules[(*numbers)[i]]->counters, WR_LINE);
     }
     return count;
 }
@@ -427,12 +437,44 @@ static void end_batch(struct wr_flow *f)
     }
 }
 
+// With many rules a message meets what lies in no cache: its topic's entry, the group, plan and
+// rule, the program and its constants, each found through the one before. For some messages at once
+// these are fetched step by step, so that they wait for memory together.
+static void look_ahead(const struct wr_flow *f, const struct wr_message *m, uint32_t space)
+{
+    const struct wr_rule_group *groups[AHEAD];
+    uint64_t hashes[AHEAD];
+    size_t count = 0, known = 0;
+    for (; m && count < AHEAD; m = m->next) {
+        hashes[count++] = wr_topic_cache_ask(f->topics, m->sql.topic);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct wr_rule_group *g = wr_topic_cache_peek(f->topics, f->rules, space, hashes[i]);
+        groups[known] = g;
+        known += g && (known == 0 || groups[known - 1] != g);
+        wr_fetch(g, sizeof *g + sizeof(struct wr_rule *));
+    }
+    for (size_t i = 0; i < known; i++) {
+        wr_plan_fetch(groups[i]->plan, 0, 0);
+        wr_fetch(groups[i]->rules[0], WR_LINE);
+    }
+    for (size_t i = 0; i < known; i++) {
+        wr_plan_fetch(groups[i]->plan, 0, 1);
+        wr_fetch(groups[i]->rules[0]->counters, WR_LINE);
+    }
+}
+
 void wr_flow_batch(void *flow, struct wr_source *source, struct wr_message *messages, size_t count)
 {
     struct wr_flow *f = flow;
     uint32_t space = source->space;
     f->batch_us = wr_mono_now().us;
+    size_t left = 0; // of those that were looked at
     while (messages) {
+        if (WR_UNLIKELY(f->far) && left-- == 0) {
+            look_ahead(f, messages, space);
+            left = AHEAD - 1;
+        }
         struct wr_message *m = messages;
         messages = m->next; // the message may be back in its pool below
         m->next = NULL;
@@ -582,6 +624,7 @@ void wr_flow_set_rules(struct wr_flow *f, struct wr_rule_set *set)
     wr_rule_set_lock(set);
     wr_rule_set_unlock(f->rules);
     f->rules = set;
+    f->far = set && wr_rule_set_count(set) > FAR_RULES;
 }
 
 void wr_flow_set_twice(struct wr_flow *f, struct wr_twice *twice)

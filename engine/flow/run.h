@@ -117,6 +117,7 @@ struct wr_flow {
     struct wr_rule_set *rules;
     struct wr_topic_cache *topics;
     size_t topic_sets;
+    bool far;                      // so many rules that looking ahead pays
     bool counts_terms;             // of some rule (wr_flow_count_terms)
     const struct wr_flow_tap *tap; // NULL: no rule is traced
     struct wr_retry retry;

@@ -121,21 +121,21 @@ struct wr_term_counters {
 };
 
 struct wr_rule_counters {
-    const char *name;
-    // Matching: of messages.
-    uint64_t topic_match;          // the rule was tried on a message
-    uint64_t matched;              // WHERE was true, and there is a result: RulesExecuted
-    uint64_t no_match;             // WHERE was not true
-    uint64_t undefined;            // of these: Undefined
-    uint64_t left_out;             // of these: the index knew, so nobody looked which of the two
-    uint64_t failed[WR_WHY_COUNT]; // evaluations of the statement
-    uint64_t unfinished;           // waited for a look-up at the stop: the broker keeps them
-    uint64_t not_json;             // of those tried, whatever came of it: ParseError
-    uint64_t regex_limits;         // matches of regular expressions that ended at a limit
-    uint64_t templates_failed[WR_WHY_COUNT]; // the record fails then
-    struct wr_term_counters *terms;          // NULL: nobody wants to know
+    // Matching: of messages. What each evaluation looks at comes first.
+    uint64_t topic_match;           // the rule was tried on a message
+    uint64_t not_json;              // of those tried, whatever came of it: ParseError
+    uint64_t matched;               // WHERE was true, and there is a result: RulesExecuted
+    uint64_t no_match;              // WHERE was not true
+    uint64_t undefined;             // of these: Undefined
+    uint64_t regex_limits;          // matches of regular expressions that ended at a limit
+    struct wr_term_counters *terms; // NULL: nobody wants to know
     uint8_t traces; // how many want to see what it does with messages (flow/trace.h)
     bool may_loop;  // its republish may feed it, by the rules that there are now
+    const char *name;
+    uint64_t left_out;             // of no_match: the index knew, so nobody looked for `undefined`
+    uint64_t failed[WR_WHY_COUNT]; // evaluations of the statement
+    uint64_t unfinished;           // waited for a look-up at the stop: the broker keeps them
+    uint64_t templates_failed[WR_WHY_COUNT]; // the record fails then
     // Results: one rule on one message.
     uint64_t recovered;   // found in the spool at the start
     uint64_t redriven;    // dead letters that came back

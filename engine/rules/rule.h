@@ -42,23 +42,24 @@ struct wr_rule_owner {
 struct wr_quota;
 
 struct wr_rule {
+    // What every message looks at comes first.
+    const struct wr_program *program;
+    struct wr_rule_counters *counters;
+    const struct wr_sql_host *host; // of accountid() and its like; the flow's. NULL: any rule's
+    struct wr_quota *quota; // its tenant's, which outlives it; NULL: none. Set before a set has it
+    size_t action_count;
+    const struct wr_rule_action *actions;
     wr_str name;  // unique: label and plain name
     wr_str plain; // as the document has it; the end of `name`
     struct wr_rule_owner owner;
-    const struct wr_sql_host *host; // of accountid() and its like; the flow's. NULL: any rule's
-    struct wr_quota *quota; // its tenant's, which outlives it; NULL: none. Set before a set has it
-    wr_str filter;          // len 0: reached by Basic Ingest only
-    const struct wr_program *program;
-    bool enabled;
-    size_t action_count;
-    const struct wr_rule_action *actions;
+    wr_str filter;                             // len 0: reached by Basic Ingest only
     const struct wr_rule_action *error_action; // NULL: none
-    bool error_action_dynamic;                 // the error action has templates
-    struct wr_rule_counters *counters;
     struct wr_document *document;
     struct wr_program *program_; // the same, to free it
     struct wr_rule_action *actions_;
     uint32_t locks_;
+    bool enabled;
+    bool error_action_dynamic; // the error action has templates
 };
 
 struct wr_rule_options {

@@ -254,3 +254,28 @@ struct wr_rule_group *wr_topic_cache_get(struct wr_topic_cache *c, struct wr_rul
     }
     return group;
 }
+
+uint64_t wr_topic_cache_ask(const struct wr_topic_cache *c, wr_str topic)
+{
+    uint64_t hash = wr_hash_str(topic);
+    const struct entry *e = entries_of(c, hash);
+    __builtin_prefetch(&e[0]);
+    __builtin_prefetch(&e[0].topic[24]);
+    __builtin_prefetch(&e[1]);
+    return hash;
+}
+
+const struct wr_rule_group *wr_topic_cache_peek(const struct wr_topic_cache *c,
+                                                const struct wr_rule_set *s, uint32_t space,
+                                                uint64_t hash)
+{
+    // An entry of another instant may be about a group that is no more.
+    uint64_t stamp = c->now * SPACES_MAX + space;
+    const struct entry *e = entries_of(c, hash);
+    if (c->epoch != wr_rule_set_epoch(s)) {
+        return NULL;
+    }
+    return e[0].hash == hash && e[0].stamp == stamp   ? e[0].group
+           : e[1].hash == hash && e[1].stamp == stamp ? e[1].group
+                                                      : NULL;
+}

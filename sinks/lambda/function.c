@@ -772,8 +772,8 @@ void wr_function_close(struct wr_function *f, void (*closed)(void *user), void *
         uv_timer_stop(&w->timer);
         if (w->process) {
             w->state = STOPPING;
+            wr_process_stop(w->process); // before it sees that it is hung up on
             wr_runtime_api_reset(w->api);
-            wr_process_stop(w->process);
         } else {
             worker_close(w);
         }

@@ -32,6 +32,16 @@
 #    define WR_ASAN 0
 #endif
 
+// Have `size` bytes fetched into the processor's caches; any address is allowed.
+#define WR_LINE 64
+static WR_ALWAYS_INLINE void wr_fetch(const void *at, size_t size)
+{
+    for (size_t i = 0; i < size; i += WR_LINE) {
+        __builtin_prefetch((const char *)at + i);
+    }
+    __builtin_prefetch((const char *)at + size - 1);
+}
+
 // Zero and copy a few hundred bytes, a number that is known when this is compiled. Compilers take
 // `rep stos` and `rep movs` for that, which need longer to begin than the moves themselves take.
 static WR_ALWAYS_INLINE void wr_zero_small(void *at, size_t size)

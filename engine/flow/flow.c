@@ -119,6 +119,26 @@ static struct wr_rule_group *find_group(struct wr_flow *f, struct wr_message *m,
     return group;
 }
 
+// Those that the index nominates.
+static WR_NOINLINE size_t nominate(const struct wr_flow *f, struct wr_message *m,
+                                   struct wr_rule_group *group, const uint32_t **numbers)
+{
+    size_t count = wr_index_match(group->index, &m->sql, numbers);
+    group->indexed++;
+    for (size_t i = 0; i < count; i++) {
+        wr_fetch(&group->rules[(*numbers)[i]], sizeof *group->rules);
+        group->nominated[(*numbers)[i]]++;
+    }
+    for (size_t i = 0; i < count && f->far; i++) { // see look_ahead()
+        wr_fetch(group->rules[(*numbers)[i]], WR_LINE);
+        wr_plan_fetch(group->plan, (*numbers)[i], 1);
+    }
+    for (size_t i = 0; i < count && f->far; i++) {
+        wr_fetch(group->rules[(*numbers)[i]]->counters, WR_LINE);
+    }
+    return count;
+}
+
 // Which of the group's rules are run on the message, by their numbers in it: those that the index
 // nominates. All of them (*numbers NULL) without one; when someone counts the terms of WHERE, or
 // traces a rule of the group; for what is no JSON; and for a second delivery, whose rules are
@@ -131,21 +151,7 @@ static inline size_t candidates(struct wr_flow *f, struct wr_message *m,
         (WR_UNLIKELY(f->tap) && wr_trace_has(f, group))) {
         return group->count;
     }
-    size_t count = wr_index_match(group->index, &m->sql, numbers);
-    group->indexed++;
-    for (size_t i = 0; i < count; i++) { // see look_ahead()
-        wr_fetch(&group->rules[(*numbers)[i]], sizeof *group->rules);
-        wr_plan_fetch(group->plan, (*numbers)[i], 0);
-        group->nominated[(*numbers)[i]]++;
-    }
-    for (size_t i = 0; i < count; i++) {
-        wr_fetch(group->rules[(*numbers)[i]], WR_LINE);
-        wr_plan_fetch(group->plan, (*numbers)[i], 1);
-    }
-    for (size_t i = 0; i < count; i++) {
-        wr_fetch(group->rules[(*numbers)[i]]->counters, WR_LINE);
-    }
-    return count;
+    return nominate(f, m, group, numbers);
 }
 
 // The same as the loop of evaluate(), with a look at the clock before and behind each rule. What
@@ -245,8 +251,9 @@ static inline bool is_timed(struct wr_flow *f)
     return timed;
 }
 
-static inline void evaluate(struct wr_flow *f, struct wr_message *m, struct wr_rule_set *set,
-                            struct wr_rule_group *group, size_t admitted, bool timed)
+static WR_ALWAYS_INLINE void evaluate(struct wr_flow *f, struct wr_message *m,
+                                      struct wr_rule_set *set, struct wr_rule_group *group,
+                                      size_t admitted, bool timed)
 {
     int64_t began = WR_UNLIKELY(timed) ? wr_mono_ns() : 0;
     if (wr_sql_message_read(&m->sql, group->plan, &m->arena)) {
@@ -357,7 +364,7 @@ void wr_flow_forget(struct wr_flow *f, struct wr_message *m)
     wr_flow_release(f, m);
 }
 
-static void take(struct wr_flow *f, struct wr_message *m, uint32_t space)
+static WR_ALWAYS_INLINE void take(struct wr_flow *f, struct wr_message *m, uint32_t space)
 {
     f->options.metrics->messages++;
     f->live_messages++;
@@ -440,7 +447,8 @@ static void end_batch(struct wr_flow *f)
 // With many rules a message meets what lies in no cache: its topic's entry, the group, plan and
 // rule, the program and its constants, each found through the one before. For some messages at once
 // these are fetched step by step, so that they wait for memory together.
-static void look_ahead(const struct wr_flow *f, const struct wr_message *m, uint32_t space)
+static WR_NOINLINE void look_ahead(const struct wr_flow *f, const struct wr_message *m,
+                                   uint32_t space)
 {
     const struct wr_rule_group *groups[AHEAD];
     uint64_t hashes[AHEAD];

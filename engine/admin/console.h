@@ -1,12 +1,13 @@
 // The console's server side: its files, which are inside the binary (engine/console/), and the
 // beginning and end of sessions. What its pages show they ask of the API, like anybody.
 //
-//   GET  /console/                  the page; with a session's cookie, also what GET
-//   /console/session says GET  /console/FILE              its script and its icon; nothing secret
-//   is in them POST /console/login             {"accessKeyId", "secretAccessKey"} or {"link"}: a
-//   cookie GET  /console/session           who I am, and the word for X-Weir-Csrf POST
-//   /console/logout POST /weir/v1/console-links     on admin.sock: a link for a browser (`weir
-//   console`)
+//   GET  /console/               the page; to who shows a session's cookie with what GET
+//                                /console/session says in it
+//   GET  /console/FILE           its script and its icon; nothing secret is in them
+//   POST /console/login          {"accessKeyId", "secretAccessKey"} or {"link"}: a cookie
+//   GET  /console/session        who I am, and the word for X-Weir-Csrf
+//   POST /console/logout
+//   POST /weir/v1/console-links  on admin.sock: a link for a browser (`weir console`)
 //
 // Thread: loop.
 #ifndef WR_ENGINE_ADMIN_CONSOLE_H

@@ -280,7 +280,7 @@ static void run(const struct case_of *of)
     undisturbed = of->rate ? undisturbed : rate;
     printf("%s\n  %.0f messages a second, %.0f %% of their topics found in the cache\n", of->name,
            rate, 100.0 * (double)hits / (double)(hits + misses));
-    print_latencies(undisturbed / 2);
+    print_latencies((rate < undisturbed ? rate : undisturbed) / 2);
     if (of->rate) {
         print_costs();
     } else {

@@ -451,13 +451,17 @@ static WR_NOINLINE void look_ahead(const struct wr_flow *f, const struct wr_mess
                                    uint32_t space)
 {
     const struct wr_rule_group *groups[AHEAD];
+    wr_str topics[AHEAD];
     uint64_t hashes[AHEAD];
     size_t count = 0, known = 0;
     for (; m && f->rules && count < AHEAD; m = m->next) {
-        hashes[count++] = wr_topic_cache_ask(f->topics, m->sql.topic);
+        topics[count] = m->sql.topic;
+        hashes[count] = wr_topic_cache_ask(f->topics, m->sql.topic);
+        count++;
     }
     for (size_t i = 0; i < count; i++) {
-        const struct wr_rule_group *g = wr_topic_cache_peek(f->topics, f->rules, space, hashes[i]);
+        const struct wr_rule_group *g =
+            wr_topic_cache_peek(f->topics, f->rules, space, topics[i], hashes[i]);
         if (g && (known == 0 || groups[known - 1] != g)) {
             groups[known++] = g;
             wr_fetch(g, sizeof *g + sizeof(struct wr_rule *));

@@ -186,8 +186,7 @@ WR_COLD static void follow(struct wr_topic_cache *c, const struct wr_rule_set *s
 }
 
 // An entry for this topic with an earlier stamp: whether it is right still.
-WR_COLD static bool is_right_still(struct wr_topic_cache *c, struct entry *e, uint32_t space,
-                                   wr_str topic)
+static bool is_right_still(struct wr_topic_cache *c, struct entry *e, uint32_t space, wr_str topic)
 {
     uint64_t instant = e->stamp / SPACES_MAX;
     if (e->stamp % SPACES_MAX != space || instant < c->from) {
@@ -265,17 +264,23 @@ uint64_t wr_topic_cache_ask(const struct wr_topic_cache *c, wr_str topic)
     return hash;
 }
 
-const struct wr_rule_group *wr_topic_cache_peek(const struct wr_topic_cache *c,
-                                                const struct wr_rule_set *s, uint32_t space,
-                                                uint64_t hash)
+struct wr_rule_group *wr_topic_cache_peek(struct wr_topic_cache *c, struct wr_rule_set *s,
+                                          uint32_t space, wr_str topic, uint64_t hash)
 {
-    // An entry of another instant may be about a group that is no more.
-    uint64_t stamp = c->now * SPACES_MAX + space;
-    const struct entry *e = entries_of(c, hash);
-    if (c->epoch != wr_rule_set_epoch(s)) {
+    if (topic.len > WR_TOPIC_CACHE_LEN) {
         return NULL;
     }
-    return e[0].hash == hash && e[0].stamp == stamp   ? e[0].group
-           : e[1].hash == hash && e[1].stamp == stamp ? e[1].group
-                                                      : NULL;
+    if (WR_UNLIKELY(c->epoch != wr_rule_set_epoch(s))) {
+        follow(c, s);
+    }
+    uint64_t stamp = c->now * SPACES_MAX + space;
+    struct entry *e = entries_of(c, hash);
+    for (int i = 0; i < 2; i++) {
+        if (e[i].hash == hash &&
+            (e[i].stamp == stamp ||
+             (is_topic(&e[i], hash, topic) && is_right_still(c, &e[i], space, topic)))) {
+            return e[i].group;
+        }
+    }
+    return NULL;
 }

@@ -21,11 +21,10 @@ void wr_topic_cache_free(struct wr_topic_cache *c);
 struct wr_rule_group *wr_topic_cache_get(struct wr_topic_cache *c, struct wr_rule_set *s,
                                          uint32_t space, wr_str topic, bool *hit) WR_HOT;
 
-// For looking ahead: have the topic's places fetched, and later what they lead to if it is known;
-// else NULL. Changes nothing. The hash is that of wr_topic_cache_ask().
+// For looking ahead: have the topic's places fetched, and later what they lead to if that is known;
+// else NULL. The hash is that of wr_topic_cache_ask().
 uint64_t wr_topic_cache_ask(const struct wr_topic_cache *c, wr_str topic) WR_HOT;
-const struct wr_rule_group *wr_topic_cache_peek(const struct wr_topic_cache *c,
-                                                const struct wr_rule_set *s, uint32_t space,
-                                                uint64_t hash) WR_HOT;
+struct wr_rule_group *wr_topic_cache_peek(struct wr_topic_cache *c, struct wr_rule_set *s,
+                                          uint32_t space, wr_str topic, uint64_t hash) WR_HOT;
 
 #endif

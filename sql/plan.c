@@ -288,17 +288,23 @@ void wr_plan_free(struct wr_plan *plan)
     free(plan);
 }
 
-void wr_plan_fetch(const struct wr_plan *plan)
+void wr_plan_fetch(const struct wr_plan *plan, size_t index, unsigned step)
 {
-    wr_fetch(plan, sizeof *plan + sizeof *plan->programs + sizeof *plan->maps);
-}
-
-void wr_plan_fetch_program(const struct wr_plan *plan, size_t index)
-{
-    const struct wr_program *p = plan->programs[index];
-    wr_fetch(p, offsetof(struct wr_program, part));
-    wr_fetch((const char *)p + WR_PROGRAM_SLIM, CONSTANTS_USUAL);
-    wr_fetch(plan->maps[index], WR_LINE);
+    switch (step) {
+    case 0:
+        if (index == 0) { // nothing of it may be there yet
+            wr_fetch(plan, sizeof *plan + sizeof *plan->programs + sizeof *plan->maps);
+        } else {
+            wr_fetch(&plan->programs[index], sizeof *plan->programs);
+            wr_fetch(&plan->maps[index], sizeof *plan->maps);
+        }
+        return;
+    case 1:
+        wr_fetch(plan->programs[index], offsetof(struct wr_program, part));
+        wr_fetch((const char *)plan->programs[index] + WR_PROGRAM_SLIM, CONSTANTS_USUAL);
+        wr_fetch(plan->maps[index], WR_LINE);
+        return;
+    }
 }
 
 wr_err wr_sql_message_read(struct wr_sql_message *m, const struct wr_plan *plan,

@@ -104,10 +104,9 @@ struct wr_readers *wr_readers_new(void);
 void wr_readers_free(struct wr_readers *pool); // once no plan of it is left
 size_t wr_readers_count(const struct wr_readers *pool);
 void wr_plan_free(struct wr_plan *plan);
-// Not needed, but so memory is waited for together: have the plan of a few programs fetched, and
-// then what evaluating its program `index` looks at, which is found through it.
-void wr_plan_fetch(const struct wr_plan *plan);
-void wr_plan_fetch_program(const struct wr_plan *plan, size_t index);
+// Have fetched what evaluating its program `index` looks at, each step through the one before:
+// 0 the plan, 1 the program. Not needed, but so memory is waited for together.
+void wr_plan_fetch(const struct wr_plan *plan, size_t index, unsigned step);
 
 struct wr_user_property {
     wr_str key, value;

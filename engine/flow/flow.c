@@ -13,12 +13,11 @@
 
 #include "sql/base/banned.h"
 
-#define TOPIC_SETS_MIN 2048  // of the topic cache: 4,096 topics, about 1.2 MB once all are used
-#define TOPIC_SETS_MAX 32768 // 19 MB
-#define AHEAD          8     // messages that are looked at together
-// More rules do not stay in the processor's second cache. Under ASan any do, so that tests see it.
-#define FAR_RULES        (WR_ASAN ? 0 : 2000)
-#define AWS_TOPIC_LEN    256 // sql.md 14
+#define TOPIC_SETS_MIN   2048  // of the topic cache: 4,096 topics, about 1.2 MB once all are used
+#define TOPIC_SETS_MAX   32768 // 19 MB
+#define AHEAD            8     // messages that are looked at together
+#define FAR_RULES        (WR_ASAN ? 0 : 2000) // more do not stay in the second cache; ASan: tests see it
+#define AWS_TOPIC_LEN    256                  // sql.md 14
 #define AWS_TOPIC_LEVELS 8
 
 void wr_flow_unhold(struct wr_flow *f, struct wr_message *m)
@@ -132,7 +131,7 @@ static WR_NOINLINE size_t nominate(const struct wr_flow *f, struct wr_message *m
     }
     for (size_t i = 0; i < count && f->far; i++) { // see look_ahead()
         wr_fetch(group->rules[(*numbers)[i]], WR_LINE);
-        wr_plan_fetch_program(group->plan, (*numbers)[i]);
+        wr_plan_fetch(group->plan, (*numbers)[i], 1);
     }
     for (size_t i = 0; i < count && f->far; i++) {
         wr_fetch(group->rules[(*numbers)[i]]->counters, WR_LINE);
@@ -469,11 +468,11 @@ static WR_NOINLINE void look_ahead(const struct wr_flow *f, const struct wr_mess
         }
     }
     for (size_t i = 0; i < known; i++) {
-        wr_plan_fetch(groups[i]->plan);
+        wr_plan_fetch(groups[i]->plan, 0, 0);
         wr_fetch(groups[i]->rules[0], WR_LINE);
     }
     for (size_t i = 0; i < known; i++) {
-        wr_plan_fetch_program(groups[i]->plan, 0);
+        wr_plan_fetch(groups[i]->plan, 0, 1);
         wr_fetch(groups[i]->rules[0]->counters, WR_LINE);
     }
 }

@@ -78,7 +78,7 @@ static inline bool is_topic(const struct entry *e, uint64_t hash, wr_str topic)
         return false;
     }
     if (WR_UNLIKELY(len < 8 || len > 32)) {
-        return len == 0 || memcmp(a, b, len) == 0; // an empty one may be at NULL
+        return memcmp(a, b, len) == 0;
     }
     uint64_t differ = (eight(a) ^ eight(b)) | (eight(a + len - 8) ^ eight(b + len - 8));
     if (len > 16) {
